@@ -1,0 +1,95 @@
+import type { Page } from "../journal/index.ts"
+import type { ApiKey, KeyId, Principal, Role, ServerRole, User, UserId } from "./types.ts"
+
+/** The operations that rights are about: one row each in rights.ts (DESIGN 7). */
+export const operations = [
+  "workload.create",
+  "workload.list",
+  "workload.get",
+  "workload.logs",
+  "workload.env", // see environment values
+  "workload.update",
+  "workload.stop",
+  "workload.delete",
+  "workload.priority-high", // priority 2
+  "workspace.create",
+  "workspace.delete",
+  "workspace.list",
+  "workspace.get",
+  "workspace.update", // policy, description, clusters
+  "workspace.members",
+  "workspace.nodes", // static assignment
+  "queue.get",
+  "queue.pause",
+  "queue.pause-all",
+  "node.list",
+  "node.cordon",
+  "node.drain",
+  "cluster.list",
+  "user.list",
+  "user.create",
+  "user.update",
+  "key.create",
+  "key.list",
+  "key.revoke",
+  "events.read",
+  "audit.read",
+  "metrics.read",
+  "server.stop",
+] as const
+export type Operation = (typeof operations)[number]
+
+export interface Target {
+  /** null = the server itself. */
+  readonly workspaceId: string | null
+  /** For rights that hold on one's own things only. */
+  readonly ownerId?: string
+}
+
+/** Everybody's rights, in memory, fed by the store's topics; asked at every request. */
+export interface Directory {
+  /**
+   * Finds who a token stands for, now.
+   * @returns undefined for a token that is unknown, expired, revoked, or of a frozen user
+   */
+  authenticate(
+    token: string,
+    from: { readonly address: string | null; readonly requestId: string | null },
+  ): Principal | undefined
+  /** The Owner `local` of `--no-auth`. */
+  local(from: { readonly address: string | null; readonly requestId: string | null }): Principal
+  user(id: string): User | undefined
+  userByName(name: string): User | undefined
+}
+
+export interface IdentityService {
+  users(principal: Principal): Promise<readonly User[]>
+  createUser(
+    principal: Principal,
+    user: { readonly name: string; readonly email: string | null; readonly serverRole: ServerRole | null },
+  ): Promise<User>
+  updateUser(
+    principal: Principal,
+    id: UserId,
+    change: {
+      readonly email?: string | null
+      readonly serverRole?: ServerRole | null
+      readonly frozen?: boolean
+    },
+  ): Promise<User>
+  /** The token is in the answer and nowhere else, ever. */
+  createKey(
+    principal: Principal,
+    key: {
+      readonly name: string
+      readonly userId?: UserId
+      readonly role: Role | null
+      readonly workspaceId: string | null
+      readonly expiresAtMs: number | null
+    },
+  ): Promise<{ readonly key: ApiKey; readonly token: string }>
+  keys(principal: Principal, limit: number, cursor: string | null): Promise<Page<ApiKey>>
+  revokeKey(principal: Principal, id: KeyId): Promise<void>
+  /** First start: the user `owner` and its key, when there is no user yet; undefined otherwise. */
+  bootstrap(): Promise<{ readonly token: string } | undefined>
+}

@@ -1,0 +1,361 @@
+import type { Branded } from "../../kit/ids.ts"
+import type { JsonObject } from "../../kit/json.ts"
+import type { Amounts } from "../inventory/index.ts"
+import type { Reads, Topic, Tx } from "../journal/index.ts"
+import { topic } from "../journal/index.ts"
+import type { ClaimId, EndCause } from "../queue/index.ts"
+
+export type WorkloadKey = Branded<"WorkloadKey"> // wl_ULID: the inner id
+export type AttemptId = Branded<"AttemptId"> // att_ULID
+
+export const workloadKinds = ["PyTorchJob", "Authoring"] as const
+export type WorkloadKind = (typeof workloadKinds)[number]
+
+export const phases = ["Pending", "Running", "Succeeded", "Failed", "Stopped"] as const
+export type Phase = (typeof phases)[number]
+
+/** As the caller typed it, for echoing; `Amounts` is what it means. */
+export interface ResourceText {
+  readonly replica: number
+  readonly cpu: string
+  readonly gpu: string // "" = none
+  readonly memory: string
+  readonly ephemeralStorage: string // shown default 50Gi
+  readonly sharedMemory: string // default memory / 2
+}
+
+export interface CronJob {
+  readonly schedule: string
+  readonly action: "start"
+}
+
+/** What a caller asked for, after decoding and defaulting. Immutable but for PATCH. */
+export interface WorkloadSpec {
+  readonly resource: ResourceText
+  /** Per pod. Ephemeral storage not given claims 0. */
+  readonly size: Amounts
+  readonly image: string
+  /** base64, as it is returned. */
+  readonly entryPoint: string
+  readonly env: Readonly<Record<string, string>>
+  readonly isSupervised: boolean
+  readonly maxRetry: number
+  /** Seconds; null = none. */
+  readonly timeout: number | null
+  readonly ttlSecondsAfterFinished: number
+  readonly customerLabels: Readonly<Record<string, string>>
+  readonly specifiedNodes: readonly string[]
+  readonly isTolerateAll: boolean
+  /** Shown ids. */
+  readonly dependencies: readonly string[]
+  readonly cronJobs: readonly CronJob[]
+  /** Kept and returned as given; used by applications only. */
+  readonly liveness: JsonObject | null
+  readonly readiness: JsonObject | null
+  readonly service: JsonObject | null
+  /** null = the workspace's policy. */
+  readonly stopGraceSeconds: number | null
+}
+
+export type ConditionType =
+  | "AdminScheduled"
+  | "AdminDispatched"
+  | "K8sPending"
+  | "K8sRunning"
+  | "K8sSucceeded"
+  | "K8sFailed"
+  | "K8sDeleted"
+  | "AdminFailover"
+  | "AdminFailed"
+  | "AdminStopped"
+
+export interface Condition {
+  readonly type: ConditionType
+  /** N of `run_N_times`. */
+  readonly run: number
+  readonly message: string
+  readonly atMs: number
+}
+
+export interface Workload {
+  readonly key: WorkloadKey
+  /** The id the family shows: `train-x7kqd`. Unique for ever. */
+  readonly id: string
+  /** UUID. */
+  readonly uid: string
+  readonly workspaceId: string
+  /** Where it was placed; the workspace's first cluster until then. */
+  readonly clusterId: string
+  readonly kind: WorkloadKind
+  readonly displayName: string
+  readonly description: string
+  readonly userId: string
+  readonly userName: string
+  /** Whether the submitter was a server owner at submit: decides the account (DESIGN 6). */
+  readonly asServerOwner: boolean
+  readonly priority: number
+  readonly spec: WorkloadSpec
+  readonly phase: Phase
+  /** Why it is in its last phase; null while it lives. */
+  readonly cause: EndCause | null
+  readonly conditions: readonly Condition[]
+  /** How many attempts were dispatched. */
+  readonly dispatchCount: number
+  /** Failures of the user's code, counted against maxRetry. */
+  readonly failures: number
+  readonly preemptions: number
+  readonly nodeLosses: number
+  /** The start deadline was missed once and forgiven. */
+  readonly startDeadlines: number
+  /** The claim that is wanted, bound or releasing for it; null when it needs none. */
+  readonly claimId: ClaimId | null
+  /** Its current or last attempt. */
+  readonly attemptId: AttemptId | null
+  readonly createdAtMs: number
+  readonly startedAtMs: number | null
+  readonly endedAtMs: number | null
+  /** When the live object went: stop, time-out or TTL. */
+  readonly deletedAtMs: number | null
+  /** Hidden by DELETE: excluded everywhere. */
+  readonly hidden: boolean
+  readonly version: number
+}
+
+export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown" | "Stopped"
+
+export interface Pod {
+  /** `<id>-master-0`, `<id>-worker-<n>`. */
+  readonly podId: string
+  /** 0-based, = rank for PyTorchJob. */
+  readonly index: number
+  readonly nodeName: string
+  readonly gpuIndexes: readonly number[]
+  readonly phase: PodPhase
+  readonly hostIp: string
+  readonly podIp: string
+  readonly startedAtMs: number | null
+  readonly endedAtMs: number | null
+  readonly exitCode: number | null
+  readonly cause: EndCause | null
+  /** A sentence about the end; empty when there is nothing to say. */
+  readonly message: string
+}
+
+/** `assigned → starting → running → ending → gone`; see states.ts. */
+export type AttemptState = "assigned" | "starting" | "running" | "ending" | "gone"
+
+/** One dispatch of a workload. */
+export interface Attempt {
+  readonly id: AttemptId
+  readonly workloadKey: WorkloadKey
+  readonly claimId: ClaimId
+  readonly clusterId: string
+  /** 1-based: N of `run_N_times`. */
+  readonly run: number
+  readonly state: AttemptState
+  readonly pods: readonly Pod[]
+  /** Opaque to everybody but the driver; null until `ensure` answered. */
+  readonly handle: JsonObject | null
+  /** Set when it begins to end. */
+  readonly cause: EndCause | null
+  /** What the pods are told in BERTH_STOP_REASON_FILE; empty when they ended by themselves. */
+  readonly stopMessage: string
+  readonly graceMs: number
+  readonly assignedAtMs: number
+  readonly startedAtMs: number | null
+  readonly endingAtMs: number | null
+  readonly goneAtMs: number | null
+  readonly version: number
+}
+
+export interface WorkloadFilter {
+  /** null = all. */
+  readonly workspaceIds: readonly string[] | null
+  readonly phases?: readonly string[]
+  readonly kinds?: readonly string[]
+  readonly clusterId?: string
+  readonly userId?: string
+  /** Contains, case-sensitive, literally. */
+  readonly userName?: string
+  readonly description?: string
+  readonly workloadId?: string
+  readonly createdFromMs?: number
+  readonly createdToMs?: number
+}
+export type WorkloadSort =
+  | "createdAtMs"
+  | "startedAtMs"
+  | "endedAtMs"
+  | "deletedAtMs"
+  | "id"
+  | "displayName"
+  | "workspaceId"
+  | "clusterId"
+  | "phase"
+  | "kind"
+  | "userName"
+  | "userId"
+  | "priority"
+  | "maxRetry"
+  | "dispatchCount"
+  | "timeout"
+  | "ttlSecondsAfterFinished"
+  | "description"
+  | "image"
+  | "entryPoint"
+  | "isSupervised"
+  | "isTolerateAll"
+
+export interface WorkloadStore {
+  byKey(from: Reads, key: WorkloadKey): Promise<Workload | undefined>
+  /** By the shown id; hidden ones too. */
+  byId(from: Reads, id: string): Promise<Workload | undefined>
+  insert(tx: Tx, workload: Workload): Promise<void>
+  /** Whole row, version + 1. @throws AppError `stale` when the version moved. */
+  update(tx: Tx, workload: Workload): Promise<void>
+  list(
+    from: Reads,
+    filter: WorkloadFilter,
+    page: {
+      readonly sort: WorkloadSort
+      readonly order: "asc" | "desc"
+      readonly offset: number
+      readonly limit: number
+    },
+  ): Promise<{ readonly total: number; readonly items: readonly Workload[] }>
+  /** Not in a terminal phase: what boot loads. */
+  live(from: Reads): Promise<readonly Workload[]>
+  /** Ended, not yet past their TTL (deletedAtMs null): key and when it ends. */
+  awaitingTtl(from: Reads): Promise<readonly { readonly key: WorkloadKey; readonly atMs: number }[]>
+  /** Live workloads that depend on the shown id. */
+  dependents(from: Reads, id: string): Promise<readonly WorkloadKey[]>
+  attempt(from: Reads, id: AttemptId): Promise<Attempt | undefined>
+  /** Oldest first. */
+  attempts(from: Reads, key: WorkloadKey): Promise<readonly Attempt[]>
+  /** Not gone: what recovery looks at. */
+  liveAttempts(from: Reads): Promise<readonly Attempt[]>
+  insertAttempt(tx: Tx, attempt: Attempt): Promise<void>
+  /** Whole row, version + 1. @throws AppError `stale` when the version moved. */
+  updateAttempt(tx: Tx, attempt: Attempt): Promise<void>
+  /** Removes ended workloads (with attempts) that ended before, at most `limit`; their keys. */
+  prune(tx: Tx, endedBeforeMs: number, limit: number): Promise<readonly WorkloadKey[]>
+}
+
+/** The row after the change. */
+export const workloadChanged: Topic<Workload> = topic<Workload>("workload-changed")
+/** Something about it needs a look: the reconciler's key. */
+export const workloadPoked: Topic<WorkloadKey> = topic<WorkloadKey>("workload-poked")
+
+// ---- The driver port (DESIGN 6) ----------------------------------------------------------------
+
+/** One pod to start. Everything the driver needs and nothing else. */
+export interface PodLaunch {
+  readonly podId: string
+  readonly index: number
+  readonly nodeName: string
+  readonly gpuIndexes: readonly number[]
+  readonly size: Amounts
+  readonly containerName: string
+}
+
+/** One attempt to start: a gang of pods. `id` makes `ensure` idempotent. */
+export interface AttemptLaunch {
+  readonly id: AttemptId
+  readonly workloadId: string
+  readonly workspaceId: string
+  readonly run: number
+  readonly kind: WorkloadKind
+  readonly asServerOwner: boolean
+  /** Decoded: a script for a POSIX shell. */
+  readonly entryPoint: string
+  /** The user's environment, then the platform's (environment.ts); the driver adds what only it knows. */
+  readonly env: Readonly<Record<string, string>>
+  readonly pods: readonly PodLaunch[]
+}
+
+/** What is stored and handed back for as long as the attempt lives. */
+export type AttemptHandle = JsonObject
+
+export interface PodObservation {
+  readonly podId: string
+  /** `waiting`: not started yet; `lost`: gone without an exit code. */
+  readonly state: "waiting" | "running" | "exited" | "lost"
+  readonly startedAtMs: number | null
+  readonly endedAtMs: number | null
+  /** 0–255; 128 + signal for a signal; 137 for lost. */
+  readonly exitCode: number | null
+  /** Set when the driver itself ended it, or knows better than the code. */
+  readonly cause: EndCause | null
+  readonly message: string
+  readonly podIp: string
+  readonly hostIp: string
+}
+
+export interface AttemptObservation {
+  readonly pods: readonly PodObservation[]
+  /** No process of any pod of the attempt is left: the claim may be gone. */
+  readonly isGone: boolean
+}
+
+export interface LogQuery {
+  /** The last n lines; null = all that is kept (bounded by `maxBytes`). */
+  readonly tailLines: number | null
+  /** Lines written at or after; null = no bound. */
+  readonly sinceMs: number | null
+  /** Start at this byte offset instead (resume); null = by the others. */
+  readonly fromOffset: number | null
+  readonly maxBytes: number
+}
+export interface LogChunk {
+  /** Whole lines, without their newline; the last may be unfinished when the pod has ended. */
+  readonly lines: readonly string[]
+  /** Byte offset after the last line: resume here. */
+  readonly nextOffset: number
+  /** Bytes before what is kept (the head was cut away). */
+  readonly droppedBytes: number
+}
+export type LogFollowItem =
+  | { readonly kind: "lines"; readonly chunk: LogChunk }
+  | { readonly kind: "end"; readonly exitCode: number | null; readonly cause: EndCause | null }
+
+/**
+ * How pods run. One suite (`drivers/driver-suite.ts`) holds for all. Every call may be repeated; none
+ * throws for an attempt that is unknown or gone except where said.
+ */
+export interface PodDriver {
+  readonly clusterId: string
+  /**
+   * Starts what of the attempt has not been started. Twice, also from two server lives, starts once.
+   * Resolves once every start was tried (a pod whose command cannot start ends `exited` 126 or 127 with a message).
+   * @throws AppError `unavailable` when the driver cannot work now: nothing was started, try later.
+   */
+  ensure(launch: AttemptLaunch, signal: AbortSignal): Promise<AttemptHandle>
+  /** The truth now, from the processes themselves. */
+  inspect(handle: AttemptHandle): Promise<AttemptObservation>
+  /**
+   * After a restart of the server: takes over what the handle (or, when the crash came before it was
+   * stored, the attempt id alone) names. null = never started.
+   */
+  recover(id: AttemptId, handle: AttemptHandle | null): Promise<AttemptHandle | null>
+  /** Tells the pods to end (TERM, after the grace KILL); returns at once. `reason` goes into the stop reason file. */
+  stop(
+    handle: AttemptHandle,
+    reason: { readonly cause: EndCause; readonly message: string },
+    graceMs: number,
+  ): Promise<void>
+  /** Something changed about an attempt: look. Fires at least once per change; never with news itself. */
+  onChange(listener: (id: AttemptId) => void): () => void
+  /** @throws AppError `not_found` when nothing is kept of that pod */
+  readLog(handle: AttemptHandle, podId: string, query: LogQuery): Promise<LogChunk>
+  /** The tail first, then lines as they come, then one `end`. Ends with the signal. */
+  followLog(
+    handle: AttemptHandle,
+    podId: string,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<LogFollowItem>
+  /** Removes what is kept of an attempt (working folder; logs when `logsToo`). Idempotent. */
+  forget(id: AttemptId, handle: AttemptHandle | null, logsToo: boolean): Promise<void>
+  /** Stops watching; pods stay. */
+  close(): Promise<void>
+}

@@ -1,0 +1,34 @@
+import type { Membership, Principal, Role, UserId } from "../identity/index.ts"
+import type { Workspace, WorkspacePolicy } from "./types.ts"
+
+/** The workspaces' commands; rights are checked here. A workspace without a role for the principal is `not_found`. */
+export interface WorkspaceService {
+  list(principal: Principal): Promise<readonly Workspace[]>
+  get(principal: Principal, id: string): Promise<Workspace>
+  create(
+    principal: Principal,
+    workspace: {
+      readonly id: string
+      readonly description: string
+      readonly clusters: readonly string[] | null
+      readonly policy: Partial<WorkspacePolicy>
+    },
+  ): Promise<Workspace>
+  update(
+    principal: Principal,
+    id: string,
+    change: {
+      readonly description?: string
+      readonly clusters?: readonly string[]
+      readonly policy?: Partial<WorkspacePolicy>
+    },
+  ): Promise<Workspace>
+  /** `default` cannot be deleted; state `deleting` until its work is over, then gone. 409 while work is live unless `force`. */
+  remove(principal: Principal, id: string, options: { readonly force: boolean }): Promise<void>
+  members(principal: Principal, id: string): Promise<readonly Membership[]>
+  setMember(principal: Principal, id: string, userId: UserId, role: Role | null): Promise<void>
+  /** In memory, for other slices: undefined when there is none. */
+  find(id: string): Workspace | undefined
+  /** Makes `default` at first start. */
+  bootstrap(clusters: readonly string[]): Promise<void>
+}

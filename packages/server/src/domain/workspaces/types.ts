@@ -1,0 +1,47 @@
+import type { Reads, Topic, Tx } from "../journal/index.ts"
+import { topic } from "../journal/index.ts"
+
+export type QueuePolicy = "fifo" | "balance"
+export const scopes = ["Train", "Infer", "Authoring"] as const
+export type Scope = (typeof scopes)[number]
+
+export interface WorkspacePolicy {
+  /** Order inside the queue when the head does not fit (DESIGN 4). */
+  readonly queuePolicy: QueuePolicy
+  /** Work of lower priority gives way. */
+  readonly enablePreempt: boolean
+  /** 0–600: between TERM and KILL. */
+  readonly stopGraceSeconds: number
+  /** Every user is an Editor here. */
+  readonly openToAll: boolean
+  /** Kinds of work it takes; empty = all. */
+  readonly scopes: readonly Scope[]
+}
+
+export interface Workspace {
+  /** Its name: a DNS-1123 label, immutable. */
+  readonly id: string
+  /** ULID: the 128-bit key (`ws_<key>` in berth, the same bytes as UUID in ZenML). */
+  readonly key: string
+  readonly description: string
+  /** Ordered; a gang goes to one of them. */
+  readonly clusters: readonly string[]
+  readonly policy: WorkspacePolicy
+  readonly queuePaused: boolean
+  readonly state: "active" | "deleting"
+  readonly createdAtMs: number
+  readonly version: number
+}
+
+export interface WorkspaceStore {
+  workspaces(from: Reads): Promise<readonly Workspace[]>
+  byId(from: Reads, id: string): Promise<Workspace | undefined>
+  insert(tx: Tx, workspace: Workspace): Promise<void>
+  /** @throws AppError `stale` when the version moved. Writes version + 1. */
+  update(tx: Tx, workspace: Workspace): Promise<void>
+  delete(tx: Tx, id: string): Promise<void>
+}
+
+/** `gone` true after deletion. */
+export const workspaceChanged: Topic<{ readonly workspace: Workspace; readonly gone: boolean }> =
+  topic("workspace-changed")

@@ -1,0 +1,28 @@
+import type { Clock } from "../kit/clock.ts"
+import type { Ids } from "../kit/ids.ts"
+import type { Directory, IdentityService } from "../domain/identity/index.ts"
+import type { InventoryService } from "../domain/inventory/index.ts"
+import type { JournalReads, Store } from "../domain/journal/index.ts"
+import type { Capacity, QueueService } from "../domain/queue/index.ts"
+import type { WorkloadService } from "../domain/workloads/index.ts"
+import type { WorkspaceService } from "../domain/workspaces/index.ts"
+
+/** What the HTTP families are given: domain services and nothing below them. */
+export interface Services {
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly directory: Directory
+  readonly identity: IdentityService
+  readonly inventory: InventoryService
+  readonly workspaces: WorkspaceService
+  readonly queue: QueueService
+  readonly capacity: Capacity
+  readonly workloads: WorkloadService
+  readonly journal: JournalReads
+  readonly store: Pick<Store, "committed" | "subscribe">
+  /** `/readyz`: recovered and planning; the sentence says what is missing. */
+  readonly readiness: () => { readonly isReady: boolean; readonly message: string }
+  /** SIGTERM by HTTP for `berth down`; `pods` stops them too. Resolves when begun, with how many pods stay. */
+  readonly shutdown: (options: { readonly pods: boolean }) => Promise<{ readonly podsLeft: number }>
+  readonly version: string
+}
