@@ -1,2 +1,4 @@
 export * from "./types.ts"
 export * from "./commands.ts"
+export * from "./rights.ts"
+export * from "./authorize.ts"
