@@ -1,0 +1,66 @@
+import type { Clock } from "../../kit/clock.ts"
+import type { Ids } from "../../kit/ids.ts"
+import { systemActor, type Store, type Tx } from "../journal/index.ts"
+import type { IdentityService } from "./commands.ts"
+import { localUserName, type LiveDirectory } from "./directory.ts"
+import { createKeys, keyChange, newKey } from "./keys.ts"
+import { record } from "./record.ts"
+import { newToken, type RandomBytes } from "./token.ts"
+import type { IdentityStore, KeyId, User, UserId } from "./types.ts"
+import { keyChanged } from "./types.ts"
+import { created, createUsers, newUser, tellUser } from "./users.ts"
+
+export interface IdentityOptions {
+  readonly store: Pick<Store, "tx">
+  readonly rows: IdentityStore
+  readonly directory: LiveDirectory
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly randomBytes: RandomBytes
+  /** `--no-auth`: `bootstrap` also makes the user `local`. */
+  readonly noAuth: boolean
+}
+
+const firstOwner = "owner"
+const actor = systemActor("bootstrap")
+
+/** Users and keys: rules, rights and what is written about them. */
+export function createIdentity(options: IdentityOptions): IdentityService {
+  return { ...createUsers(options), ...createKeys(options), bootstrap: () => bootstrap(options) }
+}
+
+/**
+ * Makes `owner` and its key when nobody is there yet, and `local` when it is asked for and missing. The
+ * directory follows by the topics. May be called at every start.
+ */
+async function bootstrap(options: IdentityOptions): Promise<{ readonly token: string } | undefined> {
+  const { store, rows, clock, ids, randomBytes, noAuth } = options
+  const nowMs = clock.nowMs()
+  const made = {
+    owner: newUser(ids.next("usr") as UserId, serverOwner(firstOwner), nowMs),
+    local: newUser(ids.next("usr") as UserId, serverOwner(localUserName), nowMs),
+    key: ids.next("key") as KeyId,
+    token: newToken(randomBytes),
+  }
+  return store.tx(async (tx) => {
+    const users = await rows.users(tx)
+    if (noAuth && !users.some((user) => user.name === localUserName)) await addUser(tx, rows, made.local)
+    if (users.some((user) => user.name !== localUserName)) return undefined
+    await addUser(tx, rows, made.owner)
+    const wish = { name: "first key", role: null, workspaceId: null, expiresAtMs: null }
+    const { key } = newKey(made.key, made.owner.id, wish, nowMs, made.token)
+    await rows.insertKey(tx, key)
+    tx.publish(keyChanged, key)
+    await record(tx, keyChange("key.create", "key.created", { actor }, key, nowMs))
+    return { token: made.token }
+  })
+}
+
+function serverOwner(name: string) {
+  return { name, email: null, serverRole: "owner" as const }
+}
+
+async function addUser(tx: Tx, rows: IdentityStore, user: User): Promise<void> {
+  await rows.insertUser(tx, user)
+  await tellUser(tx, user, created(actor, user))
+}
