@@ -1,0 +1,320 @@
+import type { TSchema } from "typebox"
+import { PageQuery } from "../common/index.ts"
+import { ApiKeyList, CreateKey, CreateUser, CreatedKey, Me, UpdateUser, User, UserList } from "./identity.ts"
+import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "./inventory.ts"
+import { AuditList, AuditQuery, EventList, EventsQuery } from "./journal.ts"
+import { PodLogQuery } from "./pods.ts"
+import { Explanation, QueueEntryList, QueueQuery, QueueSwitch, QueueSwitched } from "./queue.ts"
+import { Status, StopServer, StoppingServer } from "./server.ts"
+import {
+  CreateWorkspace,
+  DeleteWorkspaceQuery,
+  Member,
+  MemberList,
+  SetMember,
+  UpdateWorkspace,
+  Workspace,
+  WorkspaceList,
+} from "./workspaces.ts"
+
+/** One route of `/berth/v1`. */
+export interface BerthRoute {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+  /** Parameters as `:name`. */
+  readonly path: string
+  /** What it does, for metrics and documentation. */
+  readonly operation: string
+  readonly summary: string
+  readonly query?: TSchema
+  readonly body?: TSchema
+  /** Of a success. */
+  readonly status: 200 | 201 | 202 | 204
+  /** Absent: no body, or not JSON. */
+  readonly answer?: TSchema
+}
+
+/** Every route of `/berth/v1`; errors are `ErrorBody`. */
+export const berthRoutes = {
+  me: {
+    method: "GET",
+    path: "/berth/v1/me",
+    operation: "me.get",
+    summary: "Who the caller is and what it may do",
+    status: 200,
+    answer: Me,
+  },
+  status: {
+    method: "GET",
+    path: "/berth/v1/status",
+    operation: "server.status",
+    summary: "Version, counts, clusters and warnings",
+    status: 200,
+    answer: Status,
+  },
+  stopServer: {
+    method: "POST",
+    path: "/berth/v1/server/stop",
+    operation: "server.stop",
+    summary: "Shut the server down",
+    body: StopServer,
+    status: 202,
+    answer: StoppingServer,
+  },
+  listClusters: {
+    method: "GET",
+    path: "/berth/v1/clusters",
+    operation: "cluster.list",
+    summary: "Clusters by name",
+    query: PageQuery,
+    status: 200,
+    answer: ClusterList,
+  },
+  listNodes: {
+    method: "GET",
+    path: "/berth/v1/nodes",
+    operation: "node.list",
+    summary: "Nodes by cluster and name",
+    query: NodesQuery,
+    status: 200,
+    answer: NodeList,
+  },
+  getNode: {
+    method: "GET",
+    path: "/berth/v1/nodes/:name",
+    operation: "node.get",
+    summary: "One node (by name or id)",
+    query: NodeQuery,
+    status: 200,
+    answer: Node,
+  },
+  cordonNode: {
+    method: "POST",
+    path: "/berth/v1/nodes/:name/cordon",
+    operation: "node.cordon",
+    summary: "Give the node no new pods",
+    query: NodeQuery,
+    status: 200,
+    answer: Node,
+  },
+  uncordonNode: {
+    method: "POST",
+    path: "/berth/v1/nodes/:name/uncordon",
+    operation: "node.uncordon",
+    summary: "Let the node have pods again",
+    query: NodeQuery,
+    status: 200,
+    answer: Node,
+  },
+  drainNode: {
+    method: "POST",
+    path: "/berth/v1/nodes/:name/drain",
+    operation: "node.drain",
+    summary: "Cordon the node and move its pods away",
+    query: NodeQuery,
+    status: 200,
+    answer: Node,
+  },
+  assignNode: {
+    method: "PUT",
+    path: "/berth/v1/nodes/:name/workspace",
+    operation: "node.assign",
+    summary: "Assign the node to a workspace",
+    query: NodeQuery,
+    body: AssignNode,
+    status: 200,
+    answer: Node,
+  },
+  unassignNode: {
+    method: "DELETE",
+    path: "/berth/v1/nodes/:name/workspace",
+    operation: "node.unassign",
+    summary: "Take the node back from its workspace",
+    query: NodeQuery,
+    status: 200,
+    answer: Node,
+  },
+  listWorkspaces: {
+    method: "GET",
+    path: "/berth/v1/workspaces",
+    operation: "workspace.list",
+    summary: "Workspaces the caller has a role in, newest first",
+    query: PageQuery,
+    status: 200,
+    answer: WorkspaceList,
+  },
+  createWorkspace: {
+    method: "POST",
+    path: "/berth/v1/workspaces",
+    operation: "workspace.create",
+    summary: "Make a workspace",
+    body: CreateWorkspace,
+    status: 201,
+    answer: Workspace,
+  },
+  getWorkspace: {
+    method: "GET",
+    path: "/berth/v1/workspaces/:id",
+    operation: "workspace.get",
+    summary: "One workspace",
+    status: 200,
+    answer: Workspace,
+  },
+  updateWorkspace: {
+    method: "PATCH",
+    path: "/berth/v1/workspaces/:id",
+    operation: "workspace.update",
+    summary: "Change description, clusters or policy",
+    body: UpdateWorkspace,
+    status: 200,
+    answer: Workspace,
+  },
+  deleteWorkspace: {
+    method: "DELETE",
+    path: "/berth/v1/workspaces/:id",
+    operation: "workspace.delete",
+    summary: "Delete the workspace, in the background when something lives in it",
+    query: DeleteWorkspaceQuery,
+    status: 204,
+  },
+  listMembers: {
+    method: "GET",
+    path: "/berth/v1/workspaces/:id/members",
+    operation: "workspace.members",
+    summary: "Members by user name",
+    query: PageQuery,
+    status: 200,
+    answer: MemberList,
+  },
+  setMember: {
+    method: "PUT",
+    path: "/berth/v1/workspaces/:id/members/:user",
+    operation: "workspace.set-member",
+    summary: "Give a user (by name or id) a role",
+    body: SetMember,
+    status: 200,
+    answer: Member,
+  },
+  removeMember: {
+    method: "DELETE",
+    path: "/berth/v1/workspaces/:id/members/:user",
+    operation: "workspace.remove-member",
+    summary: "Take a user's role away",
+    status: 204,
+  },
+  listUsers: {
+    method: "GET",
+    path: "/berth/v1/users",
+    operation: "user.list",
+    summary: "Users, newest first",
+    query: PageQuery,
+    status: 200,
+    answer: UserList,
+  },
+  createUser: {
+    method: "POST",
+    path: "/berth/v1/users",
+    operation: "user.create",
+    summary: "Make a user",
+    body: CreateUser,
+    status: 201,
+    answer: User,
+  },
+  updateUser: {
+    method: "PATCH",
+    path: "/berth/v1/users/:user",
+    operation: "user.update",
+    summary: "Change e-mail or server role, freeze or unfreeze (by name or id)",
+    body: UpdateUser,
+    status: 200,
+    answer: User,
+  },
+  listKeys: {
+    method: "GET",
+    path: "/berth/v1/keys",
+    operation: "key.list",
+    summary: "The caller's API keys (a server owner's: all), newest first",
+    query: PageQuery,
+    status: 200,
+    answer: ApiKeyList,
+  },
+  createKey: {
+    method: "POST",
+    path: "/berth/v1/keys",
+    operation: "key.create",
+    summary: "Make an API key; the token is shown this once",
+    body: CreateKey,
+    status: 201,
+    answer: CreatedKey,
+  },
+  revokeKey: {
+    method: "DELETE",
+    path: "/berth/v1/keys/:id",
+    operation: "key.revoke",
+    summary: "Revoke an API key, at once and for ever",
+    status: 204,
+  },
+  listQueue: {
+    method: "GET",
+    path: "/berth/v1/queue",
+    operation: "queue.list",
+    summary: "What waits, by workspace and position",
+    query: QueueQuery,
+    status: 200,
+    answer: QueueEntryList,
+  },
+  pauseQueue: {
+    method: "POST",
+    path: "/berth/v1/queue/pause",
+    operation: "queue.pause",
+    summary: "Admit nothing more from a workspace's queue, or from any",
+    body: QueueSwitch,
+    status: 200,
+    answer: QueueSwitched,
+  },
+  resumeQueue: {
+    method: "POST",
+    path: "/berth/v1/queue/resume",
+    operation: "queue.resume",
+    summary: "Admit again",
+    body: QueueSwitch,
+    status: 200,
+    answer: QueueSwitched,
+  },
+  explainWorkload: {
+    method: "GET",
+    path: "/berth/v1/explain/workload/:id",
+    operation: "workload.explain",
+    summary: "Why a workload waits, and what happened to it",
+    status: 200,
+    answer: Explanation,
+  },
+  podLog: {
+    method: "GET",
+    path: "/berth/v1/pods/:workloadId/:podId/log",
+    operation: "pod.log",
+    summary: "A pod's log: text/plain, or an event stream that follows it",
+    query: PodLogQuery,
+    status: 200,
+  },
+  events: {
+    method: "GET",
+    path: "/berth/v1/events",
+    operation: "event.list",
+    summary: "What happened: a page, or an event stream",
+    query: EventsQuery,
+    status: 200,
+    answer: EventList,
+  },
+  listAudit: {
+    method: "GET",
+    path: "/berth/v1/audit",
+    operation: "audit.list",
+    summary: "Who did what, newest first",
+    query: AuditQuery,
+    status: 200,
+    answer: AuditList,
+  },
+} as const satisfies Record<string, BerthRoute>
+
+/** The names of the routes: `listNodes`, `createKey`, … */
+export type BerthRouteName = keyof typeof berthRoutes
