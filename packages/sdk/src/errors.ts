@@ -1,0 +1,99 @@
+/** One fault of a request, as the server names it. */
+export interface BerthErrorDetail {
+  readonly path: string
+  readonly message: string
+}
+
+export interface BerthErrorFacts {
+  readonly status: number
+  readonly code: string
+  readonly requestId?: string | null
+  readonly details?: readonly BerthErrorDetail[]
+  readonly retryAfterMs?: number | null
+  readonly cause?: unknown
+}
+
+/**
+ * The one error of the SDK. `status` is the HTTP status, 0 where no answer came: then `code` is
+ * `unreachable` (no connection), `timeout` (the deadline passed) or `broken` (the answer could not be read).
+ * Otherwise `code` is the server's own (`not_found`, `Primus.01001`, …) and `message` its sentence.
+ * A call that was aborted by its signal rejects with the signal's reason, not with this.
+ */
+export class BerthError extends Error {
+  readonly status: number
+  readonly code: string
+  /** Quote it when asking whoever runs the server. */
+  readonly requestId: string | null
+  readonly details: readonly BerthErrorDetail[]
+  readonly retryAfterMs: number | null
+
+  constructor(message: string, facts: BerthErrorFacts) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
+    this.name = "BerthError"
+    this.status = facts.status
+    this.code = facts.code
+    this.requestId = facts.requestId ?? null
+    this.details = facts.details ?? []
+    this.retryAfterMs = facts.retryAfterMs ?? null
+  }
+}
+
+/** Whether the server could not be reached at all, so that the call surely or possibly did nothing. */
+export function isUnreachable(error: unknown): error is BerthError {
+  return error instanceof BerthError && error.status === 0
+}
+
+const longestMessage = 2000
+
+/** Makes the error of an answer: understands the form of every family, and plain text from proxies. */
+export function errorFromAnswer(status: number, headers: Headers, body: string): BerthError {
+  const said = readErrorBody(body)
+  const requestId = said.requestId ?? headers.get("x-request-id")
+  return new BerthError((said.message || `The server answered ${status}.`).slice(0, longestMessage), {
+    status,
+    code: said.code || `http_${status}`,
+    requestId,
+    details: said.details,
+    retryAfterMs: retryAfterMs(headers.get("retry-after")),
+  })
+}
+
+interface Said {
+  readonly code: string
+  readonly message: string
+  readonly requestId: string | null
+  readonly details: readonly BerthErrorDetail[]
+}
+
+function readErrorBody(body: string): Said {
+  const nothing: Said = { code: "", message: "", requestId: null, details: [] }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(body)
+  } catch {
+    const isPage = /<html/i.test(body)
+    return { ...nothing, message: isPage ? "" : body.trim().split("\n", 1).join("") }
+  }
+  if (typeof parsed !== "object" || parsed === null) return nothing
+  const fields = parsed as Readonly<Record<string, unknown>>
+  return {
+    code: text(fields["code"]) || text(fields["errorCode"]),
+    message: text(fields["message"]) || text(fields["errorMessage"]),
+    requestId: text(fields["requestId"]) || null,
+    details: Array.isArray(fields["details"]) ? fields["details"].flatMap(readDetail) : [],
+  }
+}
+
+function readDetail(detail: unknown): readonly BerthErrorDetail[] {
+  if (typeof detail !== "object" || detail === null) return []
+  const fields = detail as Readonly<Record<string, unknown>>
+  return [{ path: text(fields["path"]), message: text(fields["message"]) }]
+}
+
+const text = (value: unknown) => (typeof value === "string" ? value : "")
+
+/** Seconds of a Retry-After header in milliseconds, at most an hour; dates are not used by the server. */
+function retryAfterMs(header: string | null): number | null {
+  const seconds = header === null ? Number.NaN : Number(header)
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 3600) * 1000 : null
+}

@@ -1,0 +1,35 @@
+/** Where the command writes and what it knows of its surroundings; handed in so that tests can read it. */
+export interface Terminal {
+  /** Results. */
+  out(text: string): void
+  /** Progress, warnings and errors. */
+  err(text: string): void
+  /** Colours and redrawing are for people only. */
+  readonly isTty: boolean
+  readonly hasColour: boolean
+  /** Width in columns; 0 where there is none (a pipe). */
+  readonly columns: number
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly isRoot: boolean
+  readonly homeDir: string
+  nowMs(): number
+  /** Calls the listener on Ctrl-C (SIGINT) and SIGTERM; returns how to stop listening. */
+  onInterrupt(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void
+}
+
+const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const
+export type Style = keyof typeof styles
+
+/** The text in a style, where the terminal shows styles. */
+export function paint(terminal: Terminal, style: Style, text: string): string {
+  return terminal.hasColour && text !== "" ? `\u001b[${styles[style]}m${text}\u001b[0m` : text
+}
+
+// eslint-disable-next-line no-control-regex
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
+/** Text from elsewhere without control characters (tab and newline stay), so that it cannot steer the terminal. */
+export function harmless(text: string): string {
+  return text.replace(controls, "�")
+}

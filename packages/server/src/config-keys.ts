@@ -1,0 +1,211 @@
+import type { ConfigType } from "./config-types.ts"
+import {
+  choiceType,
+  hostType,
+  labelType,
+  listenType,
+  listType,
+  numberType,
+  optionalTextType,
+  switchType,
+  textType,
+  uidRangeType,
+} from "./config-types.ts"
+import type { LogLevel } from "./kit/log.ts"
+
+/** What a default may depend on: facts of the machine and account, handed in. */
+export interface Host {
+  readonly isRoot: boolean
+  readonly homeDir: string
+}
+
+/** One setting: everything that parse, `--help`, the README's table and `berth config show` need. */
+export interface ConfigKey<T> {
+  readonly type: ConfigType<T>
+  /** Long flag of `berth up`. */
+  readonly flag: string
+  readonly env: string
+  readonly fallback: (host: Host) => T
+  /** For documents, where the default depends on the machine. */
+  readonly fallbackText?: string
+  /** What it does, in one sentence without a line break. */
+  readonly sentence: string
+}
+
+function key<T>(
+  type: ConfigType<T>,
+  names: readonly [flag: string, env: string],
+  fallback: T | ((host: Host) => T),
+  sentence: string,
+  fallbackText?: string,
+): ConfigKey<T> {
+  const [flag, env] = names
+  const base = { type, flag, env, sentence }
+  const give = typeof fallback === "function" ? (fallback as (host: Host) => T) : () => fallback
+  return fallbackText === undefined ? { ...base, fallback: give } : { ...base, fallback: give, fallbackText }
+}
+
+const whole = (min: number, max: number) => numberType({ min, max, whole: true })
+const decimal = (min: number, max: number) => numberType({ min, max, whole: false })
+const logLevels = ["debug", "info", "warn", "error", "silent"] as const satisfies readonly LogLevel[]
+
+/** The data directory of an account. */
+export function defaultDataDir(host: Host): string {
+  return host.isRoot ? "/var/lib/berth" : `${host.homeDir}/.local/share/berth`
+}
+
+/**
+ * The one table of settings, in the order in which they are shown. A dotted name is nested in the YAML file.
+ * A key that is not here does not exist: it is refused in the file.
+ */
+export const configKeys = {
+  data: key(
+    textType("DIR"),
+    ["--data", "BERTH_DATA"],
+    defaultDataDir,
+    "Directory of the database, keys, pods and logs; one server at a time.",
+    "/var/lib/berth as root, else ~/.local/share/berth",
+  ),
+  listen: key(
+    listenType,
+    ["--listen", "BERTH_LISTEN"],
+    { host: "127.0.0.1", port: 8080 },
+    "Where to answer HTTP; an address that is not loopback needs TLS or --behind-proxy; port 0 takes a free one.",
+  ),
+  simulate: key(
+    listType(textType("NxGxMODEL[@INSTANCE][,cluster=NAME]"), 100),
+    ["--simulate", "BERTH_SIMULATE"],
+    [],
+    "Declares N nodes with G GPUs of a model that only exist on paper; work on them runs here as real processes. Repeatable.",
+  ),
+  demo: key(
+    switchType,
+    ["--demo", "BERTH_DEMO"],
+    false,
+    "Brings up two simulated GPU nodes in a temporary data directory and runs a two-rank job on them.",
+  ),
+  noAuth: key(
+    switchType,
+    ["--no-auth", "BERTH_NO_AUTH"],
+    false,
+    "Requests without credentials are the owner's; on loopback only.",
+  ),
+  tlsCert: key(
+    optionalTextType("FILE"),
+    ["--tls-cert", "BERTH_TLS_CERT"],
+    null,
+    "PEM file with the server's certificate chain; needs --tls-key.",
+  ),
+  tlsKey: key(
+    optionalTextType("FILE"),
+    ["--tls-key", "BERTH_TLS_KEY"],
+    null,
+    "PEM file with the certificate's private key.",
+  ),
+  behindProxy: key(
+    switchType,
+    ["--behind-proxy", "BERTH_BEHIND_PROXY"],
+    false,
+    "A proxy in front ends TLS: allows plain HTTP on other addresses and believes its X-Forwarded headers.",
+  ),
+  allowHost: key(
+    listType(hostType, 100),
+    ["--allow-host", "BERTH_ALLOW_HOST"],
+    [],
+    "A further name that requests may use as Host. Repeatable.",
+  ),
+  openMetrics: key(
+    switchType,
+    ["--open-metrics", "BERTH_OPEN_METRICS"],
+    false,
+    "Shows /metrics without a token.",
+  ),
+  logLevel: key(
+    choiceType(logLevels),
+    ["--log-level", "BERTH_LOG_LEVEL"],
+    "info",
+    "Least level that is written to standard error.",
+  ),
+  clusters: key(
+    listType(labelType, 20),
+    ["--cluster", "BERTH_CLUSTERS"],
+    ["local"],
+    "Names of the local clusters; the first one is this machine. Repeatable.",
+  ),
+  stopGraceSeconds: key(
+    whole(0, 600),
+    ["--stop-grace", "BERTH_STOP_GRACE_SECONDS"],
+    30,
+    "Seconds between TERM and KILL that new workspaces start with.",
+  ),
+  "local.runAs": key(
+    choiceType(["auto", "uid"]),
+    ["--local-run-as", "BERTH_LOCAL_RUN_AS"],
+    "auto",
+    "auto: server owners' work runs as the server's account, everybody else's under a uid per workspace; uid: all of it under a uid per workspace.",
+  ),
+  "local.uidRange": key(
+    uidRangeType,
+    ["--local-uid-range", "BERTH_LOCAL_UID_RANGE"],
+    { first: 60_000, last: 60_999 },
+    "The uids that workspaces get.",
+  ),
+  "local.shareAccount": key(
+    switchType,
+    ["--local-share-account", "BERTH_LOCAL_SHARE_ACCOUNT"],
+    false,
+    "Lets work of people who are not server owners run as the server's account where the server is not root and cannot separate them.",
+  ),
+  "local.path": key(
+    textType("PATH"),
+    ["--local-path", "BERTH_LOCAL_PATH"],
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH of pods.",
+  ),
+  "local.overcommitCpu": key(
+    decimal(0.1, 100),
+    ["--local-overcommit-cpu", "BERTH_LOCAL_OVERCOMMIT_CPU"],
+    4,
+    "How many times the machine's cores may be given away.",
+  ),
+  "local.overcommitMemory": key(
+    decimal(0.1, 100),
+    ["--local-overcommit-memory", "BERTH_LOCAL_OVERCOMMIT_MEMORY"],
+    2,
+    "How many times the machine's memory may be given away.",
+  ),
+  "local.logCapMiB": key(
+    whole(1, 1_048_576),
+    ["--local-log-cap-mib", "BERTH_LOCAL_LOG_CAP_MIB"],
+    64,
+    "MiB kept of one pod's log; the oldest goes first.",
+  ),
+  "local.logFloodMiB": key(
+    whole(1, 1_048_576),
+    ["--local-log-flood-mib", "BERTH_LOCAL_LOG_FLOOD_MIB"],
+    256,
+    "MiB of log between two looks (about a second) at which a pod is stopped.",
+  ),
+  "local.logKeepDays": key(
+    whole(1, 3650),
+    ["--local-log-keep-days", "BERTH_LOCAL_LOG_KEEP_DAYS"],
+    30,
+    "Days for which logs of ended pods are kept.",
+  ),
+  "local.logKeepGiB": key(
+    whole(1, 1_048_576),
+    ["--local-log-keep-gib", "BERTH_LOCAL_LOG_KEEP_GIB"],
+    10,
+    "GiB kept of all logs together; the oldest go first.",
+  ),
+} as const satisfies Readonly<Record<string, ConfigKey<never> | ConfigKey<unknown> | object>>
+
+export type ConfigKeyName = keyof typeof configKeys
+
+/** The value of each key, by its type in the table. */
+export type ConfigValues = {
+  readonly [K in ConfigKeyName]: (typeof configKeys)[K] extends ConfigKey<infer T> ? T : never
+}
+
+/** Names of all keys in the table's order. */
+export const configKeyNames = Object.keys(configKeys) as readonly ConfigKeyName[]

@@ -1,0 +1,202 @@
+/** What parsing gives: the value, or a sentence that says what would be right. */
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly message: string }
+
+/** How values of one type are read, shown and documented. `parse` is total: it takes anything and never throws. */
+export interface ConfigType<T> {
+  /** Accepts text (flag, environment) as well as what YAML gives. */
+  parse(raw: unknown): Parsed<T>
+  /** As a person would type it. */
+  format(value: T): string
+  /** For help and documents: `HOST:PORT`, `true|false`. */
+  readonly syntax: string
+  readonly isList: boolean
+  readonly isSwitch: boolean
+}
+
+const fail = (message: string): Parsed<never> => ({ ok: false, message })
+const good = <T>(value: T): Parsed<T> => ({ ok: true, value })
+const quoted = (raw: unknown): string => {
+  const text = typeof raw === "string" ? raw : (JSON.stringify(raw) ?? String(raw))
+  return `"${text.length > 80 ? `${text.slice(0, 80)}…` : text}"`
+}
+
+function single<T>(syntax: string, parse: (raw: unknown) => Parsed<T>, format: (value: T) => string) {
+  return { parse, format, syntax, isList: false, isSwitch: false } satisfies ConfigType<T>
+}
+
+// eslint-disable-next-line no-control-regex
+const control = /[\u0000-\u001f\u007f]/
+
+function asText(raw: unknown): Parsed<string> {
+  if (typeof raw !== "string") return fail(`must be text, not ${quoted(raw)}`)
+  const text = raw.trim()
+  if (text === "") return fail("must not be empty")
+  if (control.test(text)) return fail("must not hold control characters")
+  return good(text)
+}
+
+/** Non-empty text, trimmed. */
+export function textType(syntax: string): ConfigType<string> {
+  return single(syntax, asText, String)
+}
+
+/** Text, or null where it is not given. */
+export function optionalTextType(syntax: string): ConfigType<string | null> {
+  return single<string | null>(
+    syntax,
+    (raw) => (raw === null ? good(null) : asText(raw)),
+    (value) => value ?? "",
+  )
+}
+
+const words: Readonly<Record<string, boolean>> = {
+  true: true,
+  false: false,
+  yes: true,
+  no: false,
+  on: true,
+  off: false,
+  "1": true,
+  "0": false,
+}
+
+/** `true` or `false`; also yes, no, on, off, 1, 0. */
+export const switchType: ConfigType<boolean> = {
+  syntax: "true|false",
+  isList: false,
+  isSwitch: true,
+  format: String,
+  parse(raw) {
+    if (typeof raw === "boolean") return good(raw)
+    const word = typeof raw === "string" || typeof raw === "number" ? String(raw).trim().toLowerCase() : ""
+    const value = Object.hasOwn(words, word) ? words[word] : undefined
+    return value === undefined ? fail(`must be true or false, not ${quoted(raw)}`) : good(value)
+  },
+}
+
+export interface NumberBounds {
+  readonly min: number
+  readonly max: number
+  readonly whole: boolean
+}
+
+/** A number in bounds, both included. */
+export function numberType(bounds: NumberBounds): ConfigType<number> {
+  const { min, max, whole } = bounds
+  const wanted = `must be a ${whole ? "whole " : ""}number from ${min} to ${max}`
+  return single(
+    `${min}–${max}`,
+    (raw) => {
+      const text = typeof raw === "number" ? String(raw) : typeof raw === "string" ? raw.trim() : ""
+      const value = /^-?\d{1,15}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN
+      const fits = value >= min && value <= max && (!whole || Number.isInteger(value))
+      return fits ? good(value) : fail(`${wanted}, not ${quoted(raw)}`)
+    },
+    String,
+  )
+}
+
+/** One of a closed list of words. */
+export function choiceType<const T extends string>(choices: readonly T[]): ConfigType<T> {
+  return single(
+    choices.join("|"),
+    (raw) => {
+      const found = choices.find((choice) => choice === raw)
+      return found === undefined
+        ? fail(`must be one of ${choices.join(", ")}, not ${quoted(raw)}`)
+        : good(found)
+    },
+    String,
+  )
+}
+
+/** Several values. As one text (environment) they are separated by blanks; at most `max` of them. */
+export function listType<T>(item: ConfigType<T>, max: number): ConfigType<readonly T[]> {
+  return {
+    syntax: item.syntax,
+    isList: true,
+    isSwitch: false,
+    format: (values) => values.map((value) => item.format(value)).join(" "),
+    parse(raw) {
+      const parts: readonly unknown[] = Array.isArray(raw)
+        ? raw
+        : typeof raw === "string"
+          ? raw.split(/\s+/).filter((part) => part !== "")
+          : [raw]
+      if (parts.length > max) return fail(`must be at most ${max} values, not ${parts.length}`)
+      const values: T[] = []
+      for (const part of parts) {
+        const parsed = item.parse(part)
+        if (!parsed.ok) return parsed
+        values.push(parsed.value)
+      }
+      return good(values)
+    },
+  }
+}
+
+/** Where to listen. IPv6 hosts are without brackets here. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** `HOST:PORT` or `[IPv6]:PORT`; port 0 = any free one. */
+export const listenType: ConfigType<ListenAddress> = single(
+  "HOST:PORT",
+  (raw) => {
+    const match =
+      typeof raw === "string" && raw.length < 300
+        ? /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(raw.trim())
+        : null
+    const host = match?.[1] ?? match?.[2]
+    const port = Number(match?.[3])
+    if (host === undefined || port > 65_535)
+      return fail(`must be HOST:PORT such as 127.0.0.1:8080 or [::1]:8080, not ${quoted(raw)}`)
+    return good({ host, port })
+  },
+  (value) => (value.host.includes(":") ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`),
+)
+
+/** Accounts that pods may run under: first and last uid, both included. */
+export interface UidRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** `FIRST-LAST`, above the system's own accounts. */
+export const uidRangeType: ConfigType<UidRange> = single(
+  "FIRST-LAST",
+  (raw) => {
+    const match = typeof raw === "string" ? /^\s*(\d{1,10})\s*-\s*(\d{1,10})\s*$/.exec(raw) : null
+    const first = Number(match?.[1])
+    const last = Number(match?.[2])
+    const fits = match !== null && first >= 1000 && last >= first && last < 2 ** 31 - 1
+    return fits
+      ? good({ first, last })
+      : fail(`must be FIRST-LAST such as 60000-60999, from 1000 up, not ${quoted(raw)}`)
+  },
+  (value) => `${value.first}-${value.last}`,
+)
+
+/** A DNS-1123 label: what clusters and workspaces are called. */
+export const labelType: ConfigType<string> = single(
+  "NAME",
+  (raw) =>
+    typeof raw === "string" && /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(raw)
+      ? good(raw)
+      : fail(`must be 1 to 63 lower-case letters, digits or "-", not ${quoted(raw)}`),
+  String,
+)
+
+/** A host name or address, without scheme and port. */
+export const hostType: ConfigType<string> = single(
+  "HOST",
+  (raw) =>
+    typeof raw === "string" && /^(?:[A-Za-z0-9._-]{1,253}|\[?[0-9a-fA-F:.]{2,45}\]?)$/.test(raw)
+      ? good(raw.toLowerCase().replace(/^\[|\]$/g, ""))
+      : fail(`must be a host name or address without scheme and port, not ${quoted(raw)}`),
+  String,
+)
