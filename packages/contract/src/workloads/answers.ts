@@ -1,0 +1,130 @@
+import { Type } from "typebox"
+import type { Static } from "typebox"
+import { CronJobSchema, ProbeSchema, ServiceSchema } from "./schemas.ts"
+
+const text = (description: string) => Type.String({ description })
+const int = (description: string) => Type.Integer({ description })
+const flag = (description: string) => Type.Boolean({ description })
+const optional = Type.Optional
+const instant = (what: string) =>
+  Type.String({ description: `${what}: \`YYYY-MM-DDTHH:mm:ss\` in UTC; "" when unset.` })
+
+export const ResourceSchema = Type.Object({
+  replica: int("How many pods."),
+  cpu: text("CPU cores per pod."),
+  gpu: optional(text("GPUs per pod; absent when none.")),
+  memory: text("Memory per pod."),
+  ephemeralStorage: optional(text("Local storage per pod.")),
+  sharedMemory: optional(text("Shared memory per pod.")),
+})
+export type WorkloadResource = Static<typeof ResourceSchema>
+
+const itemMembers = {
+  workloadId: text("The workload's id."),
+  workspaceId: text("The workspace it belongs to."),
+  resource: ResourceSchema,
+  displayName: text("Name for people."),
+  description: text("Free text."),
+  userId: text("Who submitted it."),
+  userName: text("The submitter's name at that time."),
+  clusterId: text("The cluster it is on, or would go to first."),
+  phase: text("Pending, Running, Succeeded, Failed or Stopped (applications also Updating, NotReady)."),
+  message: text("Why it waits; only while Pending."),
+  priority: int("0 to 2."),
+  creationTime: instant("When it was created"),
+  startTime: instant("When it first ran"),
+  endTime: instant("When it ended"),
+  deletionTime: instant("When its live object went"),
+  runtime: text(
+    "Since the start, to the end or now: `1h2m3s`, parts that are zero left out; `0s` before the start.",
+  ),
+  secondsUntilTimeout: int("0 without a timeout, -1 before the start."),
+  schedulerOrder: int("Place in the queue of its workspace, from 1; 0 when it does not wait there."),
+  dispatchCount: int("How many attempts were dispatched."),
+  isTolerateAll: flag("Ignores the taints of nodes."),
+  groupVersionKind: Type.Object({ version: Type.String(), kind: Type.String() }),
+  timeout: Type.Union([Type.Integer(), Type.Null()], { description: "Seconds; null = none." }),
+  workloadUid: text("A UUID."),
+  k8sObjectUid: text('UUID of its latest attempt; "" before the first.'),
+}
+
+export const WorkloadItemSchema = Type.Object(itemMembers)
+/** A workload in a list. */
+export type WorkloadItem = Static<typeof WorkloadItemSchema>
+
+export const ListWorkloadsResponseSchema = Type.Object({
+  totalCount: int("How many match, whatever the page."),
+  items: Type.Array(WorkloadItemSchema),
+})
+export type ListWorkloadsResponse = Static<typeof ListWorkloadsResponseSchema>
+
+export const ConditionSchema = Type.Object({
+  type: Type.String(),
+  status: Type.Literal("True"),
+  reason: text("`run_<N>_times`: the attempt it belongs to."),
+  message: Type.String(),
+  lastTransitionTime: text("RFC 3339, UTC, with Z."),
+})
+export type WorkloadCondition = Static<typeof ConditionSchema>
+
+export const PodSchema = Type.Object(
+  {
+    podId: Type.String(),
+    k8sNodeName: optional(Type.String()),
+    adminNodeName: optional(Type.String()),
+    phase: optional(text("Pending, Running, Succeeded, Failed, Unknown or Stopped.")),
+    startTime: optional(Type.String()),
+    endTime: optional(Type.String()),
+    hostIP: optional(Type.String()),
+    podIP: optional(Type.String()),
+    rank: optional(text("Only for PyTorchJob.")),
+    containers: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        reason: optional(Type.String()),
+        message: optional(Type.String()),
+        exitCode: Type.Integer(),
+      }),
+      { description: "How they ended; empty while the pod lives." },
+    ),
+  },
+  { description: "Members that would be empty are absent." },
+)
+export type WorkloadPod = Static<typeof PodSchema>
+
+export const WorkloadDetailSchema = Type.Object({
+  ...itemMembers,
+  specifiedNodes: optional(Type.Array(Type.String())),
+  image: Type.String(),
+  entryPoint: text("base64."),
+  isSupervised: Type.Boolean(),
+  maxRetry: Type.Integer(),
+  ttlSecondsAfterFinished: int("Seconds."),
+  conditions: Type.Array(ConditionSchema),
+  pods: Type.Array(PodSchema, { description: "Those of the current attempt." }),
+  nodes: Type.Array(Type.Array(Type.String()), { description: "The nodes of each attempt." }),
+  ranks: Type.Array(Type.Array(Type.String()), { description: "One for one with `nodes`." }),
+  customerLabels: Type.Record(Type.String(), Type.String()),
+  env: Type.Record(Type.String(), Type.String(), { description: "Values are `***` for a viewer." }),
+  liveness: optional(ProbeSchema),
+  readiness: optional(ProbeSchema),
+  service: optional(ServiceSchema),
+  dependencies: optional(Type.Array(Type.String())),
+  cronJobs: optional(Type.Array(CronJobSchema)),
+})
+/** A workload with all of it. */
+export type WorkloadDetail = Static<typeof WorkloadDetailSchema>
+
+export const PodLogResponseSchema = Type.Object({
+  workloadId: Type.String(),
+  podId: Type.String(),
+  namespace: Type.String(),
+  logs: Type.Array(Type.String(), { description: 'Lines in order; after the last newline comes one "".' }),
+})
+export type PodLogResponse = Static<typeof PodLogResponseSchema>
+
+export const PodContainersResponseSchema = Type.Object({
+  containers: Type.Array(Type.Object({ name: Type.String() })),
+  shells: Type.Array(Type.String()),
+})
+export type PodContainersResponse = Static<typeof PodContainersResponseSchema>

@@ -1,0 +1,80 @@
+import type { WorkloadPod } from "@berth/contract/workloads"
+import type { Attempt, Pod, Workload, WorkloadDetail } from "../../domain/workloads/index.ts"
+import { comparePods, formatInstant } from "./format.ts"
+import { wordsOfEnd } from "./messages.ts"
+
+/** The one container of a pod of these kinds. */
+const mainContainer = "pytorch"
+/** What is shown where a process went away without a code, as for a killed one. */
+const lostExitCode = 137
+
+/** The pods of the current attempt; none while the next attempt is awaited. */
+export function currentPods(detail: WorkloadDetail): WorkloadPod[] {
+  const { workload, attempts } = detail
+  const current = attempts.at(-1)
+  if (!current || (current.state === "gone" && workload.phase === "Pending")) return []
+  return current.pods.map((pod) => mapPod(workload, pod))
+}
+
+function mapPod(workload: Workload, pod: Pod): WorkloadPod {
+  return {
+    podId: pod.podId,
+    ...shown("k8sNodeName", pod.nodeName),
+    ...shown("adminNodeName", pod.nodeName),
+    ...shown("phase", pod.phase),
+    ...shown("hostIP", pod.hostIp),
+    ...shown("podIP", pod.podIp),
+    ...shown("rank", rankOf(workload, pod)),
+    ...shown("startTime", formatInstant(pod.startedAtMs)),
+    ...shown("endTime", formatInstant(pod.endedAtMs)),
+    containers: containersOf(pod),
+  }
+}
+
+function containersOf(pod: Pod): WorkloadPod["containers"] {
+  const isLost = pod.cause === "lost" || pod.cause === "node_lost"
+  const exitCode = pod.exitCode ?? (isLost ? lostExitCode : null)
+  if (exitCode === null) return []
+  const words = wordsOfEnd(pod.cause, exitCode)
+  return [
+    {
+      name: mainContainer,
+      ...shown("reason", words.reason),
+      ...shown("message", pod.message || words.message),
+      exitCode,
+    },
+  ]
+}
+
+/** `nodes` and `ranks`: one entry per dispatched attempt, one for one. */
+export function placesOf(detail: WorkloadDetail): { readonly nodes: string[][]; readonly ranks: string[][] } {
+  const { workload, attempts } = detail
+  const byRun = new Map(attempts.map((attempt) => [attempt.run, attempt]))
+  const nodes: string[][] = []
+  const ranks: string[][] = []
+  for (let run = 1; run <= workload.dispatchCount; run++) {
+    const places = placesOfAttempt(workload, byRun.get(run))
+    nodes.push([...places.keys()])
+    ranks.push([...places.values()])
+  }
+  return { nodes, ranks }
+}
+
+/** The distinct nodes of an attempt, each with the rank of its first pod there. */
+function placesOfAttempt(workload: Workload, attempt: Attempt | undefined): Map<string, string> {
+  const places = new Map<string, string>()
+  for (const pod of (attempt?.pods ?? []).toSorted(comparePods)) {
+    if (pod.nodeName === "" || places.has(pod.nodeName)) continue
+    places.set(pod.nodeName, rankOf(workload, pod))
+  }
+  return places
+}
+
+function rankOf(workload: Workload, pod: Pod): string {
+  return workload.kind === "PyTorchJob" ? String(pod.index) : ""
+}
+
+/** The member, unless it would be empty. */
+function shown<K extends string>(key: K, value: string): { [P in K]?: string } {
+  return value === "" ? {} : ({ [key]: value } as { [P in K]: string })
+}
