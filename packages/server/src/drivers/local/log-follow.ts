@@ -1,0 +1,101 @@
+import type { Clock } from "../../kit/clock.ts"
+import { AppError } from "../../kit/errors.ts"
+import type { LogFollowItem, LogQuery } from "../../domain/workloads/index.ts"
+import { findStart } from "./log-read.ts"
+import type { Tail } from "./log-tails.ts"
+import type { LogSource } from "./log-types.ts"
+
+/** A reader that keeps an item longer than this while the log runs away from it is slow. */
+const slowMs = 1000
+
+export interface FollowOptions {
+  readonly clock: Clock
+  readonly tail: Tail
+  readonly query: LogQuery
+  readonly source: LogSource
+  /** Aborts when the caller or the server stops. */
+  readonly signal: AbortSignal
+  readonly backlogBytes: number
+}
+
+/** The lines of one follower, pulled from the file at its own pace: nothing is kept in memory for a slow one. */
+export async function* followTail(options: FollowOptions): AsyncGenerator<LogFollowItem, void> {
+  const { clock, tail, source, signal, backlogBytes } = options
+  const bell = createBell(options)
+  try {
+    let at: number | undefined
+    let wasCaughtUp = false
+    let heldMs = 0
+    while (!signal.aborted) {
+      const generation = tail.generation
+      const end = source.ended() // before the look at the file: what was written before the end is then seen
+      at ??= await startOf(options, end !== null)
+      const step = at === undefined ? undefined : await tail.step(at, end !== null)
+      if (signal.aborted) return
+      if (step && at !== undefined) {
+        if (wasCaughtUp && heldMs > slowMs && step.size - at > backlogBytes) throw tooSlow(at)
+        wasCaughtUp ||= step.chunk.lines.length === 0 || step.chunk.nextOffset >= step.size
+        at = step.chunk.nextOffset
+        if (step.chunk.lines.length > 0) {
+          const givenMono = clock.monotonicMs()
+          yield { kind: "lines", chunk: step.chunk }
+          heldMs = clock.monotonicMs() - givenMono
+          continue
+        }
+      }
+      if (end || step?.isRemoved) return yield endItem(source)
+      await bell.next(generation)
+      heldMs = 0
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    bell.close()
+    tail.leave()
+  }
+}
+
+async function startOf({ tail, query }: FollowOptions, isEnded: boolean): Promise<number | undefined> {
+  const now = await tail.facts()
+  return now && findStart(now.handle, now.facts, query, isEnded)
+}
+
+function endItem(source: LogSource): LogFollowItem {
+  const end = source.ended()
+  return { kind: "end", exitCode: end?.exitCode ?? null, cause: end?.cause ?? null }
+}
+
+function tooSlow(nextOffset: number): AppError {
+  return new AppError("too_many", "The log grows faster than it is read; read on from where this stopped.", {
+    resource: "log",
+    detail: "slow_reader",
+    facts: { nextOffset },
+  })
+}
+
+/** Waits for whatever may bring news: the file, the pod's end, the signal. */
+function createBell({ tail, source, signal }: FollowOptions) {
+  let ring: (() => void) | undefined
+  let hasRung = false
+  const onNews = () => {
+    hasRung = true
+    ring?.()
+  }
+  const stops = [tail.onChange(() => ring?.()), source.onEnded(onNews)]
+  signal.addEventListener("abort", onNews)
+  return {
+    /** Resolves at once when something changed since `generation` or the pod ended since the last wait. */
+    async next(generation: number): Promise<void> {
+      if (!hasRung && tail.generation === generation && !signal.aborted)
+        await new Promise<void>((resolve) => {
+          ring = resolve
+        })
+      ring = undefined
+      hasRung = false
+    },
+    close() {
+      for (const stop of stops) stop()
+      signal.removeEventListener("abort", onNews)
+    },
+  }
+}

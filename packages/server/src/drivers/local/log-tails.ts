@@ -1,0 +1,285 @@
+import type { FSWatcher } from "node:fs"
+import { watch } from "node:fs"
+import type { FileHandle } from "node:fs/promises"
+import { open } from "node:fs/promises"
+import { dirname } from "node:path"
+import type { Clock } from "../../kit/clock.ts"
+import type { LogChunk } from "../../domain/workloads/index.ts"
+import type { LogIndex } from "./log-index.ts"
+import { loadLogIndex, rebuildLogIndex } from "./log-index.ts"
+import type { LogFacts } from "./log-read.ts"
+import { longestLineBytes, readForward } from "./log-read.ts"
+
+/** Changes within this are told together: at most fifty wake-ups a second and file. */
+const gatherMs = 20
+/** More changes than this while gathering: looking every `busyPollMs` is cheaper than being told of each. */
+const busyEvents = 4
+const busyPollMs = 50
+/** Quiet looks after which a busy file is watched again. */
+const quietPolls = 20
+/** A look without being told, in case an event was lost or nothing can be watched. */
+const safetyMs = 1000
+/** The same, for a file that is not there and whose folder is not there either. */
+const missingPollMs = 200
+
+/** What a follower finds at its place in the file. */
+export interface TailStep {
+  readonly chunk: LogChunk
+  readonly size: number
+  /** The file was removed: what is still read from it is all there will be. */
+  readonly isRemoved: boolean
+}
+
+/** One followed file: one watcher, one handle, shared by all its followers. */
+export interface Tail {
+  /** Grows with every sign of change; a follower that saw nothing new waits for the next one. */
+  readonly generation: number
+  /** The file as it is now; undefined while it is not there. */
+  facts(): Promise<{ readonly handle: FileHandle; readonly facts: LogFacts } | undefined>
+  /** What lies behind `from`. Followers at the same place share one read. */
+  step(from: number, isEnded: boolean): Promise<TailStep | undefined>
+  /** Calls once at the next sign of change; returns how to stop waiting. */
+  onChange(wake: () => void): () => void
+  leave(): void
+}
+
+export interface Tails {
+  join(path: string): Tail
+  readonly size: number
+  /** Wakes every follower and stops watching. */
+  close(): void
+}
+
+/** @param indexOf what is known of a file that is being looked at; others have their index beside them */
+export function createTails(clock: Clock, indexOf: (path: string) => LogIndex | undefined): Tails {
+  const open = new Map<string, OpenTail>()
+  return {
+    join(path) {
+      const tail = open.get(path) ?? createTail(clock, path, () => indexOf(path))
+      open.set(path, tail)
+      tail.join()
+      const leave = () => {
+        if (tail.leave() === 0 && open.get(path) === tail) open.delete(path)
+      }
+      let isJoined = true
+      return {
+        get generation() {
+          return tail.generation
+        },
+        facts: tail.facts,
+        step: tail.step,
+        onChange: tail.onChange,
+        leave() {
+          if (isJoined) leave()
+          isJoined = false
+        },
+      }
+    },
+    get size() {
+      return open.size
+    },
+    close() {
+      for (const tail of open.values()) tail.stop()
+      open.clear()
+    },
+  }
+}
+
+interface OpenTail extends Omit<Tail, "leave"> {
+  join(): void
+  /** Followers left. */
+  leave(): number
+  stop(): void
+}
+
+function createTail(clock: Clock, path: string, indexOf: () => LogIndex | undefined): OpenTail {
+  const waiters = new Set<() => void>()
+  const steps = new Map<string, Promise<TailStep | undefined>>()
+  const watcher = createFileWatcher(clock, path, change)
+  let generation = 0
+  let followers = 0
+  let opened: Promise<{ handle: FileHandle; index: LogIndex } | undefined> | undefined
+  let isStopped = false
+
+  function change() {
+    generation++
+    steps.clear()
+    for (const wake of [...waiters]) wake()
+  }
+
+  /** Opened at first need and again until the file is there. */
+  async function openOnce() {
+    if (isStopped) return undefined
+    opened ??= openLog(path)
+    const mine = opened
+    const found = await mine.catch((error: unknown) => {
+      if (opened === mine) opened = undefined
+      throw error
+    })
+    if (!found && opened === mine) opened = undefined
+    return found
+  }
+
+  async function facts() {
+    const found = await openOnce()
+    watcher.seen(found !== undefined)
+    if (!found) return undefined
+    const { size, mtimeMs, nlink } = await found.handle.stat()
+    return { handle: found.handle, facts: { size, mtimeMs, index: indexOf() ?? found.index }, nlink }
+  }
+
+  async function readStep(from: number, isEnded: boolean): Promise<TailStep | undefined> {
+    const now = await facts()
+    if (!now) return undefined
+    const { size, index } = now.facts
+    // Smaller than before: it was emptied, and what is in it now was not seen.
+    const start = from > size ? 0 : from
+    const isRemoved = now.nlink === 0
+    const options = { from: start, maxBytes: longestLineBytes, isEnded: isEnded || isRemoved }
+    if (start === size)
+      return { chunk: { lines: [], nextOffset: start, droppedBytes: index.keptFrom }, size, isRemoved }
+    const chunk = await readForward(now.handle, now.facts, options)
+    if (chunk.lines.length > 0) watcher.progressed()
+    return { chunk, size, isRemoved }
+  }
+
+  function stop() {
+    isStopped = true
+    watcher.close()
+    void opened?.then((found) => found?.handle.close()).catch(() => undefined)
+    opened = undefined
+    change()
+  }
+
+  return {
+    get generation() {
+      return generation
+    },
+    facts,
+    step(from, isEnded) {
+      const key = `${from}/${isEnded}`
+      const known = steps.get(key)
+      if (known) return known
+      const step = readStep(from, isEnded)
+      if (steps.size < 8) steps.set(key, step)
+      return step
+    },
+    onChange(wake) {
+      waiters.add(wake)
+      return () => waiters.delete(wake)
+    },
+    join() {
+      followers++
+    },
+    leave() {
+      followers--
+      if (followers === 0) stop()
+      return followers
+    },
+    stop,
+  }
+}
+
+async function openLog(path: string): Promise<{ handle: FileHandle; index: LogIndex } | undefined> {
+  let handle: FileHandle
+  try {
+    handle = await open(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw error
+  }
+  try {
+    const index = (await loadLogIndex(path)) ?? (await rebuildLogIndex(handle, await handle.stat()))
+    return { handle, index }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** Tells of changes of one file: by the kernel's events, by looking where those are too many or not to be had. */
+interface FileWatcher {
+  /** Whether the file was there at the last look. */
+  seen(isThere: boolean): void
+  /** A look found something new. */
+  progressed(): void
+  close(): void
+}
+
+function createFileWatcher(clock: Clock, path: string, tell: () => void): FileWatcher {
+  let watching: { readonly target: string; readonly watcher: FSWatcher } | undefined
+  let cancelAlarm: (() => void) | undefined
+  let dueMono = Infinity
+  let events = 0
+  let quiet = 0
+  let isBusy = false
+  let isThere = false
+  let isClosed = false
+
+  function unwatch() {
+    watching?.watcher.close()
+    watching = undefined
+  }
+
+  /** Watches the file, or the folder in which it is to appear; false where that cannot be. */
+  function rewatch(): boolean {
+    const target = isThere ? path : dirname(path)
+    if (watching?.target === target) return true
+    unwatch()
+    try {
+      const watcher = watch(target, { persistent: false }, onEvent)
+      watcher.on("error", unwatch)
+      watching = { target, watcher }
+      return true
+    } catch {
+      return false // not there, or no watches left
+    }
+  }
+
+  function onEvent() {
+    events++
+    if (events > busyEvents && isThere) {
+      isBusy = true
+      quiet = 0
+      unwatch()
+    }
+    alarmIn(gatherMs)
+  }
+
+  function alarmIn(ms: number) {
+    const due = clock.monotonicMs() + ms
+    if (isClosed || due >= dueMono) return
+    cancelAlarm?.()
+    dueMono = due
+    cancelAlarm = clock.alarm(ms, onAlarm)
+  }
+
+  function onAlarm() {
+    dueMono = Infinity
+    cancelAlarm = undefined
+    events = 0
+    if (isBusy && ++quiet > quietPolls) isBusy = false
+    const canWatch = !isBusy && rewatch()
+    alarmIn(isBusy ? busyPollMs : canWatch ? safetyMs : isThere ? busyPollMs : missingPollMs)
+    tell()
+  }
+
+  if (!rewatch()) alarmIn(missingPollMs)
+  alarmIn(safetyMs)
+  return {
+    seen(there) {
+      if (there === isThere || isClosed) return
+      isThere = there
+      // From the folder to the file: what was written between is found by one more look.
+      alarmIn(rewatch() ? 0 : busyPollMs)
+    },
+    progressed() {
+      quiet = 0
+    },
+    close() {
+      isClosed = true
+      cancelAlarm?.()
+      unwatch()
+    },
+  }
+}
