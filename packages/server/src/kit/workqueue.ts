@@ -19,6 +19,8 @@ export interface Workqueue {
   readonly running: number
   /** Resolves when nothing waits, runs or is backed off. */
   idle(): Promise<void>
+  /** Resolves when every key was looked at: nothing waits or runs, though some may be backed off. */
+  settled(): Promise<void>
   /** Takes no more keys, aborts what runs, resolves when it has settled. Idempotent. */
   close(): Promise<void>
 }
@@ -33,7 +35,7 @@ export function createWorkqueue(options: WorkqueueOptions): Workqueue {
   const again = new Set<string>()
   const failures = new Map<string, number>()
   const backoffs = new Map<string, () => void>()
-  const waiters: (() => void)[] = []
+  const waiters: { readonly evenBackedOff: boolean; readonly wake: () => void }[] = []
   let isClosed = false
 
   function pump() {
@@ -42,8 +44,10 @@ export function createWorkqueue(options: WorkqueueOptions): Workqueue {
       ready.delete(key)
       void work(key)
     }
-    if (ready.size === 0 && running.size === 0 && (isClosed || backoffs.size === 0))
-      for (const wake of waiters.splice(0)) wake()
+    if (ready.size > 0 || running.size > 0) return
+    for (const waiter of waiters.splice(0))
+      if (isClosed || waiter.evenBackedOff || backoffs.size === 0) waiter.wake()
+      else waiters.push(waiter)
   }
 
   async function work(key: string) {
@@ -89,6 +93,12 @@ export function createWorkqueue(options: WorkqueueOptions): Workqueue {
     }
   }
 
+  function until(evenBackedOff: boolean): Promise<void> {
+    if (ready.size === 0 && running.size === 0 && (evenBackedOff || backoffs.size === 0))
+      return Promise.resolve()
+    return new Promise((wake) => waiters.push({ evenBackedOff, wake }))
+  }
+
   return {
     add,
     get waiting() {
@@ -97,10 +107,8 @@ export function createWorkqueue(options: WorkqueueOptions): Workqueue {
     get running() {
       return running.size
     },
-    idle: () =>
-      ready.size === 0 && running.size === 0 && backoffs.size === 0
-        ? Promise.resolve()
-        : new Promise((resolve) => waiters.push(resolve)),
+    idle: () => until(false),
+    settled: () => until(true),
     async close() {
       isClosed = true
       ready.clear()
@@ -108,7 +116,7 @@ export function createWorkqueue(options: WorkqueueOptions): Workqueue {
       for (const cancel of backoffs.values()) cancel()
       backoffs.clear()
       for (const abort of running.values()) abort.abort(new Error("shutting down"))
-      if (running.size > 0) await new Promise<void>((resolve) => waiters.push(resolve))
+      await until(true)
     },
   }
 }

@@ -1,2 +1,8 @@
 export * from "./types.ts"
 export * from "./commands.ts"
+export { createRunner, type Runner } from "./runner.ts"
+export { attemptIdFor, type RunnerOptions } from "./runner-ports.ts"
+export { createWorkloads, type WorkloadsOptions } from "./service.ts"
+export { attemptMoves, isTerminal, phaseMoves } from "./states.ts"
+export { decodeEntryPoint, encodeEntryPoint } from "./entry-point.ts"
+export { mainContainer } from "./naming.ts"

@@ -1,0 +1,156 @@
+import type { Clock } from "../kit/clock.ts"
+import type { Log } from "../kit/log.ts"
+import type { Timers } from "../kit/timers.ts"
+import type { Node, NodeFacts } from "../domain/inventory/index.ts"
+import { nodeChanged } from "../domain/inventory/index.ts"
+import { systemActor, type Store } from "../domain/journal/index.ts"
+import type { Capacity, Claim } from "../domain/queue/index.ts"
+import { claimChanged } from "../domain/queue/index.ts"
+
+export interface HousekeepingOptions {
+  readonly store: Store
+  readonly capacity: Capacity
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+  readonly setStuck: (nodeId: string, stuck: boolean) => Promise<void>
+  /** Draining is over; the cordon stays. */
+  readonly drained: (nodeId: string) => Promise<void>
+  readonly evictFrom: (nodeId: string) => Promise<number>
+  readonly isDeleting: (workspaceId: string) => boolean
+  /** A claim of a workspace that is being deleted is gone: that may be finished now. */
+  readonly workspaceFreed: (workspaceId: string) => Promise<void>
+  readonly sources: readonly {
+    readonly clusterId: string
+    readonly fingerprint: (signal: AbortSignal) => Promise<readonly NodeFacts[]>
+  }[]
+  readonly seen: (clusterId: string, facts: readonly NodeFacts[]) => Promise<void>
+  readonly unseen: (clusterId: string, message: string) => Promise<void>
+  /** Periodic work in small steps, each with its period. */
+  readonly chores: readonly {
+    readonly name: string
+    readonly everyMs: number
+    readonly run: () => Promise<void>
+  }[]
+}
+
+/** What follows from time and from claims ending: overdue releases, drains, fingerprints, retention. */
+export interface Housekeeping {
+  /** One look at all machines; the first one is awaited at boot. */
+  fingerprint(): Promise<void>
+  /** After recovery: takes up drains and releases that were in progress, begins the periodic work. */
+  start(): void
+  stop(): void
+}
+
+const fingerprintEveryMs = 15_000
+const fingerprintDeadlineMs = 10_000
+
+export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
+  const { store, capacity, clock, timers, log } = options
+  let isStarted = false
+  let isStopped = false
+
+  /** Runs something that may fail, and says so; the next occasion tries again. */
+  function attempt(what: string, work: () => Promise<unknown>): void {
+    if (isStopped) return
+    void work().catch((err: unknown) => {
+      if (!isStopped) log.warn({ err, what }, "housekeeping failed, it will be tried again")
+    })
+  }
+
+  // ---- releases and drains -----------------------------------------------------------------------
+
+  function claimMoved(claim: Claim): void {
+    const timer = `release:${claim.id}`
+    if (claim.state === "releasing" && claim.releaseDeadlineMs !== null)
+      timers.at(timer, claim.releaseDeadlineMs, () => overdue(claim))
+    if (claim.state !== "gone") return
+    timers.cancel(timer)
+    for (const nodeId of new Set(claim.placements.map((placement) => placement.nodeId))) nodeFreed(nodeId)
+    if (isStarted && options.isDeleting(claim.workspaceId))
+      attempt("workspace", () => options.workspaceFreed(claim.workspaceId))
+  }
+
+  /** Its processes do not die: the node is given to nobody until they have. */
+  function overdue(claim: Claim): void {
+    if (capacity.claim(claim.id)?.state !== "releasing") return
+    for (const nodeId of new Set(claim.placements.map((placement) => placement.nodeId))) {
+      log.error(
+        { claimId: claim.id, owner: claim.owner.shownId, nodeId },
+        "processes outlive their stop, the node is set aside",
+      )
+      attempt("stuck", () => options.setStuck(nodeId, true))
+    }
+  }
+
+  function nodeFreed(nodeId: string): void {
+    const node = capacity.nodes().find((one) => one.id === nodeId)
+    if (!node || !isStarted) return
+    const holders = capacity.holders(nodeId)
+    const isOverdue = (claim: Claim) =>
+      claim.state === "releasing" &&
+      claim.releaseDeadlineMs !== null &&
+      claim.releaseDeadlineMs <= clock.nowMs()
+    if (node.stuck && !holders.some(isOverdue)) attempt("stuck", () => options.setStuck(nodeId, false))
+    if (node.draining && holders.length === 0) attempt("drained", () => options.drained(nodeId))
+  }
+
+  function nodeMoved(node: Node): void {
+    if (!isStarted || !node.draining) return
+    if (capacity.holders(node.id).length === 0) attempt("drained", () => options.drained(node.id))
+    else attempt("drain", () => options.evictFrom(node.id))
+  }
+
+  // ---- periodic work -----------------------------------------------------------------------------
+
+  async function fingerprint(): Promise<void> {
+    await Promise.all(options.sources.map(look))
+  }
+
+  async function look(source: HousekeepingOptions["sources"][number]): Promise<void> {
+    const abort = new AbortController()
+    const cancel = clock.alarm(fingerprintDeadlineMs, () =>
+      abort.abort(new Error("the driver took too long")),
+    )
+    try {
+      const facts = await source.fingerprint(abort.signal)
+      await options.seen(source.clusterId, facts)
+    } catch (error) {
+      log.warn({ err: error, clusterId: source.clusterId }, "a cluster could not be looked at")
+      await options.unseen(source.clusterId, error instanceof Error ? error.message : String(error))
+    } finally {
+      cancel()
+    }
+  }
+
+  function every(name: string, everyMs: number, run: () => Promise<void>): void {
+    timers.at(`chore:${name}`, clock.nowMs() + everyMs, () => {
+      attempt(name, run)
+      if (!isStopped) every(name, everyMs, run)
+    })
+  }
+
+  const off = [store.subscribe(claimChanged, claimMoved), store.subscribe(nodeChanged, nodeMoved)]
+
+  return {
+    fingerprint,
+    start() {
+      isStarted = true
+      for (const node of capacity.nodes()) {
+        for (const claim of capacity.holders(node.id)) claimMoved(claim)
+        nodeMoved(node)
+        if (node.stuck) nodeFreed(node.id)
+      }
+      every("fingerprint", fingerprintEveryMs, fingerprint)
+      for (const chore of options.chores) every(chore.name, chore.everyMs, chore.run)
+    },
+    stop() {
+      isStopped = true
+      for (const end of off) end()
+    },
+  }
+}
+
+/** Who drains: the server itself, on a person's earlier word. */
+export const drainActor: ReturnType<typeof systemActor> = systemActor("housekeeping")

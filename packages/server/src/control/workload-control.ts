@@ -1,0 +1,104 @@
+import type { Clock } from "../kit/clock.ts"
+import type { Log } from "../kit/log.ts"
+import type { Timers } from "../kit/timers.ts"
+import { createWorkqueue } from "../kit/workqueue.ts"
+import type { Store } from "../domain/journal/index.ts"
+import type { PodDriver, Runner, WorkloadKey, WorkloadStore } from "../domain/workloads/index.ts"
+import { workloadPoked } from "../domain/workloads/index.ts"
+
+export interface WorkloadControlOptions {
+  readonly store: Store
+  readonly rows: WorkloadStore
+  readonly runner: () => Runner
+  readonly drivers: readonly PodDriver[]
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+}
+
+/** Calls the workloads' runner: on what changed, on what a driver saw, on planned looks. Owns no rules. */
+export interface WorkloadControl {
+  /** The runner's `lookAt` port. */
+  lookAt(key: WorkloadKey, atMs: number | null): void
+  /**
+   * One look at everything that is not over, before anything is planned: each attempt ends up running, exited
+   * or lost. Resolves when each was looked at; one that cannot be looked at now is tried again by itself.
+   */
+  recover(): Promise<{ readonly workloads: number; readonly attempts: number }>
+  /** Resolves when nothing waits or runs (tests). */
+  idle(): Promise<void>
+  /** No more looks. Idempotent. */
+  stop(): Promise<void>
+  readonly waiting: number
+}
+
+const concurrency = 32
+/** A start of a large gang takes long, a driver that hangs must not keep a slot. */
+const reconcileDeadlineMs = 60_000
+
+export function createWorkloadControl(options: WorkloadControlOptions): WorkloadControl {
+  const { store, rows, timers, clock, log } = options
+  /** Which workload an attempt of a driver's notice belongs to; kept while the attempt lives. */
+  const keyOf = new Map<string, WorkloadKey>()
+
+  const queue = createWorkqueue({
+    clock,
+    concurrency,
+    deadlineMs: reconcileDeadlineMs,
+    reconcile: (key, signal) => look(key as WorkloadKey, signal),
+    onError: (key, err, retryInMs) =>
+      log.warn({ err, workloadKey: key, retryInMs }, "a workload could not be brought in line"),
+  })
+
+  async function look(key: WorkloadKey, signal: AbortSignal): Promise<void> {
+    const workload = await rows.byKey(store.committed, key)
+    if (workload?.attemptId) {
+      const attempt = await rows.attempt(store.committed, workload.attemptId)
+      if (attempt && attempt.state !== "gone") keyOf.set(attempt.id, key)
+    }
+    await options.runner().reconcile(key, signal)
+    if (!workload?.attemptId) return
+    const after = await rows.attempt(store.committed, workload.attemptId)
+    if (!after || after.state === "gone") keyOf.delete(workload.attemptId)
+  }
+
+  const unsubscribe = [
+    store.subscribe(workloadPoked, (key) => queue.add(key)),
+    ...options.drivers.map((driver) =>
+      driver.onChange((id) => {
+        const key = keyOf.get(id)
+        if (key) queue.add(key)
+      }),
+    ),
+  ]
+
+  return {
+    lookAt(key, atMs) {
+      const name = `workload:${key}`
+      if (atMs === null) timers.cancel(name)
+      else timers.at(name, atMs, () => queue.add(key))
+    },
+    async recover() {
+      const attempts = await rows.liveAttempts(store.committed)
+      for (const attempt of attempts) {
+        keyOf.set(attempt.id, attempt.workloadKey)
+        queue.add(attempt.workloadKey)
+      }
+      const live = await rows.live(store.committed)
+      for (const workload of live)
+        if (workload.startedAtMs !== null || workload.spec.dependencies.length > 0) queue.add(workload.key)
+      await queue.settled()
+      for (const { key, atMs } of await rows.awaitingTtl(store.committed))
+        timers.at(`workload:${key}`, atMs, () => queue.add(key))
+      return { workloads: live.length, attempts: attempts.length }
+    },
+    idle: () => queue.idle(),
+    async stop() {
+      for (const off of unsubscribe) off()
+      await queue.close()
+    },
+    get waiting() {
+      return queue.waiting + queue.running
+    },
+  }
+}

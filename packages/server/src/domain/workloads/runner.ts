@@ -1,0 +1,113 @@
+import type { ClaimOwnerPort } from "../queue/index.ts"
+import { createAttemptSteps } from "./attempts.ts"
+import { createClaimOwner } from "./claim-owner.ts"
+import { createDependencyCheck } from "./dependencies.ts"
+import { stopped } from "./lifecycle.ts"
+import {
+  createOnRows,
+  endWorkload,
+  graceMsOf,
+  runnerActor,
+  workloadEvent,
+  type RunnerOptions,
+} from "./runner-ports.ts"
+import { isTerminal, startDeadlineMs } from "./states.ts"
+import type { Workload, WorkloadKey } from "./types.ts"
+
+/** Brings workloads and what really runs in line. Level-triggered: every call reads the rows and the driver anew. */
+export interface Runner {
+  /** What the queue tells the owner of a claim. */
+  readonly owner: ClaimOwnerPort
+  /**
+   * One look at one workload. Safe to repeat; must not run twice at once for a key.
+   * @throws AppError `unavailable` when the driver or the store cannot work now: call again later
+   */
+  reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void>
+  /** Why the driver does not start a workload now; undefined when it does. */
+  trouble(key: WorkloadKey): string | undefined
+}
+
+export function createRunner(options: RunnerOptions): Runner {
+  const { store, rows, moves, clock } = options
+  const onRows = createOnRows(options)
+  const attempts = createAttemptSteps(options, onRows)
+  const checkDependencies = createDependencyCheck(options, onRows)
+
+  async function reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void> {
+    const before = await rows.byKey(store.committed, key)
+    if (!before) return options.lookAt(key, null)
+    if (!isTerminal(before.phase) && isTimedOut(before)) await endByTimeout(key)
+    await checkDependencies(before)
+    const attempt = before.attemptId ? await rows.attempt(store.committed, before.attemptId) : undefined
+    if (attempt && attempt.state !== "gone") await attempts.advance(before, attempt.id, signal)
+    await expire(key)
+    await planNextLook(key)
+  }
+
+  function isTimedOut(workload: Workload): boolean {
+    const { timeout } = workload.spec
+    return (
+      timeout !== null &&
+      workload.startedAtMs !== null &&
+      clock.nowMs() >= workload.startedAtMs + timeout * 1000
+    )
+  }
+
+  function endByTimeout(key: WorkloadKey): Promise<void> {
+    return onRows(key, async (tx, workload, _attempt, nowMs) => {
+      if (isTerminal(workload.phase) || !isTimedOut(workload)) return
+      const next = stopped(workload, "timed_out", "the workload has timed out", nowMs)
+      await endWorkload(tx, { rows, moves }, next, {
+        cause: "timed_out",
+        message: "the workload has timed out",
+        graceMs: graceMsOf(workload, options.graceSecondsOf(workload.workspaceId)),
+        nowMs,
+      })
+      await tx.emit(workloadEvent(next, "workload.timed_out", runnerActor, nowMs))
+    })
+  }
+
+  /** TTL: the live object goes, the record and its logs stay (reference/workloads.md 3.10). */
+  async function expire(key: WorkloadKey): Promise<void> {
+    const workload = await rows.byKey(store.committed, key)
+    if (!workload || !isTerminal(workload.phase)) return
+    const ends = ttlEndMs(workload)
+    if (ends !== null && ends <= clock.nowMs())
+      await onRows(key, async (tx, row, _attempt, nowMs) => {
+        if (row.deletedAtMs !== null || !isTerminal(row.phase)) return
+        await rows.update(tx, { ...row, deletedAtMs: nowMs })
+        await tx.emit(workloadEvent(row, "workload.expired", runnerActor, nowMs))
+      })
+    else if (ends !== null) return
+    await forgetAttempts(workload)
+  }
+
+  /** The working folders go, the logs stay; asked again after a crash, it is a no-op. */
+  async function forgetAttempts(workload: Workload): Promise<void> {
+    const attempts = await rows.attempts(store.committed, workload.key)
+    if (attempts.some((attempt) => attempt.state !== "gone")) return
+    for (const attempt of attempts)
+      await options.drivers.get(attempt.clusterId)?.forget(attempt.id, attempt.handle, false)
+  }
+
+  /** When the record of an ended workload's live object goes; null when it has gone. */
+  function ttlEndMs(workload: Workload): number | null {
+    if (workload.deletedAtMs !== null || workload.endedAtMs === null) return null
+    return workload.endedAtMs + workload.spec.ttlSecondsAfterFinished * 1000
+  }
+
+  async function planNextLook(key: WorkloadKey): Promise<void> {
+    const workload = await rows.byKey(store.committed, key)
+    if (!workload) return options.lookAt(key, null)
+    if (isTerminal(workload.phase)) return options.lookAt(key, ttlEndMs(workload))
+    const attempt = workload.attemptId ? await rows.attempt(store.committed, workload.attemptId) : undefined
+    const instants: number[] = []
+    if (workload.spec.timeout !== null && workload.startedAtMs !== null)
+      instants.push(workload.startedAtMs + workload.spec.timeout * 1000)
+    if (attempt && (attempt.state === "assigned" || attempt.state === "starting"))
+      instants.push(attempt.assignedAtMs + startDeadlineMs)
+    options.lookAt(key, instants.length > 0 ? Math.min(...instants) : null)
+  }
+
+  return { owner: createClaimOwner(options), reconcile, trouble: attempts.trouble }
+}

@@ -1,0 +1,414 @@
+import { AppError } from "../../kit/errors.ts"
+import type { Clock } from "../../kit/clock.ts"
+import type { Ids } from "../../kit/ids.ts"
+import { ulidToUuid } from "../../kit/ids.ts"
+import type { JsonObject } from "../../kit/json.ts"
+import type { Operation, Principal } from "../identity/index.ts"
+import { authorize, isAllowed } from "../identity/index.ts"
+import type { Store, Tx } from "../journal/index.ts"
+import type { Capacity, Claim, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+import { claimFor } from "./claim-for.ts"
+import type {
+  BatchOutcome,
+  CreateWorkload,
+  PatchWorkload,
+  WorkloadService,
+  WorkloadView,
+} from "./commands.ts"
+import { checkCreate, type CheckedCreate } from "./validate.ts"
+import { applyPatch } from "./patch.ts"
+import { stopped } from "./lifecycle.ts"
+import { mainContainer, workloadIdFor } from "./naming.ts"
+import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
+import { isTerminal } from "./states.ts"
+import type { Attempt, PodDriver, Workload, WorkloadFilter, WorkloadKey, WorkloadStore } from "./types.ts"
+import { workloadPoked } from "./types.ts"
+import { viewOf } from "./view.ts"
+
+export interface WorkloadsOptions {
+  readonly store: Store
+  readonly rows: WorkloadStore
+  readonly moves: ClaimMoves
+  readonly capacity: Capacity
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly drivers: ReadonlyMap<string, PodDriver>
+  /** In memory; undefined when there is none. */
+  readonly workspace: (id: string) => Workspace | undefined
+  /** The runner's word on why the driver does not start it. */
+  readonly trouble: (key: WorkloadKey) => string | undefined
+}
+
+/** Most workloads of a workspace that may wait or run at once. */
+const liveLimit = 100_000
+/** Tries at an id whose random suffix is free. */
+const idTries = 20
+
+/** The rules of workloads, for every family that speaks of them. See WorkloadService for what it promises. */
+export function createWorkloads(options: WorkloadsOptions): WorkloadService {
+  const { store, rows, moves, capacity, clock, ids } = options
+
+  // ---- finding -----------------------------------------------------------------------------------
+
+  /** The workload of a shown id, for a principal with the right to it. */
+  async function visible(principal: Principal, id: string, operation: Operation): Promise<Workload> {
+    const workload = await rows.byId(store.committed, id)
+    if (!workload || workload.hidden || principal.roleIn(workload.workspaceId) === null)
+      throw workloadNotFound(id)
+    authorize(principal, operation, { workspaceId: workload.workspaceId, ownerId: workload.userId })
+    return workload
+  }
+
+  function existing(workspaceId: string): Workspace {
+    const workspace = options.workspace(workspaceId)
+    if (workspace) return workspace
+    throw new AppError("not_found", `Workspace ${workspaceId} not found.`, {
+      resource: "workspace",
+      name: workspaceId,
+    })
+  }
+
+  const view = (principal: Principal, workload: Workload, attempt?: Attempt): WorkloadView =>
+    viewOf({ principal, workload, attempt, capacity, trouble: options.trouble, nowMs: clock.nowMs() })
+
+  // ---- create ------------------------------------------------------------------------------------
+
+  async function create(principal: Principal, command: CreateWorkload): Promise<Workload> {
+    const priority = Math.min(2, Math.max(0, command.priority))
+    const workspaceId = command.workspaceId.trim()
+    if (workspaceId !== "") {
+      // rights come before everything else, for the priority that will hold
+      const target = { workspaceId, ownerId: principal.userId }
+      authorize(principal, "workload.create", target)
+      if (priority === 2) authorize(principal, "workload.priority-high", target)
+    }
+    const checked = checkCreate(
+      { ...command, workspaceId, priority },
+      { existing, capacity, nowMs: clock.nowMs() },
+    )
+    return insert(principal, checked)
+  }
+
+  async function insert(principal: Principal, checked: CheckedCreate): Promise<Workload> {
+    const nowMs = clock.nowMs()
+    const ulid = ids.ulid()
+    const claimId = ids.next("clm") as ClaimId
+    const names = Array.from({ length: idTries }, () => workloadIdFor(checked.displayName, ids.random))
+    return store.tx(async (tx) => {
+      const id = await freeId(tx, names)
+      const workload = newWorkload(principal, checked, { ulid, id, claimId, nowMs })
+      const gates = await gatesFor(tx, principal, checked)
+      await rows.insert(tx, workload)
+      await moves.want(tx, claimFor(workload, { id: claimId, gates, rescheduled: false }), nowMs)
+      await tx.emit(
+        workloadEvent(workload, "workload.created", principal.actor, nowMs, { kind: workload.kind }),
+      )
+      await audit(tx, principal, "workload.create", workload, nowMs, { kind: workload.kind })
+      if (gates.some((gate) => gate.kind === "dependency")) tx.publish(workloadPoked, workload.key)
+      return workload
+    })
+  }
+
+  async function freeId(tx: Tx, names: readonly string[]): Promise<string> {
+    for (const name of names) if (!(await rows.byId(tx, name))) return name
+    throw new AppError("conflict", "No free id was found for this name, please choose another.", {
+      detail: "id",
+    })
+  }
+
+  /** What keeps it from being planned; a dependency must be known to the caller (DESIGN 9.2). */
+  async function gatesFor(tx: Tx, principal: Principal, checked: CheckedCreate): Promise<readonly Gate[]> {
+    const gates: Gate[] = []
+    if (checked.startAtMs !== null) gates.push({ kind: "time", untilMs: checked.startAtMs })
+    const waiting: string[] = []
+    for (const id of checked.spec.dependencies) {
+      const other = await rows.byId(tx, id)
+      if (!other || other.hidden || principal.roleIn(other.workspaceId) === null)
+        throw new AppError("invalid", "The request is invalid.", {
+          issues: [{ path: ["dependencies"], message: `dependency workload ${id} not found` }],
+        })
+      if (other.phase !== "Succeeded") waiting.push(id)
+    }
+    if (waiting.length > 0) gates.push({ kind: "dependency", on: waiting })
+    return gates
+  }
+
+  function newWorkload(
+    principal: Principal,
+    checked: CheckedCreate,
+    made: { readonly ulid: string; readonly id: string; readonly claimId: ClaimId; readonly nowMs: number },
+  ): Workload {
+    return {
+      key: `wl_${made.ulid}` as WorkloadKey,
+      id: made.id,
+      uid: ulidToUuid(made.ulid),
+      workspaceId: checked.workspace.id,
+      clusterId: checked.workspace.clusters[0] ?? "",
+      kind: checked.kind,
+      displayName: checked.displayName,
+      description: checked.description,
+      userId: principal.userId,
+      userName: principal.userName,
+      asServerOwner: principal.serverRole === "owner",
+      priority: checked.priority,
+      spec: checked.spec,
+      phase: "Pending",
+      cause: null,
+      conditions: [],
+      dispatchCount: 0,
+      failures: 0,
+      preemptions: 0,
+      nodeLosses: 0,
+      startDeadlines: 0,
+      claimId: made.claimId,
+      attemptId: null,
+      createdAtMs: made.nowMs,
+      startedAtMs: null,
+      endedAtMs: null,
+      deletedAtMs: null,
+      hidden: false,
+      version: 0,
+    }
+  }
+
+  function audit(
+    tx: Tx,
+    principal: Principal,
+    operation: Operation,
+    workload: Workload,
+    nowMs: number,
+    data: JsonObject = {},
+  ): Promise<void> {
+    return tx.audit({
+      operation,
+      subject: { kind: "workload", id: workload.id },
+      workspace: workload.workspaceId,
+      actor: principal.actor,
+      outcome: "ok",
+      atMs: nowMs,
+      data,
+    })
+  }
+
+  // ---- patch -------------------------------------------------------------------------------------
+
+  async function patch(principal: Principal, id: string, change: PatchWorkload): Promise<void> {
+    const seen = await visible(principal, id, "workload.update")
+    if (change.priority !== undefined && Math.min(2, change.priority) === 2 && seen.priority !== 2)
+      authorize(principal, "workload.priority-high", { workspaceId: seen.workspaceId, ownerId: seen.userId })
+    const nowMs = clock.nowMs()
+    await store.tx(async (tx) => {
+      const workload = await rows.byId(tx, id)
+      if (!workload || workload.hidden) throw workloadNotFound(id)
+      const claim = workload.claimId ? await moves.byId(tx, workload.claimId) : undefined
+      const next = applyPatch({
+        workload,
+        claim,
+        change,
+        nowMs,
+        capacity,
+        clusters: existing(workload.workspaceId).clusters,
+      })
+      if (!next) return
+      await rows.update(tx, next.workload)
+      if (claim && next.claim) await moves.amend(tx, claim, next.claim, nowMs)
+      await tx.emit(
+        workloadEvent(next.workload, "workload.updated", principal.actor, nowMs, { fields: next.fields }),
+      )
+      await audit(tx, principal, "workload.update", next.workload, nowMs, { fields: next.fields })
+      tx.publish(workloadPoked, workload.key)
+    })
+  }
+
+  // ---- stop, delete, clone -----------------------------------------------------------------------
+
+  /** undefined for an id that never was or is hidden: stopping and deleting those is a success (reference 3.11). */
+  async function target(
+    principal: Principal,
+    id: string,
+    operation: Operation,
+  ): Promise<Workload | undefined> {
+    const workload = await rows.byId(store.committed, id)
+    if (!workload) return undefined
+    if (principal.roleIn(workload.workspaceId) === null) throw workloadNotFound(id)
+    authorize(principal, operation, { workspaceId: workload.workspaceId, ownerId: workload.userId })
+    return workload.hidden ? undefined : workload
+  }
+
+  async function end(
+    principal: Principal,
+    seen: Workload,
+    how: {
+      readonly operation: "workload.stop" | "workload.delete"
+      readonly graceSeconds: number | undefined
+    },
+  ): Promise<void> {
+    const nowMs = clock.nowMs()
+    const hides = how.operation === "workload.delete"
+    await store.tx(async (tx) => {
+      const workload = await rows.byKey(tx, seen.key)
+      if (!workload || workload.hidden) return
+      if (isTerminal(workload.phase)) {
+        if (!hides) return
+        await rows.update(tx, { ...workload, hidden: true, deletedAtMs: workload.deletedAtMs ?? nowMs })
+        tx.publish(workloadPoked, workload.key)
+      } else {
+        const message = `the workload is ${hides ? "deleted" : "stopped"} by ${principal.userName}`
+        const graceMs =
+          how.graceSeconds === undefined
+            ? graceMsOf(workload, existing(workload.workspaceId).policy.stopGraceSeconds)
+            : how.graceSeconds * 1000
+        const next = { ...stopped(workload, "stopped", message, nowMs), hidden: hides }
+        await endWorkload(tx, { rows, moves }, next, { cause: "stopped", message, graceMs, nowMs })
+      }
+      const type = hides ? "workload.deleted" : "workload.stopped"
+      const phase = isTerminal(workload.phase) ? workload.phase : "Stopped"
+      await tx.emit(workloadEvent({ ...workload, phase }, type, principal.actor, nowMs))
+      await audit(tx, principal, how.operation, workload, nowMs)
+    })
+  }
+
+  async function stop(
+    principal: Principal,
+    id: string,
+    given?: { readonly graceSeconds?: number },
+  ): Promise<void> {
+    const workload = await target(principal, id, "workload.stop")
+    if (workload && !isTerminal(workload.phase))
+      await end(principal, workload, { operation: "workload.stop", graceSeconds: given?.graceSeconds })
+  }
+
+  async function remove(principal: Principal, id: string): Promise<void> {
+    const workload = await target(principal, id, "workload.delete")
+    if (workload) await end(principal, workload, { operation: "workload.delete", graceSeconds: undefined })
+  }
+
+  async function clone(principal: Principal, id: string): Promise<string> {
+    const source = await visible(principal, id, "workload.get")
+    if (!isAllowed(principal, "workload.env", { workspaceId: source.workspaceId, ownerId: source.userId }))
+      // its environment would become the caller's own
+      throw new AppError("forbidden", "The user is not allowed to clone workload", {
+        facts: { operation: "workload.env" },
+      })
+    return (await create(principal, commandOf(source))).id
+  }
+
+  async function many(
+    idsGiven: readonly string[],
+    each: (id: string) => Promise<string | void>,
+  ): Promise<BatchOutcome> {
+    const unique = [...new Set(idsGiven)]
+    const results = await Promise.allSettled(unique.map((id) => each(id)))
+    const done: { id: string; newId?: string }[] = []
+    const failed: { id: string; error: Error }[] = []
+    results.forEach((result, at) => {
+      const id = unique[at] ?? ""
+      if (result.status === "rejected") failed.push({ id, error: AppError.from(result.reason) })
+      else done.push(typeof result.value === "string" ? { id, newId: result.value } : { id })
+    })
+    return { done, failed }
+  }
+
+  // ---- reading -----------------------------------------------------------------------------------
+
+  async function list(
+    principal: Principal,
+    filter: WorkloadFilter & { readonly workspaceId?: string },
+    page: Parameters<WorkloadService["list"]>[2],
+  ) {
+    const { workspaceId, ...rest } = filter
+    const mine = principal.workspaces()
+    let workspaceIds = mine
+    if (workspaceId !== undefined) workspaceIds = principal.roleIn(workspaceId) === null ? [] : [workspaceId]
+    if (workspaceIds?.length === 0) return { total: 0, items: [] }
+    const found = await rows.list(store.committed, { ...rest, workspaceIds }, page)
+    return { total: found.total, items: found.items.map((workload) => view(principal, workload)) }
+  }
+
+  async function podOf(
+    principal: Principal,
+    id: string,
+    podId: string,
+    run: number | undefined,
+    operation: Operation,
+  ): Promise<{ readonly workload: Workload; readonly attempt: Attempt }> {
+    const workload = await visible(principal, id, operation)
+    const attempts = await rows.attempts(store.committed, workload.key)
+    const attempt = run === undefined ? attempts.at(-1) : attempts.find((one) => one.run === run)
+    if (!attempt?.pods.some((pod) => pod.podId === podId))
+      throw new AppError("not_found", `pods "${podId}" not found`, { resource: "pod", name: podId })
+    return { workload, attempt }
+  }
+
+  async function logSource(
+    principal: Principal,
+    id: string,
+    podId: string,
+    given: { readonly container: string; readonly run?: number },
+  ) {
+    const { attempt } = await podOf(principal, id, podId, given.run, "workload.logs")
+    if (given.container !== "" && given.container !== mainContainer)
+      throw invalidContainer(`container ${given.container} is not valid for pod ${podId}`)
+    const driver = options.drivers.get(attempt.clusterId)
+    if (!driver || attempt.handle === null)
+      throw invalidContainer(
+        `container "${mainContainer}" in pod "${podId}" is waiting to start: ContainerCreating`,
+      )
+    return { driver, handle: attempt.handle }
+  }
+
+  return {
+    create,
+    patch,
+    stop,
+    remove,
+    list,
+    stopMany: (principal, idsGiven) => many(idsGiven, (id) => stop(principal, id)),
+    removeMany: (principal, idsGiven) => many(idsGiven, (id) => remove(principal, id)),
+    cloneMany: (principal, idsGiven) => many(idsGiven, (id) => clone(principal, id)),
+    async get(principal, id) {
+      const workload = await visible(principal, id, "workload.get")
+      const attempts = await rows.attempts(store.committed, workload.key)
+      return { ...view(principal, workload, attempts.at(-1)), attempts }
+    },
+    async readLog(principal, id, podId, given) {
+      const { driver, handle } = await logSource(principal, id, podId, given)
+      return driver.readLog(handle, podId, given.query)
+    },
+    async followLog(principal, id, podId, given, signal) {
+      const { driver, handle } = await logSource(principal, id, podId, given)
+      return driver.followLog(handle, podId, given.query, signal)
+    },
+    async containers(principal, id, podId) {
+      await podOf(principal, id, podId, undefined, "workload.get")
+      return [mainContainer]
+    },
+  }
+}
+
+function workloadNotFound(id: string): AppError {
+  return new AppError("not_found", `Workload ${id} not found.`, { resource: "workload", name: id })
+}
+
+function invalidContainer(message: string): AppError {
+  return new AppError("invalid", message, { detail: "container", issues: [{ path: ["container"], message }] })
+}
+
+/** The request that would make the same workload again. */
+function commandOf(source: Workload): CreateWorkload {
+  const { spec } = source
+  return {
+    ...spec,
+    resource: { ...spec.resource },
+    displayName: source.displayName,
+    description: source.description,
+    workspaceId: source.workspaceId,
+    kind: source.kind,
+    version: "v1",
+    priority: source.priority,
+  }
+}
+
+export { liveLimit }
+export type { Claim }

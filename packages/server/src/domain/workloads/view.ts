@@ -1,0 +1,58 @@
+import type { Principal } from "../identity/index.ts"
+import { isAllowed } from "../identity/index.ts"
+import type { Capacity, Reason } from "../queue/index.ts"
+import type { WorkloadView } from "./commands.ts"
+import { isTerminal } from "./states.ts"
+import type { Attempt, Workload, WorkloadKey } from "./types.ts"
+
+/** Most ids of others that a view names. */
+const namedOthers = 20
+
+/** What a reader sees of a workload at `nowMs`: its place in the queue and why it waits are computed here, never stored. */
+export function viewOf(given: {
+  readonly principal: Principal
+  readonly workload: Workload
+  readonly attempt: Attempt | undefined
+  readonly capacity: Capacity
+  readonly trouble: (key: WorkloadKey) => string | undefined
+  readonly nowMs: number
+}): WorkloadView {
+  const { principal, workload, capacity, nowMs } = given
+  const reasons = reasonsOf(given)
+  return {
+    workload,
+    position: workload.phase === "Pending" && workload.claimId ? capacity.position(workload.claimId) : 0,
+    reasons,
+    waitingFor: othersOf(principal, capacity, reasons),
+    nowMs,
+    mayReadEnv: isAllowed(principal, "workload.env", {
+      workspaceId: workload.workspaceId,
+      ownerId: workload.userId,
+    }),
+  }
+}
+
+function reasonsOf(given: Parameters<typeof viewOf>[0]): readonly Reason[] {
+  const { workload, capacity, nowMs } = given
+  if (workload.phase !== "Pending" || isTerminal(workload.phase) || workload.claimId === null) return []
+  const claim = capacity.claim(workload.claimId)
+  if (claim?.state === "wanted") return capacity.reasons(claim.id, nowMs)
+  if (claim?.state === "releasing") return [{ code: "backoff" }]
+  return [given.trouble(workload.key) === undefined ? { code: "starting" } : { code: "driver_down" }]
+}
+
+function othersOf(
+  principal: Principal,
+  capacity: Capacity,
+  reasons: readonly Reason[],
+): WorkloadView["waitingFor"] {
+  const ids = new Set<string>()
+  let othersHidden = 0
+  for (const id of reasons[0]?.claimIds ?? []) {
+    const claim = capacity.claim(id)
+    if (!claim) continue
+    if (ids.size < namedOthers && principal.roleIn(claim.workspaceId) !== null) ids.add(claim.owner.shownId)
+    else othersHidden++
+  }
+  return { ids: [...ids], othersHidden }
+}
