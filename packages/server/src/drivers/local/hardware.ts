@@ -1,0 +1,201 @@
+import { readFile, statfs } from "node:fs/promises"
+import { arch, availableParallelism, hostname, totalmem } from "node:os"
+import type { Amounts, Gpu, NodeFacts, NodeSource } from "../../domain/inventory/index.ts"
+import { findGpuModel } from "../../domain/inventory/index.ts"
+import type { Clock } from "../../kit/clock.ts"
+import type { Log } from "../../kit/log.ts"
+import type { RunCommand } from "./hardware-run.ts"
+import { createRunCommand } from "./hardware-run.ts"
+import type { NvidiaGpu, NvidiaLook } from "./nvidia.ts"
+import { lookAtNvidia } from "./nvidia.ts"
+import type { SimulatedNodes } from "./simulate.ts"
+import { declareNodes } from "./simulate.ts"
+
+/** How long a vendor's tool may take; on a machine with eight busy GPUs a look takes about two seconds. */
+const toolDeadlineMs = 10_000
+
+/** This machine, without its GPUs. */
+export interface MachineFacts {
+  readonly hostname: string
+  readonly cores: number
+  /** What processes here may use: the machine's, or the container's where that is less. */
+  readonly memoryBytes: number
+  /** Size of the disk that the data directory is on. */
+  readonly diskBytes: number
+  readonly bootId: string
+}
+
+export interface LocalNodesOptions {
+  readonly clusterId: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly dataDir: string
+  /** Factors on the hardware; GPUs are never overcommitted. Default CPU 4, memory 2. */
+  readonly overcommit?: { readonly cpu: number; readonly memory: number }
+  /** Declared machines of this cluster. Where any cluster has some, the machine's real GPUs are hidden. */
+  readonly simulate: readonly SimulatedNodes[]
+  /** Whether the machine's real GPUs are offered. Default: nothing is simulated here. */
+  readonly hasRealGpus?: boolean
+  /** Whether the machine itself is a node; false for further local clusters, or it would count twice. Default true. */
+  readonly hasMachine?: boolean
+  /** Whether a process belongs to a pod. Default: none does. */
+  readonly isOurs?: (pid: number) => boolean
+  /** Default: starts the command, with a deadline of 10 s. */
+  readonly run?: RunCommand
+  /** Default: this machine. */
+  readonly machine?: () => Promise<MachineFacts>
+}
+
+/**
+ * The machines of a local cluster: this one, and those that are declared. Each look is whole; nothing is remembered
+ * but the GPUs seen before, so that one that disappears is missed.
+ */
+export function createLocalNodes(options: LocalNodesOptions): NodeSource {
+  const { clusterId, clock, log, simulate, hasMachine = true, isOurs = () => false } = options
+  const hasRealGpus = options.hasRealGpus ?? simulate.length === 0
+  const overcommit = options.overcommit ?? { cpu: 4, memory: 2 }
+  const run = options.run ?? createRunCommand(clock, toolDeadlineMs)
+  const machine = options.machine ?? (() => readMachine(options.dataDir))
+  const said = new Set<string>()
+  let known: readonly NvidiaGpu[] = []
+
+  /** A standing condition is logged once, not at every look. */
+  function sayOnce(message: string) {
+    if (said.has(message) || said.size > 100) return
+    said.add(message)
+    log.warn({ clusterId, reason: message }, "GPU cannot be used")
+  }
+
+  function usable(look: NvidiaLook): { readonly gpus: readonly NvidiaGpu[]; readonly fault: string } {
+    if (!look.ok) {
+      sayOnce(look.message)
+      return { gpus: known, fault: known.length > 0 ? look.message : "" }
+    }
+    for (const message of look.broken) sayOnce(message)
+    const offered = oneModel(look.gpus, sayOnce)
+    const missing = known.filter(({ uuid }) => !offered.some((gpu) => gpu.uuid === uuid))
+    if (missing.length === 0) {
+      known = offered
+      return { gpus: offered, fault: "" }
+    }
+    const names = missing.map(({ index, uuid }) => `${index} (${uuid})`).join(", ")
+    return {
+      gpus: known,
+      fault: `GPU ${names} is no longer there; if it was taken out on purpose, restart the server.`,
+    }
+  }
+
+  async function fingerprint(signal: AbortSignal): Promise<readonly NodeFacts[]> {
+    const facts = await machine()
+    const declared = declareNodes(simulate, facts.bootId)
+    if (!hasMachine) return declared
+    const look = hasRealGpus ? await lookAtNvidia(run, signal) : { ok: true as const, gpus: [], broken: [] }
+    const { gpus, fault } = usable(look)
+    const node = machineNode(
+      facts,
+      gpus.map((gpu) => toGpu(gpu, isOurs)),
+      overcommit,
+    )
+    const model = gpus[0]?.model ?? null
+    return [
+      {
+        ...node,
+        gpuModel: model,
+        labels: model ? { ...node.labels, "nvidia.com/gpu.product": model } : node.labels,
+        healthy: fault === "",
+        healthMessage: fault,
+      },
+      ...declared,
+    ]
+  }
+
+  return { clusterId, fingerprint }
+}
+
+/** The whole GPUs of the model that there are most of: a node shows one model. */
+function oneModel(gpus: readonly NvidiaGpu[], say: (message: string) => void): readonly NvidiaGpu[] {
+  const whole = gpus.filter((gpu) => !gpu.isSplit)
+  for (const gpu of gpus) if (gpu.isSplit) say(`GPU ${gpu.index} (${gpu.uuid}) is split into MIG devices.`)
+  const byModel = Map.groupBy(whole, ({ model }) => model)
+  let best: readonly NvidiaGpu[] = []
+  for (const group of byModel.values()) if (isBetter(group, best)) best = group
+  for (const [model, group] of byModel)
+    if (group !== best) say(`${group.length} GPUs of model ${model} are left out: a node offers one model.`)
+  return best
+}
+
+function isBetter(group: readonly NvidiaGpu[], than: readonly NvidiaGpu[]): boolean {
+  if (group.length !== than.length) return group.length > than.length
+  return (group[0]?.memoryBytes ?? 0) > (than[0]?.memoryBytes ?? 0)
+}
+
+function toGpu(gpu: NvidiaGpu, isOurs: (pid: number) => boolean): Gpu {
+  return {
+    index: gpu.index,
+    uuid: gpu.uuid,
+    // Machines whose GPU shares the memory of the CPU do not say: the model's table does, where it knows it.
+    memoryBytes: gpu.memoryBytes || (findGpuModel(gpu.model)?.memoryBytes ?? 0),
+    usedOutside: gpu.pids.some((pid) => !isOurs(pid)),
+    temperatureC: gpu.temperatureC,
+    powerW: gpu.powerW,
+    utilisationPercent: gpu.utilisationPercent,
+  }
+}
+
+function machineNode(
+  machine: MachineFacts,
+  gpus: readonly Gpu[],
+  overcommit: { readonly cpu: number; readonly memory: number },
+): Omit<NodeFacts, "gpuModel" | "healthy" | "healthMessage"> {
+  const name = nodeName(machine.hostname)
+  const physical: Amounts = {
+    cpuMilli: machine.cores * 1000,
+    memoryBytes: machine.memoryBytes,
+    gpus: gpus.length,
+    ephemeralBytes: machine.diskBytes,
+  }
+  return {
+    name,
+    hostIp: "127.0.0.1",
+    instanceType: "local",
+    gpus,
+    physical,
+    capacity: {
+      ...physical,
+      cpuMilli: Math.floor(physical.cpuMilli * overcommit.cpu),
+      memoryBytes: Math.floor(physical.memoryBytes * overcommit.memory),
+    },
+    labels: {
+      "kubernetes.io/hostname": name,
+      "kubernetes.io/os": "linux",
+      "kubernetes.io/arch": arch() === "x64" ? "amd64" : arch(),
+      "node.kubernetes.io/instance-type": "local",
+    },
+    taints: [],
+    simulated: false,
+    bootId: machine.bootId,
+  }
+}
+
+/** A machine's name as a DNS-1123 label: its first part, what is not allowed as dashes; `node` where nothing is left. */
+export function nodeName(hostname: string): string {
+  const first = hostname.toLowerCase().split(".")[0] ?? ""
+  const label = first
+    .replaceAll(/[^a-z0-9-]+/g, "-")
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, "")
+  return label === "" ? "node" : label
+}
+
+async function readMachine(dataDir: string): Promise<MachineFacts> {
+  const disk = await statfs(dataDir)
+  const limit = process.constrainedMemory()
+  const total = totalmem()
+  return {
+    hostname: hostname(),
+    cores: availableParallelism(),
+    memoryBytes: limit > 0 && limit < total ? limit : total,
+    diskBytes: disk.blocks * disk.bsize,
+    bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
+  }
+}
