@@ -49,7 +49,7 @@ export function readResources(request: ResourceRequest): ReadResources {
     given === "" || given === shownEphemeralStorage
       ? 0
       : read("ephemeralStorage", given, parseBytes(given), 1, "invalid ephemeral store")
-  if (text.sharedMemory !== "" && text.memory !== "") {
+  if (request.sharedMemory.trim() !== "") {
     const shared = read(
       "sharedMemory",
       text.sharedMemory,
