@@ -1,4 +1,4 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { decodeCreate } from "./decode-create.ts"
 
@@ -256,16 +256,14 @@ describe("a create body", () => {
     fc.assert(
       fc.property(fc.oneof(body, fc.jsonValue()), (given) => {
         const result = decodeCreate(parsed(JSON.stringify(given)))
-        if (!result.ok) return result.issues.length > 0 && result.issues.length <= 40
+        if (!result.ok) return expect(result.issues.length).toBeLessThan(40)
         const { value } = result
         const blank = valueOf({})
-        return (
-          Object.keys(value).length === Object.keys(blank).length &&
-          Number.isInteger(value.priority) &&
-          Number.isInteger(value.resource.replica) &&
-          Object.values(value.env).every((text) => typeof text === "string") &&
-          [...value.dependencies, ...value.specifiedNodes].every((text) => typeof text === "string")
-        )
+        expect(Object.keys(value)).toEqual(Object.keys(blank))
+        const { env, dependencies, specifiedNodes, resource } = value
+        const texts = [...Object.values(env), ...dependencies, ...specifiedNodes]
+        expect(texts.every((text) => typeof text === "string")).toBe(true)
+        expect(Number.isInteger(value.priority) && Number.isInteger(resource.replica)).toBe(true)
       }),
       { numRuns: 500 },
     )

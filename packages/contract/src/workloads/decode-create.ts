@@ -52,28 +52,32 @@ export interface DecodedCreate {
 export function decodeCreate(body: unknown): Decoded<DecodedCreate> {
   const issues: DecodeIssue[] = []
   const members = bodyMembers(body, "CreateWorkloadRequest", issues)
+  const text = (key: string) => readText(members, key) ?? ""
+  const int = (key: string) => readInt(members, key) ?? 0
+  const flag = (key: string) => readFlag(members, key) ?? false
+  const names = (key: string) => readNames(members, key) ?? []
   const value: DecodedCreate = {
-    displayName: readText(members, "displayName") ?? "",
-    description: readText(members, "description") ?? "",
+    displayName: text("displayName"),
+    description: text("description"),
     workspaceId: readWorkspaceId(members),
-    specifiedNodes: readNames(members, "specifiedNodes") ?? [],
+    specifiedNodes: names("specifiedNodes"),
     resource: readResource(members),
-    image: readText(members, "image") ?? "",
-    entryPoint: readText(members, "entryPoint") ?? "",
-    isSupervised: readFlag(members, "isSupervised") ?? false,
-    priority: readInt(members, "priority") ?? 0,
+    image: text("image"),
+    entryPoint: text("entryPoint"),
+    isSupervised: flag("isSupervised"),
+    priority: int("priority"),
     timeout: readInt(members, "timeout") ?? null,
-    maxRetry: readInt(members, "maxRetry") ?? 0,
+    maxRetry: int("maxRetry"),
     ttlSecondsAfterFinished: readInt(members, "ttlSecondsAfterFinished") ?? null,
     customerLabels: readTextMap(members, "customerLabels") ?? {},
     env: readTextMap(members, "env") ?? {},
     liveness: readProbe(members, "liveness"),
     readiness: readProbe(members, "readiness"),
     service: readService(members),
-    dependencies: readNames(members, "dependencies") ?? [],
+    dependencies: names("dependencies"),
     cronJobs: readCronJobs(members) ?? [],
     ...readKind(members),
-    isTolerateAll: readFlag(members, "isTolerateAll") ?? false,
+    isTolerateAll: flag("isTolerateAll"),
   }
   return decoded(value, issues)
 }

@@ -161,16 +161,8 @@ function wrongType(
   })
 }
 
+/** What Go calls the kind of a JSON value that is not null. */
 function jsonKind(value: unknown): string {
   if (Array.isArray(value)) return "array"
-  switch (typeof value) {
-    case "string":
-      return "string"
-    case "number":
-      return "number"
-    case "boolean":
-      return "bool"
-    default:
-      return "object"
-  }
+  return typeof value === "boolean" ? "bool" : typeof value
 }

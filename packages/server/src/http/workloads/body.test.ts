@@ -1,4 +1,4 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { AppError } from "../../kit/errors.ts"
 import { isDeeperThan, parseBody, parseRequiredBody } from "./body.ts"

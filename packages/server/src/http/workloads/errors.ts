@@ -1,6 +1,5 @@
 import type { WorkloadsError } from "@berth/contract/workloads"
-import type { AppError } from "../../kit/errors.ts"
-import { assertNever } from "../../kit/errors.ts"
+import type { AppError, ErrorCode } from "../../kit/errors.ts"
 import type { ErrorAnswer } from "../plugins/family.ts"
 
 /** Largest request body of the family in bytes. */
@@ -12,42 +11,43 @@ export interface WordedError {
   readonly body: WorkloadsError
 }
 
+type Wording = (error: AppError) => WordedError
+
+/** How each code is answered: every one, or this does not compile. */
+const wordings: Readonly<Record<ErrorCode, Wording>> = {
+  invalid: (error) => worded(400, "Primus.00002", `Bad request. ${issueText(error)}`),
+  unauthenticated: (error) => worded(401, "Primus.00009", unauthenticatedText(error)),
+  forbidden: (error) => worded(403, "Primus.00003", error.message),
+  not_found: (error) => (missingThings[error.resource ?? ""] ?? missingAnything)(error),
+  already_exists: (error) => worded(409, "Primus.00004", error.message),
+  conflict: wordConflict,
+  stale: (error) => worded(409, "Primus.00010", error.message),
+  too_large: (error) => worded(413, "Primus.00006", tooLargeText(error)),
+  // The table has no code for 429; "quota" comes closest to a rate, queue or stream limit.
+  too_many: (error) => worded(429, "Primus.00008", error.message),
+  insufficient: (error) => worded(503, "Primus.00008", error.message),
+  // "Not ready": the only other code of the table that stands for 503.
+  unavailable: (error) => worded(503, "Primus.03001", error.message),
+  unimplemented: (error) => worded(501, "Primus.00007", error.message),
+  timeout: (error) => worded(504, "Primus.00001", `Internal error. ${error.message}`),
+  internal: (error) => worded(500, "Primus.00001", `Internal error. ${error.message}`),
+}
+
+const missingThings: Readonly<Record<string, Wording>> = {
+  workload: (error) => missing("Primus.01001", error, (name) => `Workload ${name} not found.`),
+  workspace: (error) => missing("Primus.02001", error, (name) => `Workspace ${name} not found.`),
+  pod: (error) => missing("Primus.00005", error, (name) => `pods "${name}" not found`),
+  node: (error) => missing("Primus.03002", error, () => error.message),
+  route: (error) => missing("Primus.00005", error, (name) => `${name} not found`),
+}
+
+function missingAnything(error: AppError): WordedError {
+  return worded(404, "Primus.00005", error.message)
+}
+
 /** Turns an error into this API's status, code and sentence. Never shows a cause. */
 export function wordError(error: AppError): WordedError {
-  switch (error.code) {
-    case "invalid":
-      return worded(400, "Primus.00002", `Bad request. ${issueText(error)}`)
-    case "unauthenticated":
-      return worded(401, "Primus.00009", unauthenticatedText(error))
-    case "forbidden":
-      return worded(403, "Primus.00003", error.message)
-    case "not_found":
-      return wordNotFound(error)
-    case "already_exists":
-      return worded(409, "Primus.00004", error.message)
-    case "conflict":
-      return wordConflict(error)
-    case "stale":
-      return worded(409, "Primus.00010", error.message)
-    case "too_large":
-      return worded(413, "Primus.00006", tooLargeText(error))
-    // The table has no code for 429; "quota" comes closest to a rate, queue or stream limit.
-    case "too_many":
-      return worded(429, "Primus.00008", error.message)
-    case "insufficient":
-      return worded(503, "Primus.00008", error.message)
-    // "Not ready": the only other code of the table that stands for 503.
-    case "unavailable":
-      return worded(503, "Primus.03001", error.message)
-    case "unimplemented":
-      return worded(501, "Primus.00007", error.message)
-    case "timeout":
-      return worded(504, "Primus.00001", `Internal error. ${error.message}`)
-    case "internal":
-      return worded(500, "Primus.00001", `Internal error. ${error.message}`)
-    default:
-      return assertNever(error.code)
-  }
+  return wordings[error.code](error)
 }
 
 /** The same as an answer. */
@@ -66,22 +66,8 @@ function issueText(error: AppError): string {
   return messages.length === 1 ? first : `[${messages.join(", ")}]`
 }
 
-function wordNotFound(error: AppError): WordedError {
-  const name = error.subject
-  switch (error.resource) {
-    case "workload":
-      return worded(404, "Primus.01001", name === undefined ? error.message : `Workload ${name} not found.`)
-    case "workspace":
-      return worded(404, "Primus.02001", name === undefined ? error.message : `Workspace ${name} not found.`)
-    case "pod":
-      return worded(404, "Primus.00005", name === undefined ? error.message : `pods "${name}" not found`)
-    case "node":
-      return worded(404, "Primus.03002", error.message)
-    case "route":
-      return worded(404, "Primus.00005", `${name ?? ""} not found`)
-    default:
-      return worded(404, "Primus.00005", error.message)
-  }
+function missing(code: string, error: AppError, sentence: (name: string) => string): WordedError {
+  return worded(404, code, error.subject === undefined ? error.message : sentence(error.subject))
 }
 
 function wordConflict(error: AppError): WordedError {

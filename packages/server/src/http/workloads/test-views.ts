@@ -7,7 +7,6 @@ import type {
   WorkloadKey,
 } from "../../domain/workloads/index.ts"
 import type { ClaimId } from "../../domain/queue/index.ts"
-import type { UserId } from "../../domain/identity/index.ts"
 
 /** The instant that the test rows were made at. */
 export const createdAtMs: number = Date.UTC(2025, 9, 29, 8, 0, 0, 250)
@@ -23,7 +22,7 @@ export function testWorkload(change: Partial<Workload> = {}): Workload {
     kind: "PyTorchJob",
     displayName: "train",
     description: "",
-    userId: "usr_1" as UserId,
+    userId: "usr_1",
     userName: "ann",
     asServerOwner: false,
     priority: 1,
