@@ -1,2 +1,6 @@
 export * from "./types.ts"
 export * from "./commands.ts"
+export * from "./quantity.ts"
+export * from "./gpu-models.ts"
+export * from "./fits.ts"
+export { createInventory, type InventoryOptions, type LiveInventory } from "./service.ts"

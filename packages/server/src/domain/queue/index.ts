@@ -1,2 +1,5 @@
 export * from "./types.ts"
 export * from "./commands.ts"
+export * from "./states.ts"
+export { compareClaims } from "./order.ts"
+export { admissionsPerTurn, createCapacity, rebuild } from "./capacity.ts"

@@ -1,0 +1,170 @@
+import type { Node } from "../inventory/index.ts"
+import { noAmounts } from "../inventory/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+import type { Capacity } from "./commands.ts"
+import { couldHold } from "./could-hold.ts"
+import { fingerprintOf } from "./fingerprint.ts"
+import { freeOf } from "./node-ledger.ts"
+import { compareText, indexInOrder } from "./order.ts"
+import { reasonsOf } from "./reasons.ts"
+import type { Turn } from "./turn.ts"
+import { runTurn } from "./turn.ts"
+import type { Claim, ClaimId, Plan, QueueControl } from "./types.ts"
+import type { WorkspaceQueue, World } from "./world.ts"
+import { createWorld, gateIndex, touch } from "./world.ts"
+import { changeClaim, changeControl, changeNode, changeWorkspace } from "./world-changes.ts"
+
+/** Admissions in one turn when nothing else is said: the bound on how long a turn may take. */
+export const admissionsPerTurn = 256
+
+/** What a plan was made on, to settle it by. */
+interface Made {
+  readonly nowMs: number
+  readonly turn: Turn
+  /** How many changes each queue had seen. */
+  readonly changes: ReadonlyMap<WorkspaceQueue, number>
+}
+
+/** An empty capacity; feed it in any order. See `Capacity`. */
+export function createCapacity(): Capacity {
+  const world = createWorld()
+  const made = new WeakMap<Plan, Made>()
+  return {
+    claimChanged: (claim) => changeClaim(world, claim),
+    nodeChanged: (node) => changeNode(world, node),
+    workspaceChanged: (workspace, gone) => changeWorkspace(world, workspace, gone),
+    controlChanged: (control) => changeControl(world, control),
+    plan(nowMs, limit = admissionsPerTurn) {
+      const queues = dueQueues(world, nowMs)
+      const changes = new Map(queues.map((queue) => [queue, queue.changes]))
+      const turn = runTurn(world, queues, nowMs, limit)
+      made.set(turn.plan, { nowMs, turn, changes })
+      return turn.plan
+    },
+    settled(plan) {
+      const known = made.get(plan)
+      if (known) settle(world, plan, known)
+      made.delete(plan)
+    },
+    markAllDirty() {
+      for (const queue of world.workspaces.values()) touch(queue)
+    },
+    isDirty: (nowMs) => dueQueues(world, nowMs).length > 0,
+    nextGateMs(nowMs) {
+      rewind(world, nowMs)
+      return world.gates[gateIndex(world, nowMs + 1, "")]?.atMs ?? null
+    },
+    ...views(world),
+  }
+}
+
+/** A capacity fed with everything that the store has: what an incrementally kept one must equal. */
+export function rebuild(
+  claims: readonly Claim[],
+  nodes: readonly Node[],
+  workspaces: readonly Workspace[],
+  control: QueueControl,
+): Capacity {
+  const capacity = createCapacity()
+  capacity.controlChanged(control)
+  for (const workspace of workspaces) capacity.workspaceChanged(workspace, false)
+  for (const node of nodes) capacity.nodeChanged(node)
+  for (const claim of claims) capacity.claimChanged(claim)
+  return capacity
+}
+
+type Views = Pick<
+  Capacity,
+  | "position"
+  | "queue"
+  | "claim"
+  | "node"
+  | "nodes"
+  | "holders"
+  | "free"
+  | "reasons"
+  | "couldHold"
+  | "fingerprint"
+>
+
+function views(world: World): Views {
+  return {
+    position: (id) => positionOf(world, id),
+    queue: (workspaceId) => (world.workspaces.get(workspaceId)?.order ?? []).map((entry) => entry.claim),
+    claim: (id) => world.claims.get(id),
+    node: (name, clusterId) =>
+      world.clusters.get(clusterId)?.find((ledger) => ledger.node?.name === name)?.node,
+    nodes: () =>
+      [...world.clusters.keys()].toSorted(compareText).flatMap((clusterId) => nodesOf(world, clusterId)),
+    holders: (nodeId) =>
+      [...(world.ledgers.get(nodeId)?.holders ?? [])]
+        .toSorted(compareText)
+        .flatMap((id) => world.claims.get(id) ?? []),
+    free(nodeId) {
+      const ledger = world.ledgers.get(nodeId)
+      if (!ledger) return noAmounts
+      const free = freeOf(ledger)
+      return {
+        cpuMilli: Math.max(0, free.cpuMilli),
+        memoryBytes: Math.max(0, free.memoryBytes),
+        gpus: Math.max(0, free.gpus),
+        ephemeralBytes: Math.max(0, free.ephemeralBytes),
+      }
+    },
+    reasons: (id, nowMs) => reasonsOf(world, id, nowMs),
+    couldHold: (clusters, pod, constraints) =>
+      couldHold(
+        clusters.map((clusterId) => nodesOf(world, clusterId)),
+        pod,
+        constraints,
+      ),
+    fingerprint: () => fingerprintOf(world),
+  }
+}
+
+function nodesOf(world: World, clusterId: string): Node[] {
+  return (world.clusters.get(clusterId) ?? []).flatMap((ledger) => ledger.node ?? [])
+}
+
+function positionOf(world: World, id: ClaimId): number {
+  const claim = world.claims.get(id)
+  if (claim?.state !== "wanted") return 0
+  return indexInOrder(world.workspaces.get(claim.workspaceId)?.order ?? [], claim) + 1
+}
+
+/** Queues that changed since they were looked at, or in which a gate has opened; in the order of their ids. */
+function dueQueues(world: World, nowMs: number): WorkspaceQueue[] {
+  rewind(world, nowMs)
+  const due = new Set<WorkspaceQueue>()
+  for (const queue of world.workspaces.values())
+    if (queue.isDirty && queue.order.length > 0) due.add(queue)
+  const opened = gateIndex(world, nowMs + 1, "")
+  for (let at = gateIndex(world, world.lookedUpToMs + 1, ""); at < opened; at++) {
+    const queue = world.workspaces.get(world.gates[at]?.workspaceId ?? "")
+    if (queue) due.add(queue)
+  }
+  return [...due].toSorted((a, b) => compareText(a.id, b.id))
+}
+
+/** The clock was set back: gates that shut again must be seen when they open again. */
+function rewind(world: World, nowMs: number): void {
+  if (nowMs < world.lookedUpToMs) world.lookedUpToMs = nowMs
+}
+
+function settle(world: World, plan: Plan, known: Made): void {
+  for (const [queue, { look, isOver }] of known.turn.looks) {
+    const changes = known.changes.get(queue) ?? -1
+    if (queue.changes !== changes) continue
+    if (isOver) {
+      queue.isDirty = false
+      queue.look = { changes, found: look }
+    } else queue.isDirty = true
+  }
+  world.lookedUpToMs = Math.max(world.lookedUpToMs, known.nowMs)
+  // What was to be placed and still waits was lost to another change: it is to be tried again.
+  for (const { claimId } of plan.admissions) {
+    const claim = world.claims.get(claimId)
+    const queue = claim?.state === "wanted" ? world.workspaces.get(claim.workspaceId) : undefined
+    if (queue) touch(queue)
+  }
+}

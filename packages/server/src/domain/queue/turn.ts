@@ -1,0 +1,306 @@
+import { candidatesFor } from "./candidates.ts"
+import type { Entry } from "./order.ts"
+import { compareClaims, compareText } from "./order.ts"
+import type { Overlay } from "./overlay.ts"
+import { createOverlay } from "./overlay.ts"
+import { placeGang } from "./placement.ts"
+import { isNominationGood, leavingFor, planPreemption } from "./preemption.ts"
+import type { Refused } from "./refusal.ts"
+import { gateReasons, refuse } from "./refusal.ts"
+import { isGated } from "./states.ts"
+import type { Admission, Claim, ClaimId, Placement, Plan, Preemption, Reason, Refusal } from "./types.ts"
+import type { WorkspaceQueue, World } from "./world.ts"
+import { isHalted } from "./world.ts"
+
+/** An entry that waits for capacity and holds back others that ask for what it is short of. */
+export interface Blocker {
+  readonly entry: Entry
+  readonly shortOf: number
+  readonly reason: Reason
+}
+
+/** What one look at a queue found; enough to tell of any entry why it waits. */
+export interface Look {
+  readonly blockers: readonly Blocker[]
+}
+
+export interface Turn {
+  readonly plan: Plan
+  /** What was found in each queue, and whether the turn came to its end. */
+  readonly looks: ReadonlyMap<WorkspaceQueue, { readonly look: Look; readonly isOver: boolean }>
+}
+
+interface Walker {
+  readonly queue: WorkspaceQueue
+  readonly isFifo: boolean
+  readonly blockers: Blocker[]
+  /** Shapes that were refused, and those that a blocker holds back. */
+  readonly refused: Map<string, Reason>
+  readonly held: Set<string>
+  /** Shapes of entries without gates among them; all of them: the look is over. */
+  closedReady: number
+  timedLeft: number
+  at: number
+  /** The entry that has to be tried next. */
+  next: Entry | undefined
+}
+
+interface Round {
+  readonly world: World
+  readonly nowMs: number
+  readonly overlay: Overlay
+  readonly admissions: Admission[]
+  readonly preemptions: Preemption[]
+  readonly refusals: Refusal[]
+  readonly victims: Set<ClaimId>
+}
+
+const paused: Reason = { code: "queue_paused" }
+
+/**
+ * One turn over the given queues: entries are tried in the order of their queue, queues against each
+ * other by who has waited longest. Leaves the world as it was.
+ */
+export function runTurn(
+  world: World,
+  queues: readonly WorkspaceQueue[],
+  nowMs: number,
+  limit: number,
+): Turn {
+  const round: Round = {
+    world,
+    nowMs,
+    overlay: createOverlay(),
+    admissions: [],
+    preemptions: [],
+    refusals: [],
+    victims: new Set(),
+  }
+  const walkers = queues.map((queue) => startWalker(round, queue))
+  try {
+    for (let walker = longestWaiting(walkers); walker; walker = longestWaiting(walkers)) {
+      if (round.admissions.length >= limit) break
+      tryNext(round, walker)
+      advance(round, walker)
+    }
+  } finally {
+    round.overlay.undoTo(0)
+  }
+  const { admissions, preemptions, refusals } = round
+  const more = walkers.some((walker) => walker.next !== undefined)
+  const looks = new Map(
+    walkers.map((walker) => [
+      walker.queue,
+      { look: { blockers: walker.blockers }, isOver: walker.next === undefined },
+    ]),
+  )
+  return { plan: { admissions, preemptions, refusals, more }, looks }
+}
+
+/** Who of the blockers, ahead of the entry, holds it back. */
+export function blockerOf(
+  blockers: readonly Blocker[],
+  entry: Entry,
+  isFifo: boolean,
+): Blocker | undefined {
+  // What was kept for a preemptor is its own: waiting behind others for it would help nobody.
+  if (entry.shape.nominee !== null) return undefined
+  return blockers.find(
+    (blocker) =>
+      (blocker.shortOf & entry.shape.asks) !== 0 &&
+      (isFifo || blocker.entry.claim.priority > entry.claim.priority) &&
+      compareClaims(blocker.entry.claim, entry.claim) < 0,
+  )
+}
+
+function startWalker(round: Round, queue: WorkspaceQueue): Walker {
+  const walker: Walker = {
+    queue,
+    isFifo: queue.workspace?.policy.queuePolicy !== "balance",
+    blockers: [],
+    refused: new Map(),
+    held: new Set(),
+    closedReady: 0,
+    timedLeft: queue.timed,
+    at: 0,
+    next: undefined,
+  }
+  if (isHalted(round.world, queue)) passHalted(round, queue)
+  else advance(round, walker)
+  return walker
+}
+
+/** Nothing of a halted queue is placed, and nothing stays kept for it. */
+function passHalted(round: Round, queue: WorkspaceQueue): void {
+  for (const { claim } of queue.order) {
+    const [shut] = gateReasons(claim, round.nowMs)
+    round.refusals.push({ claimId: claim.id, reason: shut ?? paused })
+    if (claim.nominated.length > 0) withdraw(round, claim)
+  }
+}
+
+/** Moves on to the next entry that has to be tried, noting why those on the way are not. */
+function advance(round: Round, walker: Walker): void {
+  const { order } = walker.queue
+  walker.next = undefined
+  while (walker.at < order.length) {
+    if (walker.closedReady === walker.queue.readyShapes && walker.timedLeft === 0) return
+    const entry = order[walker.at]
+    if (!entry) return
+    const reason = skipReason(round, walker, entry)
+    if (!reason) {
+      walker.next = entry
+      return
+    }
+    round.refusals.push({ claimId: entry.claim.id, reason })
+    pass(walker, entry)
+  }
+}
+
+function pass(walker: Walker, entry: Entry): void {
+  walker.at++
+  if (Number.isFinite(entry.opensAtMs)) walker.timedLeft--
+}
+
+/** Why an entry need not be tried; undefined when it must be. */
+function skipReason(round: Round, walker: Walker, entry: Entry): Reason | undefined {
+  if (entry.opensAtMs > round.nowMs) {
+    if (entry.shape.nominee !== null) withdraw(round, entry.claim)
+    if (isGated(entry.claim, round.nowMs)) return gateReasons(entry.claim, round.nowMs)[0]
+  }
+  const { key } = entry.shape
+  const blocker = blockerOf(walker.blockers, entry, walker.isFifo)
+  if (!blocker) return walker.refused.get(key)
+  if (!walker.held.has(key) && !walker.refused.has(key)) {
+    walker.held.add(key)
+    closeShape(walker, key)
+  }
+  return blocker.reason
+}
+
+function closeShape(walker: Walker, key: string): void {
+  if ((walker.queue.shapes.get(key)?.ready ?? 0) > 0) walker.closedReady++
+}
+
+/** Ties are broken by the queue's id, so that the same world gives the same plan. */
+function longestWaiting(walkers: readonly Walker[]): Walker | undefined {
+  let first: Walker | undefined
+  for (const walker of walkers) {
+    if (!walker.next) continue
+    if (!first?.next || isLonger(walker, walker.next, first, first.next)) first = walker
+  }
+  return first
+}
+
+function isLonger(a: Walker, next: Entry, b: Walker, other: Entry): boolean {
+  const byTime = next.claim.queuedAtMs - other.claim.queuedAtMs
+  return (byTime || compareText(a.queue.id, b.queue.id)) < 0
+}
+
+function tryNext(round: Round, walker: Walker): void {
+  const entry = walker.next
+  if (!entry) return
+  const { claim, shape } = entry
+  const candidates = candidatesFor(round.world, walker.queue, shape)
+  const placements = candidates.holds.usable ? placeGang(candidates, shape, claim.id) : undefined
+  if (placements) admit(round, entry, placements)
+  else refuseEntry(round, walker, entry)
+  pass(walker, entry)
+}
+
+function admit(round: Round, entry: Entry, placements: readonly Placement[]): void {
+  const { claim } = entry
+  dropNomination(round, claim)
+  for (const placement of placements) {
+    const ledger = round.world.ledgers.get(placement.nodeId)
+    if (ledger) round.overlay.take(ledger, claim.size, placement.gpuIndexes)
+  }
+  round.admissions.push({ claimId: claim.id, version: claim.version, placements })
+}
+
+function refuseEntry(round: Round, walker: Walker, entry: Entry): void {
+  const { claim, shape } = entry
+  const refused = refuse(round.world, walker.queue, { shape, id: claim.id }, false)
+  const reason = preempt(round, walker, entry, refused)
+  round.refusals.push({ claimId: claim.id, reason })
+  if (!walker.refused.has(shape.key)) {
+    walker.refused.set(shape.key, reason)
+    closeShape(walker, shape.key)
+  }
+  if (refused.shortOf !== 0) addBlocker(walker, entry, refused.shortOf)
+}
+
+/** Kept only when it holds back somebody whom no earlier one does: at most one for each resource and priority. */
+function addBlocker(walker: Walker, entry: Entry, shortOf: number): void {
+  const covered = walker.blockers
+    .filter((blocker) => walker.isFifo || blocker.entry.claim.priority >= entry.claim.priority)
+    .reduce((mask, blocker) => mask | blocker.shortOf, 0)
+  if ((shortOf & ~covered) === 0) return
+  const reason: Reason = { code: "blocked_by", claimIds: [entry.claim.id] }
+  walker.blockers.push({ entry, shortOf, reason })
+}
+
+/** The reason of an entry that was refused, after trying to make room for it where the policy says so. */
+function preempt(round: Round, walker: Walker, entry: Entry, refused: Refused): Reason {
+  const { world, overlay, victims } = round
+  const { queue } = walker
+  const { claim } = entry
+  const isForCapacity = refused.shortOf !== 0
+  const isNominee = entry.shape.nominee !== null
+  if (isForCapacity && isNominee && isNominationGood(world, queue, entry, overlay, victims))
+    return waitingFor(round, leavingFor(world, claim), claim.nominated)
+  const mayPreempt = isForCapacity && queue.workspace?.policy.enablePreempt === true
+  const found = mayPreempt ? planPreemption(world, queue, entry, overlay, victims) : undefined
+  if (found?.kind === "nominate") {
+    nominate(round, entry, found.nominated, found.victims)
+    return waitingFor(round, [...found.victims, ...found.leaving], found.nominated)
+  }
+  if (isNominee) withdraw(round, claim)
+  return found ? waitingFor(round, found.leaving, []) : refused.reason
+}
+
+function nominate(
+  round: Round,
+  entry: Entry,
+  nominated: readonly Placement[],
+  victims: readonly ClaimId[],
+): void {
+  const { claim } = entry
+  dropNomination(round, claim)
+  for (const { nodeId } of nominated) {
+    const ledger = round.world.ledgers.get(nodeId)
+    if (ledger) round.overlay.nominate(ledger, claim.id)
+  }
+  for (const victim of victims) round.victims.add(victim)
+  round.preemptions.push({ claimId: claim.id, version: claim.version, nominated, victims })
+}
+
+/** Gives up what was kept for a preemptor: it cannot come true any more. */
+function withdraw(round: Round, claim: Claim): void {
+  dropNomination(round, claim)
+  round.preemptions.push({ claimId: claim.id, version: claim.version, nominated: [], victims: [] })
+}
+
+function dropNomination(round: Round, claim: Claim): void {
+  for (const { nodeId } of claim.nominated) {
+    const ledger = round.world.ledgers.get(nodeId)
+    if (ledger) round.overlay.denominate(ledger, claim.id)
+  }
+}
+
+function waitingFor(
+  round: Round,
+  leaving: readonly ClaimId[],
+  nominated: readonly Placement[],
+): Reason {
+  const names = new Set<string>()
+  for (const { nodeId } of nominated) {
+    const name = round.world.ledgers.get(nodeId)?.node?.name
+    if (name !== undefined) names.add(name)
+  }
+  return {
+    code: "waiting_for_victims",
+    ...(leaving.length > 0 ? { claimIds: leaving } : {}),
+    ...(names.size > 0 ? { nodes: [...names] } : {}),
+  }
+}

@@ -1,0 +1,212 @@
+import type { Node } from "../inventory/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+import type { NodeLedger } from "./node-ledger.ts"
+import { createNodeLedger, give, setNode, take } from "./node-ledger.ts"
+import type { Entry } from "./order.ts"
+import { compareText, indexInOrder } from "./order.ts"
+import { shapeOf } from "./shape.ts"
+import { holdsCapacity, isQueued, opensAtMs } from "./states.ts"
+import type { Claim, QueueControl } from "./types.ts"
+import type { WorkspaceQueue, World } from "./world.ts"
+import { countEntry, isEligible, queueOf, touch, touchUsersOf } from "./world.ts"
+
+/** Takes over a claim's row: O(log n) and a splice. Older rows than the known one are ignored. */
+export function changeClaim(world: World, claim: Claim): void {
+  const before = world.claims.get(claim.id)
+  if (before && before.version > claim.version) return
+  const queue = queueOf(world, claim.workspaceId)
+  if (before && isQueued(before) && isQueued(claim) && isSameWish(before, claim)) {
+    replaceEntry(world, queue, before, claim)
+    return
+  }
+  if (before) takeOut(world, queue, before)
+  if (claim.state !== "gone") putIn(world, queue, claim)
+  noteClaim(world, queue, before, claim)
+}
+
+/** Takes over a node's row. */
+export function changeNode(world: World, node: Node): void {
+  const ledger = ledgerOf(world, node.id)
+  const before = ledger.node
+  if (before && before.version > node.version) return
+  const isListed = before !== undefined && before.removedAtMs === null
+  setNode(ledger, node)
+  if (node.removedAtMs !== null) {
+    if (isListed) unlist(world, ledger, node.clusterId)
+    dropIfIdle(world, ledger)
+  } else if (!isListed) list(world, ledger, node)
+  if (before && isSameForPlanning(before, node)) return
+  world.topology++
+  touchUsersOf(world, before)
+  touchUsersOf(world, node)
+}
+
+/** Takes over a workspace's row, or its end. */
+export function changeWorkspace(world: World, workspace: Workspace, gone: boolean): void {
+  const queue = queueOf(world, workspace.id)
+  if (!gone && queue.workspace && queue.workspace.version > workspace.version) return
+  queue.workspace = gone ? undefined : workspace
+  world.topology++
+  touch(queue)
+  dropIfUnused(world, queue)
+}
+
+/** Takes over the switch of all queues. */
+export function changeControl(world: World, control: QueueControl): void {
+  const isNews = world.control.paused !== control.paused
+  world.control = control
+  if (isNews) for (const queue of world.workspaces.values()) touch(queue)
+}
+
+/** Only what planning does not look at differs. */
+function isSameWish(before: Claim, claim: Claim): boolean {
+  return (
+    before.priority === claim.priority &&
+    before.pods === claim.pods &&
+    before.rescheduled === claim.rescheduled &&
+    before.queuedAtMs === claim.queuedAtMs &&
+    before.preemptible === claim.preemptible &&
+    before.owner.shownId === claim.owner.shownId &&
+    isSameJson(before.size, claim.size) &&
+    isSameJson(before.constraints, claim.constraints) &&
+    isSameJson(before.gates, claim.gates) &&
+    isSameJson(before.nominated, claim.nominated)
+  )
+}
+
+function isSameJson(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** The row moved on (a reason was noted): the same place, the new version. */
+function replaceEntry(world: World, queue: WorkspaceQueue, before: Claim, claim: Claim): void {
+  world.claims.set(claim.id, claim)
+  const at = indexInOrder(queue.order, before)
+  const entry = queue.order[at]
+  if (entry) queue.order[at] = { ...entry, claim }
+}
+
+function putIn(world: World, queue: WorkspaceQueue, claim: Claim): void {
+  world.claims.set(claim.id, claim)
+  if (isQueued(claim)) enqueue(world, queue, claim)
+  if (claim.state === "bound") queue.bound.add(claim.id)
+  if (holdsCapacity(claim))
+    for (const placement of claim.placements) {
+      const ledger = ledgerOf(world, placement.nodeId)
+      take(ledger, claim.size, placement.gpuIndexes)
+      ledger.holders.add(claim.id)
+    }
+  for (const { nodeId } of claim.nominated) ledgerOf(world, nodeId).nominees.add(claim.id)
+}
+
+function enqueue(world: World, queue: WorkspaceQueue, claim: Claim): void {
+  const made = shapeOf(claim)
+  const shape = queue.shapes.get(made.key)?.shape ?? made
+  const entry: Entry = { claim, shape, opensAtMs: opensAtMs(claim) }
+  queue.order.splice(indexInOrder(queue.order, claim), 0, entry)
+  countEntry(world, queue, entry, 1)
+}
+
+function takeOut(world: World, queue: WorkspaceQueue, claim: Claim): void {
+  world.claims.delete(claim.id)
+  if (isQueued(claim)) {
+    const [entry] = queue.order.splice(indexInOrder(queue.order, claim), 1)
+    if (entry) countEntry(world, queue, entry, -1)
+  }
+  queue.bound.delete(claim.id)
+  const touched = new Set<NodeLedger>()
+  if (holdsCapacity(claim))
+    for (const placement of claim.placements) {
+      const ledger = ledgerOf(world, placement.nodeId)
+      give(ledger, claim.size, placement.gpuIndexes)
+      ledger.holders.delete(claim.id)
+      touched.add(ledger)
+    }
+  for (const { nodeId } of claim.nominated) {
+    const ledger = ledgerOf(world, nodeId)
+    ledger.nominees.delete(claim.id)
+    touched.add(ledger)
+  }
+  for (const ledger of touched) dropIfIdle(world, ledger)
+}
+
+/** Says who has to be looked at again. */
+function noteClaim(world: World, queue: WorkspaceQueue, before: Claim | undefined, claim: Claim): void {
+  // Being placed takes nothing from anybody that the plan did not know of; everything else may change the order.
+  if (claim.state === "wanted" || (before?.state === "wanted" && claim.state === "gone")) touch(queue)
+  const freed = new Set<string>()
+  const now = claim.state === "wanted" ? claim.nominated : []
+  for (const { nodeId } of before?.nominated ?? [])
+    if (!now.some((placement) => placement.nodeId === nodeId)) freed.add(nodeId)
+  if (before && holdsCapacity(before) && !holdsCapacity(claim))
+    for (const { nodeId } of before.placements) freed.add(nodeId)
+  for (const nodeId of freed) touchUsersOf(world, world.ledgers.get(nodeId)?.node)
+  // What leaves, and what can be made to leave, counts for preemptors.
+  if (claim.state === "bound" && queue.workspace?.policy.enablePreempt) touch(queue)
+  if (claim.state === "releasing") touchPreemptors(world, claim)
+  dropIfUnused(world, queue)
+}
+
+function touchPreemptors(world: World, claim: Claim): void {
+  for (const queue of world.workspaces.values()) {
+    const { workspace } = queue
+    if (!workspace?.policy.enablePreempt || queue.order.length === 0) continue
+    const isNear = claim.placements.some((placement) => {
+      const node = world.ledgers.get(placement.nodeId)?.node
+      return node !== undefined && isEligible(node, workspace, false)
+    })
+    if (isNear) touch(queue)
+  }
+}
+
+function ledgerOf(world: World, nodeId: string): NodeLedger {
+  const known = world.ledgers.get(nodeId)
+  if (known) return known
+  const made = createNodeLedger(nodeId)
+  world.ledgers.set(nodeId, made)
+  return made
+}
+
+function list(world: World, ledger: NodeLedger, node: Node): void {
+  const ledgers = world.clusters.get(node.clusterId) ?? []
+  world.clusters.set(node.clusterId, ledgers)
+  ledgers.push(ledger)
+  ledgers.sort((a, b) => compareText(a.node?.name ?? "", b.node?.name ?? "") || compareText(a.nodeId, b.nodeId))
+}
+
+function unlist(world: World, ledger: NodeLedger, clusterId: string): void {
+  const left = (world.clusters.get(clusterId) ?? []).filter((other) => other !== ledger)
+  if (left.length > 0) world.clusters.set(clusterId, left)
+  else world.clusters.delete(clusterId)
+}
+
+/** A node that is neither in the inventory nor held by anybody is forgotten. */
+function dropIfIdle(world: World, ledger: NodeLedger): void {
+  const isListed = ledger.node !== undefined && ledger.node.removedAtMs === null
+  if (!isListed && ledger.holders.size === 0 && ledger.nominees.size === 0) world.ledgers.delete(ledger.nodeId)
+}
+
+function dropIfUnused(world: World, queue: WorkspaceQueue): void {
+  if (!queue.workspace && queue.order.length === 0 && queue.bound.size === 0) world.workspaces.delete(queue.id)
+}
+
+function isSameForPlanning(a: Node, b: Node): boolean {
+  return (
+    a.removedAtMs === b.removedAtMs &&
+    a.name === b.name &&
+    a.workspaceId === b.workspaceId &&
+    a.healthy === b.healthy &&
+    a.stuck === b.stuck &&
+    a.cordoned === b.cordoned &&
+    a.draining === b.draining &&
+    a.gpuModel === b.gpuModel &&
+    isSameJson(a.capacity, b.capacity) &&
+    isSameJson(a.labels, b.labels) &&
+    isSameJson(a.taints, b.taints) &&
+    isSameJson(gpuFacts(a), gpuFacts(b))
+  )
+}
+
+function gpuFacts(node: Node): readonly (number | boolean)[] {
+  return node.gpus.flatMap((gpu) => [gpu.index, gpu.usedOutside])
+}

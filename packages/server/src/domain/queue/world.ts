@@ -1,0 +1,156 @@
+import type { Node } from "../inventory/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+import type { Candidates } from "./candidates.ts"
+import type { NodeLedger } from "./node-ledger.ts"
+import type { Entry } from "./order.ts"
+import { compareText } from "./order.ts"
+import type { Shape } from "./shape.ts"
+import type { Look } from "./turn.ts"
+import type { Claim, ClaimId, QueueControl } from "./types.ts"
+
+/** One workspace's queue and what it holds. */
+export interface WorkspaceQueue {
+  readonly id: string
+  /** Undefined while only its claims are known, and after it is gone: nothing is placed then. */
+  workspace: Workspace | undefined
+  /** Wanted claims, in order. */
+  readonly order: Entry[]
+  /** Its entries by shape: how many in all, and how many of those have no gate. */
+  readonly shapes: Map<string, { readonly shape: Shape; entries: number; ready: number }>
+  /** How many shapes have an entry without a gate: when all of them are refused, a look is over. */
+  readyShapes: number
+  /** How many entries wait for an instant. */
+  timed: number
+  /** Its bound claims: who may be preempted. */
+  readonly bound: Set<ClaimId>
+  /** Something changed since it was looked at. */
+  isDirty: boolean
+  /** Counts the changes; a look is good as long as it stands. */
+  changes: number
+  /** What the last look found. */
+  look: { readonly changes: number; readonly found: Look } | undefined
+  /** Nodes by what is asked of them, valid for one topology. */
+  readonly candidates: Map<string, Candidates>
+  candidatesTopology: number
+}
+
+/** Everything that plans are made on. Mutable, changed by `world-changes.ts` only. */
+export interface World {
+  /** Every claim that is not gone. */
+  readonly claims: Map<ClaimId, Claim>
+  readonly ledgers: Map<string, NodeLedger>
+  /** Ledgers of nodes that are in the inventory, by cluster, ordered by name. */
+  readonly clusters: Map<string, NodeLedger[]>
+  readonly workspaces: Map<string, WorkspaceQueue>
+  control: QueueControl
+  /** Entries that wait for an instant, by that instant. */
+  readonly gates: { readonly atMs: number; readonly id: ClaimId; readonly workspaceId: string }[]
+  /** Gates up to here were looked at when they opened. */
+  lookedUpToMs: number
+  /** Grows whenever a node or workspace changes so that other nodes may be eligible. */
+  topology: number
+}
+
+export function createWorld(): World {
+  return {
+    claims: new Map(),
+    ledgers: new Map(),
+    clusters: new Map(),
+    workspaces: new Map(),
+    control: { paused: false, pausedBy: null, sinceMs: null },
+    gates: [],
+    lookedUpToMs: -Infinity,
+    topology: 0,
+  }
+}
+
+/** The queue of a workspace, made when it is first heard of. */
+export function queueOf(world: World, workspaceId: string): WorkspaceQueue {
+  const known = world.workspaces.get(workspaceId)
+  if (known) return known
+  const made: WorkspaceQueue = {
+    id: workspaceId,
+    workspace: undefined,
+    order: [],
+    shapes: new Map(),
+    readyShapes: 0,
+    timed: 0,
+    bound: new Set(),
+    isDirty: true,
+    changes: 0,
+    look: undefined,
+    candidates: new Map(),
+    candidatesTopology: -1,
+  }
+  world.workspaces.set(workspaceId, made)
+  return made
+}
+
+/** Whether nothing may be placed for the workspace now, whatever is free. */
+export function isHalted(world: World, queue: WorkspaceQueue): boolean {
+  const { workspace } = queue
+  return world.control.paused || !workspace || workspace.queuePaused || workspace.state === "deleting"
+}
+
+/** Its nodes are the workspace `default`'s and, for pods without GPUs, everybody's. */
+export const builtInWorkspace = "default"
+
+/** Whether pods of the workspace may go to the node at all. */
+export function isEligible(node: Node, workspace: Workspace, wantsGpus: boolean): boolean {
+  if (node.removedAtMs !== null || !workspace.clusters.includes(node.clusterId)) return false
+  if (node.workspaceId === workspace.id) return !wantsGpus || hasGpus(node)
+  if (node.workspaceId !== null) return false
+  return wantsGpus ? workspace.id === builtInWorkspace && hasGpus(node) : true
+}
+
+export function hasGpus(node: Node): boolean {
+  return node.capacity.gpus > 0 && node.gpus.length > 0
+}
+
+/** Notes that the queue must be looked at again. */
+export function touch(queue: WorkspaceQueue): void {
+  queue.isDirty = true
+  queue.changes++
+}
+
+/** Notes it for every workspace whose pods may go to the node. */
+export function touchUsersOf(world: World, node: Node | undefined): void {
+  if (!node) return
+  for (const queue of world.workspaces.values()) {
+    if (queue.order.length === 0 || !queue.workspace) continue
+    if (isEligible(node, queue.workspace, false)) touch(queue)
+  }
+}
+
+/** Counts an entry in (1) or out (-1): what tells a look when it has seen everything, and the gates. */
+export function countEntry(world: World, queue: WorkspaceQueue, entry: Entry, by: 1 | -1): void {
+  const { shape, opensAtMs } = entry
+  const count = queue.shapes.get(shape.key) ?? { shape, entries: 0, ready: 0 }
+  queue.shapes.set(shape.key, count)
+  count.entries += by
+  if (opensAtMs === -Infinity) {
+    count.ready += by
+    if (count.ready === (by === 1 ? 1 : 0)) queue.readyShapes += by
+  } else if (opensAtMs !== Infinity) countGate(world, queue, entry, by)
+  if (count.entries === 0) queue.shapes.delete(shape.key)
+}
+
+function countGate(world: World, queue: WorkspaceQueue, entry: Entry, by: 1 | -1): void {
+  queue.timed += by
+  const at = gateIndex(world, entry.opensAtMs, entry.claim.id)
+  if (by === -1) world.gates.splice(at, 1)
+  else world.gates.splice(at, 0, { atMs: entry.opensAtMs, id: entry.claim.id, workspaceId: queue.id })
+}
+
+/** The index of the first gate at or after (instant, id). */
+export function gateIndex(world: World, atMs: number, id: string): number {
+  let low = 0
+  let high = world.gates.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const gate = world.gates[middle]
+    if (gate && (gate.atMs - atMs || compareText(gate.id, id)) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
