@@ -1,0 +1,27 @@
+import type { Kysely, RawBuilder, SqlBool } from "kysely"
+import type { Database } from "./schema.ts"
+
+/**
+ * Everything in which the SQL of the dialects differs; the rest is written in what both understand.
+ * (Transaction control, too, differs: it belongs to whoever opens the connections.)
+ */
+export interface Dialect {
+  readonly name: "sqlite"
+  /** Compiles queries; it has no connection and runs none. */
+  readonly db: Kysely<Database>
+  /** Whether a text column contains `text` literally, case-sensitively. */
+  readonly contains: (column: string, text: string) => RawBuilder<SqlBool>
+  readonly ddl: Ddl
+}
+
+/** The words of table definitions that differ. */
+export interface Ddl {
+  /** Text that sorts and compares by code point. */
+  readonly text: string
+  /** 64-bit integer. */
+  readonly int: string
+  /** A primary key that grows by itself and is never given again. */
+  readonly sequence: string
+  /** What follows the closing parenthesis of `create table`. */
+  readonly tableEnd: string
+}

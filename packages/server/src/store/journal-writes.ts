@@ -1,0 +1,45 @@
+import type { Selectable } from "kysely"
+import type { NewAuditRecord, NewEvent, Tx } from "../domain/journal/index.ts"
+import { toJson } from "./codec.ts"
+import type { Database } from "./schema.ts"
+import { slotsOf, statement } from "./statement.ts"
+
+const subjectColumns = ["subject_kind", "subject_id", "workspace_id", "actor", "at_ms", "data"] as const
+const eventColumns = ["type", ...subjectColumns] as const
+const auditColumns = ["operation", "actor_id", "outcome", ...subjectColumns] as const
+
+const insertEvent = statement<Omit<Selectable<Database["event"]>, "seq">>("write")((db, p) =>
+  db.insertInto("event").values(slotsOf(p, eventColumns)).returning("seq"),
+)
+const insertAudit = statement<Omit<Selectable<Database["audit"]>, "seq">>("write")((db, p) =>
+  db.insertInto("audit").values(slotsOf(p, auditColumns)),
+)
+
+/** Appends an event and gives its sequence. */
+export async function appendEvent(tx: Tx, event: NewEvent): Promise<number | undefined> {
+  const row = await insertEvent.get(tx, {
+    type: event.type,
+    subject_kind: event.subject.kind,
+    subject_id: event.subject.id,
+    workspace_id: event.workspace,
+    actor: toJson(event.actor),
+    at_ms: event.atMs,
+    data: toJson(event.data),
+  })
+  return row?.seq
+}
+
+/** Appends an audit record. */
+export async function appendAudit(tx: Tx, record: NewAuditRecord): Promise<void> {
+  await insertAudit.run(tx, {
+    operation: record.operation,
+    subject_kind: record.subject.kind,
+    subject_id: record.subject.id,
+    workspace_id: record.workspace,
+    actor_id: record.actor.id,
+    actor: toJson(record.actor),
+    outcome: record.outcome,
+    at_ms: record.atMs,
+    data: toJson(record.data),
+  })
+}

@@ -1,0 +1,160 @@
+import type { Selectable } from "kysely"
+import { AppError } from "../kit/errors.ts"
+import type {
+  Actor,
+  AuditRecord,
+  EventFilter,
+  EventSeq,
+  JournalReads,
+  Page,
+  Reads,
+  StoredEvent,
+  SubjectKind,
+} from "../domain/journal/index.ts"
+import { fromJson } from "./codec.ts"
+import { pruneJournal } from "./journal-prune.ts"
+import type { Database } from "./schema.ts"
+import { sessionOf } from "./session.ts"
+import { compileNow, rowsAs, statement } from "./statement.ts"
+
+type EventRow = Selectable<Database["event"]>
+type AuditRow = Selectable<Database["audit"]>
+type AuditFilter = Parameters<JournalReads["auditPage"]>[1]
+
+const subjectColumns = [
+  "seq",
+  "subject_kind",
+  "subject_id",
+  "workspace_id",
+  "actor",
+  "at_ms",
+  "data",
+] as const
+const eventColumns = ["type", ...subjectColumns] as const
+const auditColumns = ["operation", "outcome", "actor_id", ...subjectColumns] as const
+
+const selectLatest = statement<{ kind: string; id: string; limit: number }>("event_by_subject")((db, p) =>
+  db
+    .selectFrom("event")
+    .select(eventColumns)
+    .where("subject_kind", "=", p("kind"))
+    .where("subject_id", "=", p("id"))
+    .orderBy("seq", "desc")
+    .limit(p("limit")),
+)
+/** The bounds of what is kept: the newest sequence, and the highest that was pruned. */
+const selectBounds = statement<object>("primary")((db) =>
+  db.selectNoFrom((eb) => [
+    eb
+      .selectFrom("event")
+      .select((inner) => inner.fn.max("seq").as("newest"))
+      .as("newest"),
+    eb.selectFrom("journal_mark").select("value").where("name", "=", "events_pruned_through").as("pruned"),
+  ]),
+)
+
+function toEvent(row: EventRow): StoredEvent {
+  return {
+    seq: String(row.seq) as EventSeq,
+    type: row.type,
+    subject: { kind: row.subject_kind as SubjectKind, id: row.subject_id },
+    workspace: row.workspace_id,
+    actor: fromJson<Actor>(row.actor),
+    atMs: row.at_ms,
+    data: fromJson(row.data),
+  }
+}
+
+function toAudit(row: AuditRow): AuditRecord {
+  return {
+    seq: String(row.seq),
+    operation: row.operation,
+    subject: { kind: row.subject_kind as SubjectKind, id: row.subject_id },
+    workspace: row.workspace_id,
+    actor: fromJson<Actor>(row.actor),
+    outcome: row.outcome as AuditRecord["outcome"],
+    atMs: row.at_ms,
+    data: fromJson(row.data),
+  }
+}
+
+/** A cursor is the decimal sequence, written exactly as it was given out. */
+function parseCursor(cursor: string): number {
+  const seq = /^[1-9]\d{0,15}$/.test(cursor) ? Number(cursor) : Number.NaN
+  if (!Number.isSafeInteger(seq)) throw invalidCursor()
+  return seq
+}
+
+function invalidCursor(): AppError {
+  const issues = [{ path: ["cursor"], message: "is not a cursor of this server" }]
+  return new AppError("invalid", "The cursor is not one of this server.", { issues })
+}
+
+async function eventsAfter(
+  from: Reads,
+  after: EventSeq | null,
+  filter: EventFilter,
+  limit: number,
+): Promise<readonly StoredEvent[]> {
+  const seq = after === null ? 0 : parseCursor(after)
+  const session = sessionOf(from)
+  const { db } = session.dialect
+  const { workspaces, subject, types } = filter
+  if (workspaces?.length === 0 || types?.length === 0) return []
+  let query = db.selectFrom("event").select(eventColumns).where("seq", ">", seq).orderBy("seq").limit(limit)
+  if (workspaces) query = query.where("workspace_id", "in", workspaces)
+  if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
+  if (types) query = query.where("type", "in", types)
+  const [bounds, found] = await session.scan([selectBounds.bind(session.dialect, {}), compileNow(query)])
+  if (after !== null) checkCursor(seq, rowsAs<{ newest: number | null; pruned: number | null }>(bounds)[0])
+  return rowsAs<EventRow>(found).map(toEvent)
+}
+
+function checkCursor(seq: number, bounds: { newest: number | null; pruned: number | null } | undefined) {
+  const pruned = bounds?.pruned ?? 0
+  if (seq > Math.max(bounds?.newest ?? 0, pruned)) throw invalidCursor()
+  if (seq < pruned)
+    throw new AppError("not_found", "The events after this cursor are no longer kept.", {
+      resource: "event",
+      detail: "cursor_gone",
+    })
+}
+
+async function auditPage(
+  from: Reads,
+  filter: AuditFilter,
+  limit: number,
+  cursor: string | null,
+): Promise<Page<AuditRecord>> {
+  const session = sessionOf(from)
+  const { workspaces, operation, actorId } = filter
+  if (workspaces?.length === 0) return { items: [], nextCursor: null }
+  let query = session.dialect.db
+    .selectFrom("audit")
+    .select(auditColumns)
+    .orderBy("seq", "desc")
+    .limit(limit + 1)
+  if (cursor !== null) query = query.where("seq", "<", parseCursor(cursor))
+  if (workspaces) query = query.where("workspace_id", "in", workspaces)
+  if (operation !== undefined) query = query.where("operation", "=", operation)
+  if (actorId !== undefined) query = query.where("actor_id", "=", actorId)
+  const [found] = await session.scan([compileNow(query)])
+  const rows = rowsAs<AuditRow>(found)
+  const items = rows.slice(0, limit).map(toAudit)
+  return { items, nextCursor: rows.length > limit ? (items.at(-1)?.seq ?? null) : null }
+}
+
+/** Events and audit records. Cursors are decimal sequences here; readers treat them as opaque. */
+export const journalReads: JournalReads = {
+  eventsAfter,
+  auditPage,
+  prune: pruneJournal,
+  async latestEvents(from, subject, limit) {
+    const rows = await selectLatest.all(from, { kind: subject.kind, id: subject.id, limit })
+    return rows.map(toEvent)
+  },
+  async lastSeq(from) {
+    const bounds = await selectBounds.get(from, {})
+    return bounds?.newest ? (String(bounds.newest) as EventSeq) : null
+  },
+}

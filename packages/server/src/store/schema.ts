@@ -1,0 +1,237 @@
+import type { Generated } from "kysely"
+
+/** 0 or 1: both dialects keep booleans as integers. */
+export type Flag = number
+
+interface EventTable {
+  seq: Generated<number>
+  type: string
+  subject_kind: string
+  subject_id: string
+  workspace_id: string | null
+  /** JSON of Actor. */
+  actor: string
+  at_ms: number
+  /** JSON. */
+  data: string
+}
+
+interface AuditTable {
+  seq: Generated<number>
+  operation: string
+  subject_kind: string
+  subject_id: string
+  workspace_id: string | null
+  actor_id: string
+  /** JSON of Actor. */
+  actor: string
+  outcome: string
+  at_ms: number
+  /** JSON. */
+  data: string
+}
+
+/** Named numbers of the journal: `events_pruned_through` is the highest sequence that was pruned. */
+interface JournalMarkTable {
+  name: string
+  value: number
+}
+
+interface UserTable {
+  id: string
+  name: string
+  email: string | null
+  server_role: string | null
+  frozen: Flag
+  created_at_ms: number
+  version: number
+}
+
+interface ApiKeyTable {
+  id: string
+  name: string
+  user_id: string
+  prefix: string
+  hash: string
+  role: string | null
+  workspace_id: string | null
+  expires_at_ms: number | null
+  revoked_at_ms: number | null
+  created_at_ms: number
+  last_used_at_ms: number | null
+}
+
+interface MembershipTable {
+  workspace_id: string
+  user_id: string
+  role: string
+}
+
+interface NodeTable {
+  id: string
+  cluster_id: string
+  name: string
+  workspace_id: string | null
+  cordoned: Flag
+  draining: Flag
+  stuck: Flag
+  first_seen_at_ms: number
+  last_seen_at_ms: number
+  removed_at_ms: number | null
+  /** JSON of NodeFacts without the name. */
+  facts: string
+  version: number
+}
+
+interface WorkspaceTable {
+  id: string
+  key: string
+  description: string
+  /** JSON array of cluster ids, in order. */
+  clusters: string
+  /** JSON of WorkspacePolicy. */
+  policy: string
+  queue_paused: Flag
+  state: string
+  created_at_ms: number
+  version: number
+}
+
+interface ClaimTable {
+  id: string
+  owner_kind: string
+  owner_id: string
+  owner_shown_id: string
+  owner_user_id: string
+  workspace_id: string
+  state: string
+  pods: number
+  /** JSON of Amounts. */
+  size: string
+  /** JSON of Constraints. */
+  constraints: string
+  preemptible: Flag
+  priority: number
+  rescheduled: Flag
+  queued_at_ms: number
+  /** JSON of Gate[]. */
+  gates: string
+  /** JSON of Placement[]. */
+  placements: string
+  /** JSON of Placement[]. */
+  nominated: string
+  reason: string | null
+  reason_since_ms: number | null
+  bound_at_ms: number | null
+  releasing_at_ms: number | null
+  release_deadline_ms: number | null
+  version: number
+}
+
+/** One row, `all`: the switch of every queue. */
+interface QueueControlTable {
+  name: string
+  paused: Flag
+  paused_by: string | null
+  since_ms: number | null
+}
+
+/** What lists filter and sort by, and what moves; the wide rest is in `workload_spec`. */
+interface WorkloadTable {
+  key: string
+  id: string
+  uid: string
+  workspace_id: string
+  cluster_id: string
+  kind: string
+  display_name: string
+  description: string
+  user_id: string
+  user_name: string
+  as_server_owner: Flag
+  priority: number
+  phase: string
+  cause: string | null
+  dispatch_count: number
+  failures: number
+  preemptions: number
+  node_losses: number
+  start_deadlines: number
+  claim_id: string | null
+  attempt_id: string | null
+  created_at_ms: number
+  started_at_ms: number | null
+  ended_at_ms: number | null
+  deleted_at_ms: number | null
+  hidden: Flag
+  version: number
+  /** Copies out of the spec, for sorting. */
+  max_retry: number
+  timeout_seconds: number | null
+  ttl_seconds: number
+  image: string
+  is_supervised: Flag
+  is_tolerate_all: Flag
+  /** JSON of Condition[]. */
+  conditions: string
+}
+
+/** Written once and by PATCH: up to a megabyte of script and environment that a phase change must not rewrite. */
+interface WorkloadSpecTable {
+  workload_key: string
+  entry_point: string
+  /** JSON of WorkloadSpec without the entry point. */
+  spec: string
+}
+
+interface WorkloadDependencyTable {
+  workload_key: string
+  depends_on_id: string
+}
+
+/** How many workloads that are not hidden, kept in the transaction of every insert, move and prune. */
+interface WorkloadCountTable {
+  workspace_id: string
+  phase: string
+  n: number
+}
+
+interface AttemptTable {
+  id: string
+  workload_key: string
+  claim_id: string
+  cluster_id: string
+  run: number
+  state: string
+  /** JSON of Pod[]. */
+  pods: string
+  /** JSON. */
+  handle: string | null
+  cause: string | null
+  stop_message: string
+  grace_ms: number
+  assigned_at_ms: number
+  started_at_ms: number | null
+  ending_at_ms: number | null
+  gone_at_ms: number | null
+  version: number
+}
+
+/** The tables, as both dialects have them; `migrations/` makes them and `schema.sql` shows the outcome. */
+export interface Database {
+  event: EventTable
+  audit: AuditTable
+  journal_mark: JournalMarkTable
+  user: UserTable
+  api_key: ApiKeyTable
+  membership: MembershipTable
+  node: NodeTable
+  workspace: WorkspaceTable
+  claim: ClaimTable
+  queue_control: QueueControlTable
+  workload: WorkloadTable
+  workload_spec: WorkloadSpecTable
+  workload_dependency: WorkloadDependencyTable
+  workload_count: WorkloadCountTable
+  attempt: AttemptTable
+}

@@ -1,0 +1,40 @@
+import { AppError } from "../kit/errors.ts"
+import type { Reads, Tx } from "../domain/journal/index.ts"
+import type { Dialect } from "./dialect.ts"
+
+/** A value that goes into or comes out of a column. */
+export type SqlValue = string | number | null
+export type SqlRow = Readonly<Record<string, SqlValue>>
+
+/** One statement with its values in the order of its placeholders. */
+export interface BoundSql {
+  readonly sql: string
+  readonly values: readonly SqlValue[]
+}
+
+/**
+ * What a `Reads` handle is inside the store: where its statements run. Every method rejects with AppError
+ * `internal` when the handle may not be used here (its transaction is over; `committed` inside a closure),
+ * and with `unavailable` when the database cannot answer.
+ */
+export interface Session extends Reads {
+  readonly dialect: Dialect
+  all(query: BoundSql): Promise<readonly SqlRow[]>
+  get(query: BoundSql): Promise<SqlRow | undefined>
+  /** How many rows were inserted, updated or deleted. */
+  run(query: BoundSql): Promise<number>
+  /**
+   * Queries that may take long (lists, counts, scans), all on one snapshot. On `committed` they run beside
+   * the event loop and are refused with `unavailable` `store_busy` when they had to wait too long.
+   */
+  scan(queries: readonly BoundSql[]): Promise<readonly (readonly SqlRow[])[]>
+}
+
+/** A session of an open transaction: what was appended is told after COMMIT. */
+export interface TxSession extends Session, Tx {}
+
+/** @throws AppError `internal` for a handle that no store made */
+export function sessionOf(from: Reads): Session {
+  if ("dialect" in from && "scan" in from) return from as Session
+  throw new AppError("internal", "This handle was not made by the store.")
+}

@@ -1,0 +1,31 @@
+import type { IdentityStore } from "../domain/identity/index.ts"
+import type { InventoryStore } from "../domain/inventory/index.ts"
+import type { JournalReads } from "../domain/journal/index.ts"
+import type { ClaimStore } from "../domain/queue/index.ts"
+import type { WorkloadStore } from "../domain/workloads/index.ts"
+import type { WorkspaceStore } from "../domain/workspaces/index.ts"
+import { claimStore } from "./claims.ts"
+import { identityStore } from "./identity.ts"
+import { inventoryStore } from "./inventory.ts"
+import { journalReads } from "./journal.ts"
+import { workloadStore } from "./workloads.ts"
+import { workspaceStore } from "./workspaces.ts"
+
+/** The ports of all slices. They hold nothing: where a call runs is decided by the handle it is given. */
+export interface SliceStores {
+  readonly journal: JournalReads
+  readonly identity: IdentityStore
+  readonly inventory: InventoryStore
+  readonly workspaces: WorkspaceStore
+  readonly claims: ClaimStore
+  readonly workloads: WorkloadStore
+}
+
+export const sliceStores: SliceStores = {
+  journal: journalReads,
+  identity: identityStore,
+  inventory: inventoryStore,
+  workspaces: workspaceStore,
+  claims: claimStore,
+  workloads: workloadStore,
+}

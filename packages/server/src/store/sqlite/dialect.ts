@@ -1,0 +1,31 @@
+import {
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+  type SqlBool,
+} from "kysely"
+import type { Dialect } from "../dialect.ts"
+import type { Database } from "../schema.ts"
+
+/** The SQL of SQLite. Strict tables: a value of the wrong type is an error, not a guess. */
+export const sqliteDialect: Dialect = {
+  name: "sqlite",
+  db: new Kysely<Database>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  }),
+  contains: (column, text) => sql<SqlBool>`instr(${sql.ref(column)}, ${text}) > 0`,
+  ddl: {
+    text: "text",
+    int: "integer",
+    sequence: "integer primary key autoincrement",
+    tableEnd: " strict",
+  },
+}

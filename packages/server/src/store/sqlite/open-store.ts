@@ -1,0 +1,92 @@
+import type { Reads, Store } from "../../domain/journal/index.ts"
+import { type Clock, systemClock } from "../../kit/clock.ts"
+import type { Log } from "../../kit/log.ts"
+import { createClosureScope } from "../closure-scope.ts"
+import { type SliceStores, sliceStores } from "../slice-stores.ts"
+import { createTopics } from "../topics.ts"
+import { type Connection, openReader, openWriter } from "./connection.ts"
+import { isCorrupt, fromSqlite } from "./errors.ts"
+import { createGroupCommit } from "./group-commit.ts"
+import { corruptDatabase, migrate } from "./migrate.ts"
+import { createPrivateFile } from "./private-file.ts"
+import { createReaderPool, startReaderThread } from "./reader-pool.ts"
+import { openCommittedSession, openTxSession } from "./sessions.ts"
+
+export interface OpenStoreOptions {
+  /** The database file; made (0600) when it is missing. Its directory must exist. */
+  readonly path: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Told after each COMMIT: how many closures it took, and how long from BEGIN to the end of COMMIT. */
+  readonly onCommit?: (commit: { readonly closures: number; readonly durationMs: number }) => void
+  /** Closures that may wait for their batch, 1 or more; further ones are refused as `store_busy`. Default 10,000. */
+  readonly maxWaiting?: number
+}
+
+/** The open database: `Store`, and the ports of all slices on it. */
+export interface OpenStore extends Store, SliceStores {
+  /** Closures that wait for their batch. */
+  readonly waiting: number
+  /** Takes no more closures, commits those that wait, closes the file. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the SQLite database at `path` and brings its schema up to date. One process at a time: hold the
+ * data directory's lock first.
+ * @throws AppError `conflict` (`newer_database`, `corrupt_database`) or `unavailable` (`store_full`, `store_failed`)
+ */
+export function openStore(options: OpenStoreOptions): OpenStore {
+  return openStoreWith(options).store
+}
+
+/** `openStore`, and the connection that writes: for tests that break it. */
+export function openStoreWith(options: OpenStoreOptions): { store: OpenStore; writer: Connection } {
+  const { path, clock, log } = options
+  const writer = openMigrated(path, clock.nowMs())
+  const reader = openReader(path)
+  const scope = createClosureScope()
+  const topics = createTopics(log)
+  const pool = createReaderPool({ clock: systemClock, log, startThread: () => startReaderThread(path) })
+  const committed: Reads = openCommittedSession(reader, scope, pool.scan)
+  const commits = createGroupCommit({
+    writer,
+    scope,
+    topics,
+    clock,
+    log,
+    maxWaiting: options.maxWaiting ?? 10_000,
+    openTx: (run) => openTxSession(writer, run),
+    ...(options.onCommit && { onCommit: options.onCommit }),
+  })
+  let closing: Promise<void> | undefined
+  async function close() {
+    await Promise.all([commits.close(), pool.close()])
+    reader.close()
+    writer.close()
+  }
+  const store: OpenStore = {
+    ...sliceStores,
+    committed,
+    tx: commits.tx,
+    subscribe: topics.subscribe,
+    get waiting() {
+      return commits.waiting
+    },
+    close: () => (closing ??= close()),
+  }
+  return { store, writer }
+}
+
+function openMigrated(path: string, nowMs: number): Connection {
+  let writer: Connection | undefined
+  try {
+    createPrivateFile(path)
+    writer = openWriter(path)
+    migrate(writer, path, nowMs)
+    return writer
+  } catch (error) {
+    writer?.close()
+    throw isCorrupt(error) ? corruptDatabase(path, error) : fromSqlite(error)
+  }
+}

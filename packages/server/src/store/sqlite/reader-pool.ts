@@ -1,0 +1,200 @@
+import { Worker } from "node:worker_threads"
+import type { Clock } from "../../kit/clock.ts"
+import { AppError } from "../../kit/errors.ts"
+import type { Log } from "../../kit/log.ts"
+import type { BoundSql, SqlRow } from "../session.ts"
+import { fromSqlite } from "./errors.ts"
+import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts"
+
+type Rows = readonly (readonly SqlRow[])[]
+
+/** One reader thread, as the pool sees it. */
+export interface ReaderThread {
+  post(request: ReaderRequest): void
+  onReply(listener: (reply: ReaderReply) => void): void
+  /** The thread is gone, for whatever reason. */
+  onExit(listener: (error: Error | undefined) => void): void
+}
+
+export interface ReaderPoolOptions {
+  /** Real time: what is measured are real threads. */
+  readonly clock: Clock
+  readonly log: Log
+  readonly startThread: () => ReaderThread
+}
+
+/** Answers long reads beside the event loop. */
+export interface ReaderPool {
+  /**
+   * Runs the queries on one snapshot of what is committed.
+   * @throws AppError `unavailable` with detail `store_busy` when no thread was free for 2 s or too many wait,
+   *   `read_too_long` when it ran for 10 s
+   */
+  scan(queries: readonly BoundSql[]): Promise<Rows>
+  /** Refuses what waits, ends the threads as they get free. Idempotent. */
+  close(): Promise<void>
+}
+
+const threads = 2
+const maxWaiting = 1_000
+const longestWaitMs = 2_000
+const longestRunMs = 10_000
+/** Threads given up on that still run; beyond it, no more are started until one has ended. */
+const maxOverdue = 4
+
+interface Job {
+  readonly queries: readonly BoundSql[]
+  readonly resolve: (rows: Rows) => void
+  readonly reject: (error: AppError) => void
+  cancelDeadline: () => void
+}
+interface Slot {
+  readonly thread: ReaderThread
+  job: Job | undefined
+  readonly exited: Promise<void>
+}
+
+/** A thread is started when a read finds none free, so that a server that lists nothing has none. */
+export function createReaderPool(options: ReaderPoolOptions): ReaderPool {
+  const { clock } = options
+  const waiting: Job[] = []
+  const slots = new Set<Slot>()
+  const overdue = new Set<Slot>()
+  let isClosed = false
+
+  function pump() {
+    for (let job = waiting[0]; job; job = waiting[0]) {
+      const slot = freeSlot()
+      if (!slot) return
+      waiting.shift()
+      start(slot, job)
+    }
+  }
+
+  function freeSlot(): Slot | undefined {
+    for (const slot of slots) if (!slot.job) return slot
+    return slots.size < threads && overdue.size < maxOverdue ? addSlot() : undefined
+  }
+
+  function addSlot(): Slot {
+    const thread = options.startThread()
+    const exit = Promise.withResolvers<void>()
+    const slot: Slot = { thread, job: undefined, exited: exit.promise }
+    slots.add(slot)
+    thread.onReply((reply) => finish(slot, reply))
+    thread.onExit((error) => {
+      slots.delete(slot)
+      overdue.delete(slot)
+      if (error) options.log.error({ err: error }, "a reader thread of the store ended")
+      take(slot)?.reject(readFailed(error))
+      exit.resolve()
+      pump()
+    })
+    return slot
+  }
+
+  function start(slot: Slot, job: Job) {
+    job.cancelDeadline()
+    slot.job = job
+    job.cancelDeadline = clock.alarm(longestRunMs, () => giveUp(slot))
+    slot.thread.post({ queries: job.queries })
+  }
+
+  function take(slot: Slot): Job | undefined {
+    const { job } = slot
+    slot.job = undefined
+    job?.cancelDeadline()
+    return job
+  }
+
+  function finish(slot: Slot, reply: ReaderReply) {
+    const job = take(slot)
+    if (overdue.has(slot) || isClosed) slot.thread.post({ close: true })
+    if ("rows" in reply) job?.resolve(reply.rows)
+    else
+      job?.reject(
+        fromSqlite(Object.assign(new Error(reply.message), { errcode: reply.errcode ?? undefined })),
+      )
+    pump()
+  }
+
+  /** node:sqlite cannot be interrupted: another thread takes the place, this one ends when it is through. */
+  function giveUp(slot: Slot) {
+    slots.delete(slot)
+    overdue.add(slot)
+    options.log.warn({ overdue: overdue.size }, "a read of the store took too long")
+    take(slot)?.reject(busy("The read took too long; narrow it down.", "read_too_long"))
+    pump()
+  }
+
+  function enqueue(queries: readonly BoundSql[]): Promise<Rows> {
+    return new Promise((resolve, reject) => {
+      const job: Job = { queries, resolve, reject, cancelDeadline: () => undefined }
+      job.cancelDeadline = clock.alarm(longestWaitMs, () => {
+        const at = waiting.indexOf(job)
+        if (at >= 0) waiting.splice(at, 1)
+        reject(busy("Too many lists are being read; retry shortly.", "store_busy"))
+      })
+      waiting.push(job)
+      pump()
+    })
+  }
+
+  return {
+    scan(queries) {
+      if (isClosed) return Promise.reject(busy("The server is stopping.", "store_closed"))
+      if (waiting.length >= maxWaiting)
+        return Promise.reject(busy("Too many lists are being read; retry shortly.", "store_busy"))
+      return enqueue(queries)
+    },
+    async close() {
+      isClosed = true
+      for (const job of waiting.splice(0)) {
+        job.cancelDeadline()
+        job.reject(busy("The server is stopping.", "store_closed"))
+      }
+      const ending = [...slots]
+      for (const slot of ending) if (!slot.job) slot.thread.post({ close: true })
+      // Overdue threads are not waited for: they may run for as long as their query does.
+      await Promise.all(ending.map((slot) => slot.exited))
+    },
+  }
+}
+
+function busy(message: string, detail: string): AppError {
+  return new AppError("unavailable", message, { detail, retryAfterMs: 1_000 })
+}
+
+function readFailed(cause: unknown): AppError {
+  return new AppError("unavailable", "The read could not be finished; retry.", {
+    detail: "store_failed",
+    cause,
+  })
+}
+
+/** A real thread on the database at `path`; it keeps the process up only while it has something to do. */
+export function startReaderThread(path: string): ReaderThread {
+  // The published package is JavaScript, a clone TypeScript: the thread's file has the ending of this one.
+  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js"
+  const worker = new Worker(new URL(`./reader-worker.${ending}`, import.meta.url), { workerData: { path } })
+  worker.unref()
+  let failure: Error | undefined
+  worker.on("error", (error: Error) => {
+    failure = error
+  })
+  return {
+    post(request) {
+      worker.ref()
+      worker.postMessage(request)
+    },
+    onReply(listener) {
+      worker.on("message", (reply: ReaderReply) => {
+        worker.unref()
+        listener(reply)
+      })
+    },
+    onExit(listener) {
+      worker.on("exit", () => listener(failure))
+    },
+  }
+}

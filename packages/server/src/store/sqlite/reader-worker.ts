@@ -1,0 +1,33 @@
+import { parentPort, workerData } from "node:worker_threads"
+import { openReader } from "./connection.ts"
+import { sqliteCode } from "./errors.ts"
+import type { ReaderReply, ReaderRequest, ReaderSetup } from "./reader-protocol.ts"
+
+/** A thread that answers long reads: node:sqlite is synchronous and would hold up the event loop. */
+function serve() {
+  if (!parentPort) return
+  const port = parentPort
+  const reader = openReader((workerData as ReaderSetup).path)
+  port.on("message", (request: ReaderRequest) => {
+    if ("close" in request) {
+      reader.close()
+      port.close()
+    } else port.postMessage(answer(request.queries))
+  })
+
+  function answer(queries: (ReaderRequest & { queries: unknown })["queries"]): ReaderReply {
+    try {
+      reader.exec("begin")
+      return { rows: queries.map((query) => reader.all(query)) }
+    } catch (error) {
+      return {
+        message: error instanceof Error ? error.message : String(error),
+        errcode: sqliteCode(error) ?? null,
+      }
+    } finally {
+      if (reader.isTransaction) reader.exec("commit")
+    }
+  }
+}
+
+serve()

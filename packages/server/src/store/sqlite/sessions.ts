@@ -1,0 +1,56 @@
+import { AppError } from "../../kit/errors.ts"
+import type { ClosureRun, ClosureScope } from "../closure-scope.ts"
+import { appendAudit, appendEvent } from "../journal-writes.ts"
+import type { BoundSql, Session, SqlRow, TxSession } from "../session.ts"
+import type { Connection } from "./connection.ts"
+import { sqliteDialect } from "./dialect.ts"
+import { fromSqlite } from "./errors.ts"
+import { perform } from "./group-commit.ts"
+
+/** The handle of one run of a closure: dead as soon as the run has settled or was given up. */
+export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
+  const tx: TxSession = {
+    isReads: true,
+    isTx: true,
+    dialect: sqliteDialect,
+    all: (query) => perform(writer, run, () => writer.all(query)),
+    get: (query) => perform(writer, run, () => writer.get(query)),
+    run: (query) => perform(writer, run, () => writer.run(query)),
+    scan: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
+    async emit(event) {
+      run.lastEventSeq = await appendEvent(tx, event)
+    },
+    audit: (record) => appendAudit(tx, record),
+    publish(topic, value) {
+      if (run.phase !== "running")
+        throw new AppError("internal", "The transaction is over.", { detail: "tx_over" })
+      run.notices.push({ topic, value })
+    },
+  }
+  return tx
+}
+
+/** What `store.committed` is: short reads here and now, long ones where `scan` runs them. */
+export function openCommittedSession(
+  reader: Connection,
+  scope: ClosureScope,
+  scan: (queries: readonly BoundSql[]) => Promise<readonly (readonly SqlRow[])[]>,
+): Session {
+  function read<T>(work: () => T): Promise<T> {
+    const refused = scope.refusal("store.committed")
+    if (refused) return Promise.reject(refused)
+    try {
+      return Promise.resolve(work())
+    } catch (error) {
+      return Promise.reject(fromSqlite(error))
+    }
+  }
+  return {
+    isReads: true,
+    dialect: sqliteDialect,
+    all: (query) => read(() => reader.all(query)),
+    get: (query) => read(() => reader.get(query)),
+    run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
+    scan: (queries) => read(() => undefined).then(() => scan(queries)),
+  }
+}

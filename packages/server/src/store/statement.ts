@@ -1,0 +1,113 @@
+import type { Compilable, Kysely } from "kysely"
+import type { Reads } from "../domain/journal/index.ts"
+import type { Dialect } from "./dialect.ts"
+import type { Database } from "./schema.ts"
+import { type BoundSql, type SqlRow, type SqlValue, sessionOf } from "./session.ts"
+
+/** Stands in a query for a value that is given at each call. */
+class Slot {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+type Values = object
+/** Gives the placeholder of a named value, typed as the value. */
+type Slots<P extends Values> = <K extends keyof P & string>(name: K) => P[K]
+
+/** A query that is compiled once per dialect and then only bound and run. `R` is its row. */
+export interface Statement<P extends Values, R> {
+  /** The index that must serve it, `primary` for the key of its table, `scan` where the whole table is meant, `write` for plain inserts. */
+  readonly servedBy: string
+  all(from: Reads, values: P): Promise<readonly R[]>
+  get(from: Reads, values: P): Promise<R | undefined>
+  /** How many rows it changed. */
+  run(from: Reads, values: P): Promise<number>
+  /** The statement with these values, for `Session.scan`. */
+  bind(dialect: Dialect, values: P): BoundSql
+  sqlFor(dialect: Dialect): string
+}
+
+interface CompiledSql {
+  readonly dialect: Dialect
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+}
+
+/** Every statement there is, so that a test can look at each one's plan. Filled while modules load, read by tests. */
+export const statements: Statement<never, unknown>[] = []
+
+/**
+ * Declares a hot statement: Kysely types it and writes its SQL at first use; each call then costs one
+ * prepared statement (interpreting it anew would halve what the server can write).
+ * @param servedBy see Statement.servedBy; a test compares it with the query plan
+ */
+export function statement<P extends Values>(servedBy: string) {
+  return <R>(build: (db: Kysely<Database>, slot: Slots<P>) => Compilable<R>): Statement<P, R> => {
+    const made = createStatement(servedBy, build)
+    statements.push(made as unknown as Statement<never, unknown>)
+    return made
+  }
+}
+
+function createStatement<P extends Values, R>(
+  servedBy: string,
+  build: (db: Kysely<Database>, slot: Slots<P>) => Compilable<R>,
+): Statement<P, R> {
+  let last: CompiledSql | undefined
+  const slot = ((name: string) => new Slot(name)) as unknown as Slots<P>
+
+  function compile(dialect: Dialect): CompiledSql {
+    if (last?.dialect === dialect) return last
+    const { sql, parameters } = build(dialect.db, slot).compile()
+    return (last = { dialect, sql, parameters })
+  }
+  function bind(dialect: Dialect, values: P): BoundSql {
+    const { sql, parameters } = compile(dialect)
+    const bound: SqlValue[] = []
+    for (const parameter of parameters)
+      bound.push(
+        parameter instanceof Slot
+          ? ((values as Record<string, SqlValue>)[parameter.name] ?? null)
+          : (parameter as SqlValue),
+      )
+    return { sql, values: bound }
+  }
+  return {
+    servedBy,
+    bind,
+    sqlFor: (dialect) => compile(dialect).sql,
+    all(from, values) {
+      const session = sessionOf(from)
+      return session.all(bind(session.dialect, values)) as unknown as Promise<readonly R[]>
+    },
+    get(from, values) {
+      const session = sessionOf(from)
+      return session.get(bind(session.dialect, values)) as unknown as Promise<R | undefined>
+    },
+    run(from, values) {
+      const session = sessionOf(from)
+      return session.run(bind(session.dialect, values))
+    },
+  }
+}
+
+/** The slots of several columns under their own names: for inserts and updates of whole rows. */
+export function slotsOf<P extends Values, C extends keyof P & string>(
+  slot: Slots<P>,
+  columns: readonly C[],
+): Pick<P, C> {
+  return Object.fromEntries(columns.map((column) => [column, slot(column)])) as Pick<P, C>
+}
+
+/** A query whose shape depends on the call (filters, sorts): compiled at every call. */
+export function compileNow<R>(query: Compilable<R>): BoundSql {
+  const { sql, parameters } = query.compile()
+  return { sql, values: parameters as readonly SqlValue[] }
+}
+
+/** Rows of a query that the caller knows the type of. */
+export function rowsAs<R>(rows: readonly SqlRow[] | undefined): readonly R[] {
+  return (rows ?? []) as unknown as readonly R[]
+}

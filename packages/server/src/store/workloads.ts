@@ -1,0 +1,170 @@
+import type { Tx } from "../domain/journal/index.ts"
+import {
+  type Workload,
+  type WorkloadKey,
+  type WorkloadStore,
+  isTerminal,
+  phases,
+  workloadChanged,
+} from "../domain/workloads/index.ts"
+import { attemptStore } from "./attempts.ts"
+import { assertInserted, assertMoved } from "./codec.ts"
+import { slotsOf, statement } from "./statement.ts"
+import { listWorkloads } from "./workload-list.ts"
+import { pruneWorkloads } from "./workload-prune.ts"
+import { countWorkload } from "./workload-counts.ts"
+import {
+  type FullRow,
+  type SpecRow,
+  type WorkloadRow,
+  fromWorkload,
+  fullColumns,
+  movingColumns,
+  specRow,
+  toWorkload,
+  workloadColumns,
+} from "./workload-rows.ts"
+
+const livePhases: readonly string[] = phases.filter((phase) => !isTerminal(phase))
+
+const selectByKey = statement<{ key: string }>("primary")((db, p) =>
+  db
+    .selectFrom("workload")
+    .innerJoin("workload_spec", "workload_spec.workload_key", "workload.key")
+    .select(fullColumns)
+    .where("workload.key", "=", p("key")),
+)
+const selectById = statement<{ id: string }>("workload_by_id")((db, p) =>
+  db
+    .selectFrom("workload")
+    .innerJoin("workload_spec", "workload_spec.workload_key", "workload.key")
+    .select(fullColumns)
+    .where("workload.id", "=", p("id")),
+)
+const selectLive = statement<object>("workload_by_phase")((db) =>
+  db
+    .selectFrom("workload")
+    .innerJoin("workload_spec", "workload_spec.workload_key", "workload.key")
+    .select(fullColumns)
+    .where("workload.phase", "in", livePhases),
+)
+const selectAwaitingTtl = statement<object>("workload_awaiting_ttl")((db) =>
+  db
+    .selectFrom("workload")
+    .select(["key", "ended_at_ms", "ttl_seconds"])
+    .where("deleted_at_ms", "is", null)
+    .where("ended_at_ms", "is not", null)
+    .where("phase", "not in", livePhases),
+)
+const selectDependents = statement<{ id: string }>("workload_dependency_by_target")((db, p) =>
+  db
+    .selectFrom("workload_dependency")
+    .innerJoin("workload", "workload.key", "workload_dependency.workload_key")
+    .select("workload.key")
+    .where("workload_dependency.depends_on_id", "=", p("id"))
+    .where("workload.phase", "in", livePhases)
+    .orderBy("workload.key"),
+)
+const selectStanding = statement<{ key: string; version: number }>("primary")((db, p) =>
+  db
+    .selectFrom("workload")
+    .select(["workspace_id", "phase", "hidden"])
+    .where("key", "=", p("key"))
+    .where("version", "=", p("version")),
+)
+const insertRow = statement<WorkloadRow>("write")((db, p) =>
+  db
+    .insertInto("workload")
+    .values(slotsOf(p, [...workloadColumns]))
+    .onConflict((conflict) => conflict.doNothing()),
+)
+const updateRow = statement<WorkloadRow>("primary")((db, p) =>
+  db
+    .updateTable("workload")
+    .set((eb) => ({ ...slotsOf(p, movingColumns), version: eb("version", "+", 1) }))
+    .where("key", "=", p("key"))
+    .where("version", "=", p("version")),
+)
+const insertSpec = statement<SpecRow>("write")((db, p) =>
+  db.insertInto("workload_spec").values(slotsOf(p, ["workload_key", "entry_point", "spec"])),
+)
+/** Changes nothing, and writes nothing, when the spec is what it was. */
+const updateSpec = statement<SpecRow>("primary")((db, p) =>
+  db
+    .updateTable("workload_spec")
+    .set(slotsOf(p, ["entry_point", "spec"]))
+    .where("workload_key", "=", p("workload_key"))
+    .where((eb) => eb.or([eb("entry_point", "<>", p("entry_point")), eb("spec", "<>", p("spec"))])),
+)
+const insertDependency = statement<{ key: string; on: string }>("write")((db, p) =>
+  db
+    .insertInto("workload_dependency")
+    .values({ workload_key: p("key"), depends_on_id: p("on") })
+    .onConflict((conflict) => conflict.doNothing()),
+)
+const deleteDependencies = statement<{ key: string }>("primary")((db, p) =>
+  db.deleteFrom("workload_dependency").where("workload_key", "=", p("key")),
+)
+
+async function insert(tx: Tx, workload: Workload): Promise<void> {
+  assertInserted(await insertRow.run(tx, fromWorkload(workload)), "workload", workload.id)
+  await insertSpec.run(tx, specRow(workload))
+  for (const on of workload.spec.dependencies) await insertDependency.run(tx, { key: workload.key, on })
+  await countWorkload(tx, undefined, workload)
+  tx.publish(workloadChanged, workload)
+}
+
+async function update(tx: Tx, workload: Workload): Promise<void> {
+  const { key, version } = workload
+  const before = await selectStanding.get(tx, { key, version })
+  const changed = before ? await updateRow.run(tx, fromWorkload(workload)) : 0
+  assertMoved(changed, "workload", workload.id)
+  if ((await updateSpec.run(tx, specRow(workload))) > 0) {
+    await deleteDependencies.run(tx, { key })
+    for (const on of workload.spec.dependencies) await insertDependency.run(tx, { key, on })
+  }
+  if (before)
+    await countWorkload(
+      tx,
+      { workspaceId: before.workspace_id, phase: before.phase, hidden: before.hidden === 1 },
+      workload,
+    )
+  tx.publish(workloadChanged, { ...workload, version: version + 1 })
+}
+
+function toWorkloads(rows: readonly FullRow[]): readonly Workload[] {
+  return rows.map(toWorkload)
+}
+
+/**
+ * Workloads and their attempts. `insert` and `insertAttempt` throw AppError `already_exists`. Who
+ * submitted a workload, its ids, kind, workspace and creation never change.
+ */
+export const workloadStore: WorkloadStore = {
+  ...attemptStore,
+  insert,
+  update,
+  list: listWorkloads,
+  prune: pruneWorkloads,
+  async byKey(from, key) {
+    const row = await selectByKey.get(from, { key })
+    return row && toWorkload(row)
+  },
+  async byId(from, id) {
+    const row = await selectById.get(from, { id })
+    return row && toWorkload(row)
+  },
+  async live(from) {
+    return toWorkloads(await selectLive.all(from, {}))
+  },
+  async awaitingTtl(from) {
+    const rows = await selectAwaitingTtl.all(from, {})
+    return rows.map((row) => ({
+      key: row.key as WorkloadKey,
+      atMs: (row.ended_at_ms ?? 0) + row.ttl_seconds * 1000,
+    }))
+  },
+  async dependents(from, id) {
+    return (await selectDependents.all(from, { id })).map((row) => row.key as WorkloadKey)
+  },
+}
