@@ -3,7 +3,7 @@ import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
 import type { Node, NodeFacts } from "../domain/inventory/index.ts"
 import { nodeChanged } from "../domain/inventory/index.ts"
-import { systemActor, type Store } from "../domain/journal/index.ts"
+import type { Store } from "../domain/journal/index.ts"
 import type { Capacity, Claim } from "../domain/queue/index.ts"
 import { claimChanged } from "../domain/queue/index.ts"
 
@@ -45,6 +45,7 @@ export interface Housekeeping {
 
 const fingerprintEveryMs = 15_000
 const fingerprintDeadlineMs = 10_000
+const freedWaitMs = 200
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { store, capacity, clock, timers, log } = options
@@ -68,8 +69,16 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     if (claim.state !== "gone") return
     timers.cancel(timer)
     for (const nodeId of new Set(claim.placements.map((placement) => placement.nodeId))) nodeFreed(nodeId)
-    if (isStarted && options.isDeleting(claim.workspaceId))
-      attempt("workspace", () => options.workspaceFreed(claim.workspaceId))
+    if (isStarted && options.isDeleting(claim.workspaceId)) workspaceFreed(claim.workspaceId)
+  }
+
+  /** Thousands of claims may go at once: one look for all that go within the wait. */
+  function workspaceFreed(id: string): void {
+    const timer = `workspace:${id}`
+    if (timers.due(timer) === undefined)
+      timers.at(timer, clock.nowMs() + freedWaitMs, () =>
+        attempt("workspace", () => options.workspaceFreed(id)),
+      )
   }
 
   /** Its processes do not die: the node is given to nobody until they have. */
@@ -151,6 +160,3 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     },
   }
 }
-
-/** Who drains: the server itself, on a person's earlier word. */
-export const drainActor: ReturnType<typeof systemActor> = systemActor("housekeeping")

@@ -3,8 +3,9 @@ import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
 import { createWorkqueue } from "../kit/workqueue.ts"
 import type { Store } from "../domain/journal/index.ts"
-import type { PodDriver, Runner, WorkloadKey, WorkloadStore } from "../domain/workloads/index.ts"
+import type { PodDriver, Runner, Workload, WorkloadKey, WorkloadStore } from "../domain/workloads/index.ts"
 import { workloadPoked } from "../domain/workloads/index.ts"
+import { workspaceChanged } from "../domain/workspaces/index.ts"
 
 export interface WorkloadControlOptions {
   readonly store: Store
@@ -14,6 +15,7 @@ export interface WorkloadControlOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly log: Log
+  readonly isDeleting: (workspaceId: string) => boolean
 }
 
 /** Calls the workloads' runner: on what changed, on what a driver saw, on planned looks. Owns no rules. */
@@ -62,8 +64,22 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
     if (!after || after.state === "gone") keyOf.delete(workload.attemptId)
   }
 
+  /** Its work ends with it: every live workload gets a look. */
+  function lookAtAllOf(workspaceId: string): void {
+    rows.live(store.committed).then(
+      (live) => {
+        for (const workload of live) if (workload.workspaceId === workspaceId) queue.add(workload.key)
+      },
+      (err: unknown) =>
+        log.error({ err, workspaceId }, "the work of a workspace that is being deleted was not found"),
+    )
+  }
+
   const unsubscribe = [
     store.subscribe(workloadPoked, (key) => queue.add(key)),
+    store.subscribe(workspaceChanged, ({ workspace, gone }) => {
+      if (!gone && workspace.state === "deleting") lookAtAllOf(workspace.id)
+    }),
     ...options.drivers.map((driver) =>
       driver.onChange((id) => {
         const key = keyOf.get(id)
@@ -71,6 +87,12 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
       }),
     ),
   ]
+
+  /** A plain queued one needs none: the scheduler has its claim. */
+  function needsLook(workload: Workload): boolean {
+    const { startedAtMs, spec, workspaceId } = workload
+    return startedAtMs !== null || spec.dependencies.length > 0 || options.isDeleting(workspaceId)
+  }
 
   return {
     lookAt(key, atMs) {
@@ -85,8 +107,7 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
         queue.add(attempt.workloadKey)
       }
       const live = await rows.live(store.committed)
-      for (const workload of live)
-        if (workload.startedAtMs !== null || workload.spec.dependencies.length > 0) queue.add(workload.key)
+      for (const workload of live) if (needsLook(workload)) queue.add(workload.key)
       await queue.settled()
       for (const { key, atMs } of await rows.awaitingTtl(store.committed))
         timers.at(`workload:${key}`, atMs, () => queue.add(key))

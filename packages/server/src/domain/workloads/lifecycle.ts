@@ -157,11 +157,17 @@ function mergePod(pod: Pod, seen: PodObservation, nowMs: number): Pod {
     podIp: seen.podIp || pod.podIp,
     hostIp: seen.hostIp || pod.hostIp,
     message: seen.message,
-    ...(isOver
-      ? { endedAtMs, exitCode: seen.exitCode ?? lostExitCode, cause: seen.cause ?? causeOf(seen, phase) }
-      : {}),
+    ...(isOver ? endOfPod(seen, phase, nowMs) : {}),
   }
   return samePod(pod, next) ? pod : next
+}
+
+function endOfPod(seen: PodObservation, phase: "Succeeded" | "Failed", nowMs: number): Partial<Pod> {
+  return {
+    endedAtMs: seen.endedAtMs ?? nowMs,
+    exitCode: seen.exitCode ?? lostExitCode,
+    cause: seen.cause ?? causeOf(seen, phase),
+  }
 }
 
 /** What an end without an exit code is shown as. */

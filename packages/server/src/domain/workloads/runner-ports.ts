@@ -23,6 +23,8 @@ export interface RunnerOptions {
   ) => { readonly name: string; readonly hostIp: string; readonly clusterId: string } | undefined
   /** The workspace's `stopGraceSeconds`. */
   readonly graceSecondsOf: (workspaceId: string) => number
+  /** The workspace is being deleted: its work ends. */
+  readonly isDeleting: (workspaceId: string) => boolean
   /** Asks for `reconcile(key)` at an instant; null = no planned look. One per key, the last one holds. */
   readonly lookAt: (key: WorkloadKey, atMs: number | null) => void
 }

@@ -36,7 +36,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void> {
     const before = await rows.byKey(store.committed, key)
     if (!before) return options.lookAt(key, null)
-    if (!isTerminal(before.phase) && isTimedOut(before)) await endByTimeout(key)
+    if (outsideEnd(before)) await endFromOutside(key)
     await checkDependencies(before)
     const attempt = before.attemptId ? await rows.attempt(store.committed, before.attemptId) : undefined
     if (attempt && attempt.state !== "gone") await attempts.advance(before, attempt.id, signal)
@@ -53,17 +53,25 @@ export function createRunner(options: RunnerOptions): Runner {
     )
   }
 
-  function endByTimeout(key: WorkloadKey): Promise<void> {
+  /** Whether the clock or the end of its workspace ends it. */
+  function outsideEnd(
+    workload: Workload,
+  ): { readonly cause: "timed_out" | "stopped"; readonly message: string } | null {
+    if (isTerminal(workload.phase)) return null
+    if (isTimedOut(workload)) return { cause: "timed_out", message: "the workload has timed out" }
+    return options.isDeleting(workload.workspaceId)
+      ? { cause: "stopped", message: "the workload is stopped by the deletion of its workspace" }
+      : null
+  }
+
+  function endFromOutside(key: WorkloadKey): Promise<void> {
     return onRows(key, async (tx, workload, _attempt, nowMs) => {
-      if (isTerminal(workload.phase) || !isTimedOut(workload)) return
-      const next = stopped(workload, "timed_out", "the workload has timed out", nowMs)
-      await endWorkload(tx, { rows, moves }, next, {
-        cause: "timed_out",
-        message: "the workload has timed out",
-        graceMs: graceMsOf(workload, options.graceSecondsOf(workload.workspaceId)),
-        nowMs,
-      })
-      await tx.emit(workloadEvent(next, "workload.timed_out", runnerActor, nowMs))
+      const end = outsideEnd(workload)
+      if (!end) return
+      const next = stopped(workload, end.cause, end.message, nowMs)
+      const graceMs = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
+      await endWorkload(tx, { rows, moves }, next, { ...end, graceMs, nowMs })
+      await tx.emit(workloadEvent(next, `workload.${end.cause}`, runnerActor, nowMs))
     })
   }
 

@@ -1,0 +1,304 @@
+import { randomBytes } from "node:crypto"
+import { createHousekeeping } from "./control/housekeeping.ts"
+import { createSchedulerLoop } from "./control/scheduler-loop.ts"
+import { createWorkloadControl } from "./control/workload-control.ts"
+import { createDirectory, createIdentity, type IdentityStore } from "./domain/identity/index.ts"
+import {
+  createInventory,
+  nodeChanged,
+  type Cluster,
+  type InventoryStore,
+  type NodeSource,
+} from "./domain/inventory/index.ts"
+import { systemActor, type JournalReads, type Store } from "./domain/journal/index.ts"
+import {
+  claimChanged,
+  createCapacity,
+  createQueue,
+  queueControlChanged,
+  type ClaimStore,
+} from "./domain/queue/index.ts"
+import {
+  createRunner,
+  createWorkloads,
+  type PodDriver,
+  type Runner,
+  type WorkloadStore,
+} from "./domain/workloads/index.ts"
+import {
+  createWorkspaceIndex,
+  createWorkspaces,
+  workspaceChanged,
+  type WorkspaceStore,
+} from "./domain/workspaces/index.ts"
+import type { Clock } from "./kit/clock.ts"
+import type { Ids } from "./kit/ids.ts"
+import type { Log } from "./kit/log.ts"
+import { createTimers } from "./kit/timers.ts"
+
+/** The rows of every slice. */
+export interface Rows {
+  readonly journal: JournalReads
+  readonly identity: IdentityStore
+  readonly inventory: InventoryStore
+  readonly workspaces: WorkspaceStore
+  readonly claims: ClaimStore
+  readonly workloads: WorkloadStore
+}
+
+export interface ControlPlaneOptions {
+  readonly store: Store
+  readonly rows: Rows
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Log
+  readonly clusters: readonly Cluster[]
+  readonly drivers: readonly PodDriver[]
+  readonly sources: readonly NodeSource[]
+  readonly noAuth: boolean
+  /** `stopGraceSeconds` that new workspaces start with. */
+  readonly stopGraceSeconds?: number
+  /** More periodic work (log retention). */
+  readonly chores?: readonly {
+    readonly name: string
+    readonly everyMs: number
+    readonly run: () => Promise<void>
+  }[]
+  readonly onTurn?: Parameters<typeof createSchedulerLoop>[0]["onTurn"]
+}
+
+export type ControlPlane = Awaited<ReturnType<typeof createControlPlane>>
+
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+/** DESIGN 5: how long what is over is kept. */
+const keepEventsMs = 7 * dayMs
+const keepAuditMs = 180 * dayMs
+const keepWorkloadsMs = 90 * dayMs
+const keptEvents = 1_000_000
+const pruneStep = 500
+
+/**
+ * The whole control plane over a store and its drivers, on any clock: loaded from the rows, not yet started.
+ * `start` recovers what runs and only then plans (DESIGN 3, Boot).
+ */
+export async function createControlPlane(options: ControlPlaneOptions) {
+  const { store, rows, clock, ids, log } = options
+  const timers = createTimers(clock)
+  const drivers = new Map(options.drivers.map((driver) => [driver.clusterId, driver]))
+  const clusterIds = options.clusters.map((cluster) => cluster.id)
+
+  const capacity = createCapacity()
+  const workspaceIndex = createWorkspaceIndex()
+  const directory = createDirectory({ clock, ...workspaceIndex })
+  const inventory = createInventory({
+    store,
+    rows: rows.inventory,
+    clock,
+    ids,
+    clusters: options.clusters,
+    hasWorkspace: async (from, id) => (await rows.workspaces.byId(from, id))?.state === "active",
+  })
+
+  // what is kept in memory follows the commits from here on, before anything is loaded
+  workspaceIndex.follow(store)
+  directory.follow(store)
+  inventory.follow(store)
+  store.subscribe(workspaceChanged, ({ workspace, gone }) => capacity.workspaceChanged(workspace, gone))
+  store.subscribe(nodeChanged, (node) => capacity.nodeChanged(node))
+  store.subscribe(claimChanged, (claim) => capacity.claimChanged(claim))
+  store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
+
+  const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
+  const graceSecondsOf = (workspaceId: string) =>
+    workspaceIndex.find(workspaceId)?.policy.stopGraceSeconds ?? 30
+  const runner: { current: Runner | undefined } = { current: undefined }
+  const theRunner = (): Runner => {
+    if (!runner.current) throw new Error("The runner is not there yet.")
+    return runner.current
+  }
+  const queue = createQueue({
+    store,
+    rows: rows.claims,
+    capacity,
+    clock,
+    journal: rows.journal,
+    workspaces: { find: (id: string) => workspaceIndex.find(id), rows: rows.workspaces },
+    owners: {
+      workload: {
+        bound: (tx, claim, nowMs) => theRunner().owner.bound(tx, claim, nowMs),
+        evicted: (tx, claim, cause, by, nowMs) => theRunner().owner.evicted(tx, claim, cause, by, nowMs),
+      },
+    },
+  })
+  const control = createWorkloadControl({
+    store,
+    rows: rows.workloads,
+    runner: theRunner,
+    drivers: options.drivers,
+    clock,
+    timers,
+    log,
+    isDeleting,
+  })
+  runner.current = createRunner({
+    store,
+    rows: rows.workloads,
+    moves: queue,
+    clock,
+    ids,
+    drivers,
+    nodeAt: (nodeId) => inventory.byId(nodeId),
+    graceSecondsOf,
+    isDeleting,
+    lookAt: control.lookAt,
+  })
+
+  const identity = createIdentity({
+    store,
+    rows: rows.identity,
+    directory,
+    clock,
+    ids,
+    randomBytes: (size) => randomBytes(size),
+    noAuth: options.noAuth,
+  })
+  const workspaces = createWorkspaces({
+    store,
+    rows: rows.workspaces,
+    identityRows: rows.identity,
+    inventoryRows: rows.inventory,
+    index: workspaceIndex,
+    directory,
+    clock,
+    ids,
+    clusters: clusterIds,
+    liveWork: async (from, workspaceId) =>
+      (await rows.claims.live(from)).filter((claim) => claim.workspaceId === workspaceId).length,
+  })
+  const workloads = createWorkloads({
+    store,
+    rows: rows.workloads,
+    moves: queue,
+    capacity,
+    clock,
+    ids,
+    drivers,
+    workspace: (id) => workspaceIndex.find(id),
+    trouble: theRunner().trouble,
+  })
+
+  const loop = createSchedulerLoop({
+    capacity,
+    queue,
+    clock,
+    timers,
+    log,
+    ...(options.onTurn ? { onTurn: options.onTurn } : {}),
+  })
+  for (const change of [claimChanged, nodeChanged, workspaceChanged, queueControlChanged])
+    store.subscribe<unknown>(change, () => loop.wake())
+
+  const housekeeping = createHousekeeping({
+    store,
+    capacity,
+    clock,
+    timers,
+    log,
+    setStuck: (nodeId, stuck) => inventory.setStuck(nodeId, stuck),
+    drained: (nodeId) => inventory.drained(nodeId),
+    evictFrom: (nodeId) => queue.evictFrom(systemActor("housekeeping"), nodeId),
+    isDeleting,
+    workspaceFreed: async (id) => void (await workspaces.finishDeletion(id)),
+    sources: options.sources,
+    seen: (clusterId, facts) => inventory.seen(clusterId, facts),
+    unseen: (clusterId, message) => inventory.unseen(clusterId, message),
+    chores: [
+      { name: "prune", everyMs: hourMs, run: prune },
+      { name: "key-use", everyMs: 60_000, run: writeKeyUse },
+      ...(options.chores ?? []),
+    ],
+  })
+
+  /** What is over for long enough goes, in small steps so that writers never wait long. */
+  async function prune(): Promise<void> {
+    const nowMs = clock.nowMs()
+    const keep = {
+      eventsAfterMs: nowMs - keepEventsMs,
+      auditAfterMs: nowMs - keepAuditMs,
+      maxEvents: keptEvents,
+    }
+    for (let step = 0; step < 1000; step++)
+      if ((await store.tx((tx) => rows.journal.prune(tx, keep, pruneStep))) === 0) break
+    for (let step = 0; step < 1000; step++) {
+      const gone = await store.tx((tx) => rows.workloads.prune(tx, nowMs - keepWorkloadsMs, pruneStep))
+      if (gone.length === 0) break
+    }
+  }
+
+  async function writeKeyUse(): Promise<void> {
+    const used = directory.drainTouches()
+    if (used.length > 0) await store.tx((tx) => rows.identity.touchKeys(tx, used))
+  }
+
+  let isReady = false
+  let readiness = "The server is starting."
+
+  await load()
+
+  async function load(): Promise<void> {
+    const from = store.committed
+    workspaceIndex.load(await rows.workspaces.workspaces(from))
+    directory.load(
+      await rows.identity.users(from),
+      await rows.identity.keys(from),
+      await rows.identity.memberships(from),
+    )
+    const nodes = await rows.inventory.nodes(from)
+    inventory.load(nodes)
+    for (const workspace of workspaceIndex.list()) capacity.workspaceChanged(workspace, false)
+    for (const node of nodes) capacity.nodeChanged(node)
+    for (const claim of await rows.claims.live(from)) capacity.claimChanged(claim)
+    capacity.controlChanged(await rows.claims.control(from))
+  }
+
+  return {
+    capacity,
+    directory,
+    identity,
+    inventory,
+    workspaces,
+    queue,
+    workloads,
+    control,
+    timers,
+    readiness: () => ({ isReady, message: readiness }),
+
+    /** Built-ins, the first look at the machines, recovery; then planning begins. */
+    async start(): Promise<void> {
+      await workspaces.bootstrap(clusterIds)
+      readiness = "The machines are being looked at."
+      await housekeeping.fingerprint()
+      readiness = "What runs is being taken over."
+      const recovered = await control.recover()
+      housekeeping.start()
+      for (const workspace of workspaceIndex.list())
+        if (workspace.state === "deleting") await workspaces.finishDeletion(workspace.id)
+      loop.start()
+      isReady = true
+      readiness = "The server is ready."
+      log.info(recovered, "ready")
+    },
+
+    /** No more planning and no more looks; what runs goes on. Idempotent. */
+    async stop(): Promise<void> {
+      isReady = false
+      readiness = "The server is shutting down."
+      housekeeping.stop()
+      await loop.stop()
+      await control.stop()
+      await writeKeyUse().catch((err: unknown) => log.warn({ err }, "the last uses of keys were not written"))
+      timers.close()
+    },
+  }
+}
