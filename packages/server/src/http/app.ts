@@ -1,0 +1,257 @@
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify"
+import type { FastifyBaseLogger } from "fastify"
+import type { Principal } from "../domain/identity/index.ts"
+import { AppError } from "../kit/errors.ts"
+import type { Log } from "../kit/log.ts"
+import { addProbes, type Metrics } from "./probes.ts"
+import { createAccessLog, type HttpMeter, type RequestTrace } from "./plugins/access-log.ts"
+import { createAuthentication } from "./plugins/authentication.ts"
+import { takeBuffers } from "./plugins/bodies.ts"
+import { createClientErrorHandler } from "./plugins/client-errors.ts"
+import { createFamilyFinder } from "./plugins/families.ts"
+import type { ErrorAnswer, Family, RequestPlace } from "./plugins/family.ts"
+import { appErrorFrom } from "./plugins/foreign-errors.ts"
+import { checkOrigin, createHostCheck } from "./plugins/hosts.ts"
+import { plainErrorAnswer } from "./plugins/plain-errors.ts"
+import { requestIdOf } from "./plugins/request-id.ts"
+import { createRouteTable } from "./plugins/route-table.ts"
+import type { Streams } from "./plugins/streams.ts"
+import type { Services } from "./services.ts"
+
+export interface AppConfig {
+  /** Requests without credentials are the Owner `local`. Only on loopback. */
+  readonly noAuth: boolean
+  /** Hosts to answer for besides the loopback ones: the listen address and every `--allow-host`. */
+  readonly allowedHosts: readonly string[]
+  /** The direct peer is a proxy whose X-Forwarded-For holds. */
+  readonly behindProxy: boolean
+  /** `/metrics` needs no token. */
+  readonly openMetrics: boolean
+  readonly listenIsLoopback: boolean
+  /** A request that is not answered by then is given up with an error. Default 30,000. */
+  readonly requestDeadlineMs?: number
+}
+
+export interface AppOptions {
+  readonly services: Services
+  readonly log: Log
+  readonly config: AppConfig
+  readonly families: readonly Family[]
+  readonly streams: Streams
+  readonly meter: HttpMeter
+  readonly metrics: Metrics
+  /** Key and certificate as PEM: HTTPS. */
+  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer }
+}
+
+/** A path longer than this is nobody's. */
+const longestParameter = 4096
+const defaultDeadlineMs = 30_000
+/** To receive head and body of a request: slow senders hold no connection for ever. */
+const receiveDeadlineMs = 60_000
+const keepAliveMs = 72_000
+/** How long closing waits for requests that are being answered. */
+const closeDeadlineMs = 5_000
+/** Larger heads are refused with 431. */
+const longestHeadBytes = 16_384
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Undefined on open routes and before authentication. */
+    heldPrincipal: Principal | undefined
+    trace: RequestTrace
+  }
+}
+
+/**
+ * The HTTP application: every family in a scope of its own, before them the checks that hold for all.
+ * Not listening yet; `app.listen`, `app.inject`, `app.close` (which ends streams, waits for what is being answered,
+ * then closes every connection) are Fastify's.
+ * @throws Error when `noAuth` is asked for on an address that others can reach
+ */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { config, services } = options
+  if (config.noAuth && !config.listenIsLoopback) throw new Error("--no-auth is for loopback addresses only.")
+  const respond = createResponder(options.families)
+  const app = createServer(options, respond)
+  addRequestLife(app, options)
+  addGates(app, options)
+  const routes = createRouteTable(app)
+  app.setErrorHandler((error, request, reply) => respond(error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    const url = request.raw.url ?? ""
+    const allow = routes.methodsOf(url)
+    const facts = allow.length > 0 ? { detail: "method", facts: { allow: allow.join(", ") } } : {}
+    const message =
+      allow.length > 0 ? `${request.method} is not possible here.` : "There is nothing at this path."
+    return respond(
+      new AppError("not_found", message, { resource: "route", name: url, ...facts }),
+      request,
+      reply,
+    )
+  })
+  // Without parsers a body sent to a path that does not exist is not looked at.
+  app.removeAllContentTypeParsers()
+  addProbes(app, options)
+  for (const family of options.families) await app.register((scope) => addFamily(scope, family, services))
+  return app
+}
+
+function createServer(options: AppOptions, respond: Respond): FastifyInstance {
+  const { config, services, log } = options
+  return fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    // One logger for all: the request id is a field of the one line that is written.
+    childLoggerFactory: (logger) => logger,
+    disableRequestLogging: true,
+    genReqId: (raw) => requestIdOf(raw.headers, services.ids),
+    ajv: {
+      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
+    },
+    routerOptions: { maxParamLength: longestParameter },
+    trustProxy: config.behindProxy ? (_address, hop) => hop === 0 : false,
+    handlerTimeout: config.requestDeadlineMs ?? defaultDeadlineMs,
+    requestTimeout: receiveDeadlineMs,
+    keepAliveTimeout: keepAliveMs,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    http: { maxHeaderSize: longestHeadBytes },
+    ...(options.tls ? { https: { ...options.tls, maxHeaderSize: longestHeadBytes } } : {}),
+    frameworkErrors: (error, request, reply) => {
+      void respond(error, request as FastifyRequest, reply as FastifyReply)
+    },
+    clientErrorHandler: createClientErrorHandler(createFamilyFinder(options.families), services.ids),
+  }) as unknown as FastifyInstance
+}
+
+type Respond = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
+
+/** Answers with an error in the words of the family that the path belongs to. */
+function createResponder(families: readonly Family[]): Respond {
+  const familyOf = createFamilyFinder(families)
+  return (thrown, request, reply) => {
+    const url = request.raw.url ?? ""
+    const family = familyOf(url)
+    const error = appErrorFrom(thrown, family?.bodyLimit ?? 0)
+    const place: RequestPlace = { method: request.method, url, requestId: request.id }
+    const answer = family ? family.errorAnswer(error, place) : plainErrorAnswer(error, place)
+    // Not there when the router itself refused: no hook ran.
+    if (request.trace as RequestTrace | undefined) request.trace.failure = error
+    return sendError(reply, answer, error, request.id)
+  }
+}
+
+function sendError(
+  reply: FastifyReply,
+  answer: ErrorAnswer,
+  error: AppError,
+  requestId: string,
+): FastifyReply {
+  reply.code(answer.status).header("x-request-id", requestId)
+  if (error.code === "unauthenticated") reply.header("www-authenticate", "Bearer")
+  if (error.retryAfterMs !== undefined)
+    reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)))
+  const { allow } = error.facts
+  if (answer.status === 405 && typeof allow === "string") reply.header("allow", allow)
+  if (answer.headers) reply.headers(answer.headers)
+  if (answer.body === undefined) return reply.send()
+  return reply.type("application/json; charset=utf-8").send(JSON.stringify(answer.body))
+}
+
+/** Request id, log line, metrics, and the count of what is being answered, which closing waits for. */
+function addRequestLife(app: FastifyInstance, options: AppOptions): void {
+  const { services, log, meter, streams } = options
+  const { clock } = services
+  const writeLine = createAccessLog({ clock, log, meter })
+  const familyOf = createFamilyFinder(options.families)
+  let answering = 0
+  let onIdle = () => {}
+  app.decorateRequest("trace")
+  app.addHook("onRequest", (request, reply, done) => {
+    const trace = {
+      startedMono: clock.monotonicMs(),
+      family: familyOf(request.raw.url ?? "")?.name ?? "none",
+      failure: null,
+    }
+    request.trace = trace
+    reply.header("x-request-id", request.id)
+    answering += 1
+    // Also when the client went away, which Fastify's onResponse does not see.
+    reply.raw.once("close", () => {
+      answering -= 1
+      writeLine(request, trace, reply.raw.statusCode, request.heldPrincipal?.userId)
+      if (answering === 0) onIdle()
+    })
+    done()
+  })
+  app.addHook("preClose", async () => {
+    streams.close()
+    if (answering === 0) return
+    await new Promise<void>((resolve) => {
+      const cancel = clock.alarm(closeDeadlineMs, resolve, true)
+      onIdle = () => {
+        cancel()
+        resolve()
+      }
+    })
+  })
+}
+
+/** The checks before every handler, in this order: host, origin, readiness, credential. */
+function addGates(app: FastifyInstance, options: AppOptions): void {
+  const { config, services } = options
+  const checkHost = createHostCheck(config.allowedHosts)
+  const authenticate = createAuthentication({ directory: services.directory, noAuth: config.noAuth })
+  app.decorateRequest("heldPrincipal")
+  app.decorateRequest("principal", { getter: principalOf })
+  app.decorateRequest("renewPrincipal", function renew(this: FastifyRequest) {
+    return renewed(() => authenticate(this))
+  })
+  let isClosing = false
+  app.addHook("preClose", (done) => {
+    isClosing = true
+    done()
+  })
+  app.addHook("onRequest", (request, _reply, done) => {
+    checkHost(request.headers)
+    if (config.noAuth) checkOrigin(request.method, request.headers)
+    const route = request.routeOptions.config
+    if (route?.isEarly !== true) checkReady(services, isClosing)
+    if (route?.isOpen !== true) request.heldPrincipal = authenticate(request)
+    done()
+  })
+}
+
+function renewed(authenticate: () => Principal): Principal | undefined {
+  try {
+    return authenticate()
+  } catch (error) {
+    if (error instanceof AppError && error.code === "unauthenticated") return undefined
+    throw error
+  }
+}
+
+function checkReady(services: Services, isClosing: boolean): void {
+  if (isClosing)
+    throw new AppError("unavailable", "The server is shutting down.", {
+      detail: "closing",
+      retryAfterMs: 1000,
+    })
+  const { isReady, message } = services.readiness()
+  if (!isReady) throw new AppError("unavailable", message, { detail: "not_ready", retryAfterMs: 1000 })
+}
+
+function principalOf(this: FastifyRequest): Principal {
+  if (this.heldPrincipal) return this.heldPrincipal
+  throw new AppError("unauthenticated", "This needs a token: Authorization: Bearer <token>.", {
+    detail: "missing",
+  })
+}
+
+async function addFamily(scope: FastifyInstance, family: Family, services: Services): Promise<void> {
+  takeBuffers(scope, family.bodyLimit)
+  if (family.validates !== true) scope.setValidatorCompiler(() => () => true)
+  // Schemas describe answers; compiled serialisers would change them (null becomes 0).
+  scope.setSerializerCompiler(() => JSON.stringify)
+  await family.register(scope, services)
+}

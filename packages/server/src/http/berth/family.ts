@@ -1,0 +1,82 @@
+import { berthRoutes, type BerthRouteName } from "@berth/contract/berth"
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
+import type { Family } from "../plugins/family.ts"
+import { jsonOf } from "../plugins/bodies.ts"
+import { plainErrorAnswer } from "../plugins/plain-errors.ts"
+import type { Streams } from "../plugins/streams.ts"
+import type { Services } from "../services.ts"
+import { eventHandlers } from "./events.ts"
+import { identityHandlers } from "./identity.ts"
+import { inventoryHandlers } from "./inventory.ts"
+import { podLogHandlers } from "./pod-log.ts"
+import { queueHandlers } from "./queue.ts"
+import { serverHandlers } from "./server.ts"
+import { workspaceHandlers } from "./workspaces.ts"
+
+/** What the family is told of the server, besides the services. */
+export interface BerthFamilyOptions {
+  readonly streams: Streams
+  readonly noAuth: boolean
+  readonly startedAtMs: number
+  /** Sentences for `status`: what somebody should know or do (not root, one account for all, …). */
+  readonly warnings: () => readonly string[]
+}
+
+/** Answers one route; what it returns is sent as JSON with the route's status, undefined without a body. */
+export type BerthHandler = (request: FastifyRequest, reply: FastifyReply) => unknown
+export type BerthHandlers = Readonly<Partial<Record<BerthRouteName, BerthHandler>>>
+
+/** Nothing here takes large bodies: policies, names, roles. */
+const bodyLimit = 64 * 1024
+
+/** The family `/berth/v1` (DESIGN 9.5): what the published APIs lack. */
+export function createBerthFamily(options: BerthFamilyOptions): Family {
+  return {
+    name: "berth",
+    prefixes: ["/berth"],
+    bodyLimit,
+    validates: true,
+    register(app, services) {
+      app.addHook("preValidation", (request, _reply, done) => {
+        // An absent body is an empty object, so that what is missing is named.
+        if (request.routeOptions.schema?.body !== undefined) request.body = jsonOf(request.body) ?? {}
+        done()
+      })
+      const handlers = allHandlers(services, options)
+      for (const name of Object.keys(berthRoutes) as BerthRouteName[]) addRoute(app, name, handlers[name])
+    },
+    errorAnswer: plainErrorAnswer,
+  }
+}
+
+function allHandlers(services: Services, options: BerthFamilyOptions): Required<BerthHandlers> {
+  return {
+    ...serverHandlers(services, options),
+    ...inventoryHandlers(services),
+    ...workspaceHandlers(services),
+    ...identityHandlers(services),
+    ...queueHandlers(services),
+    ...podLogHandlers(services, options.streams),
+    ...eventHandlers(services, options.streams),
+  }
+}
+
+/** Streams take the reply over; a HEAD of one would never end. */
+const streamed: readonly BerthRouteName[] = ["podLog", "events"]
+
+function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandler): void {
+  const route = berthRoutes[name]
+  app.route({
+    method: route.method,
+    url: route.path,
+    config: { operation: route.operation },
+    exposeHeadRoute: route.method === "GET" && !streamed.includes(name),
+    ...("body" in route ? { schema: { body: route.body } } : {}),
+    handler: async (request, reply) => {
+      const answer = await handle(request, reply)
+      if (reply.sent) return reply
+      reply.code(route.status).header("cache-control", "no-store")
+      return answer === undefined ? reply.send() : reply.type("application/json; charset=utf-8").send(answer)
+    },
+  })
+}

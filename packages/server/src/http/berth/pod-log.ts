@@ -1,0 +1,212 @@
+import { logLimits, type LogEndEvent, type LogLinesEvent } from "@berth/contract/berth"
+import type { FastifyReply, FastifyRequest } from "fastify"
+import type { LogChunk, LogFollowItem, LogQuery } from "../../domain/workloads/index.ts"
+import { AppError } from "../../kit/errors.ts"
+import { plainErrorAnswer } from "../plugins/plain-errors.ts"
+import {
+  sseEvent,
+  sseHeartbeat,
+  wantsEventStream,
+  type OpenStream,
+  type Streams,
+} from "../plugins/streams.ts"
+import type { Services } from "../services.ts"
+import { createQueryReader, type QueryReader } from "./query.ts"
+
+/** Read and sent at once. */
+const chunkBytes = 256 * 1024
+/** With `tail`, all lines come in one piece, which this bounds. */
+const tailBytes = 16 * 1024 * 1024
+/** One answer ends here; a log is kept to a fraction of it. */
+const mostBytes = 4 * 1024 * 1024 * 1024
+
+interface LogRequest {
+  readonly workloadId: string
+  readonly podId: string
+  readonly isEvents: boolean
+  readonly follow: boolean
+  readonly options: { readonly container: string; readonly run?: number; readonly query: LogQuery }
+}
+
+interface Reading {
+  readonly services: Services
+  readonly streams: Streams
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly wanted: LogRequest
+}
+
+/** A pod's log, as event stream or as text. Rights are the workloads'. */
+export function podLogHandlers(services: Services, streams: Streams) {
+  return {
+    async podLog(request: FastifyRequest, reply: FastifyReply): Promise<undefined> {
+      const wanted = readLogRequest(request, services.clock.nowMs())
+      const reading: Reading = { services, streams, request, reply, wanted }
+      if (wanted.follow) await follow(reading)
+      else await sendKept(reading)
+    },
+  }
+}
+
+function readLogRequest(request: FastifyRequest, nowMs: number): LogRequest {
+  const { workloadId, podId } = request.params as { readonly workloadId: string; readonly podId: string }
+  const isEvents = wantsEventStream(request)
+  const query = createQueryReader(request.query, ["follow", "tail", "since", "run", "container"])
+  const follow = query.boolean("follow") ?? isEvents
+  const tailLines = query.integer("tail", 0, logLimits.tailMost) ?? null
+  const run = query.integer("run", 1, 1_000_000)
+  const container = query.text("container") ?? ""
+  const sinceMs = readSince(query, nowMs)
+  const fromOffset = readOffset(request, query)
+  query.check()
+  const bounds = fromOffset === null ? { tailLines, sinceMs } : { tailLines: null, sinceMs: null }
+  const maxBytes = bounds.tailLines === null ? chunkBytes : tailBytes
+  // Without other bounds it is read from its beginning, piece by piece.
+  const start = fromOffset ?? (tailLines === null && sinceMs === null ? 0 : null)
+  return {
+    workloadId,
+    podId,
+    isEvents,
+    follow,
+    options: {
+      container,
+      ...(run === undefined ? {} : { run }),
+      query: { ...bounds, fromOffset: start, maxBytes },
+    },
+  }
+}
+
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
+
+/** Seconds ago, or an instant. */
+function readSince(query: QueryReader, nowMs: number): number | null {
+  const text = query.text("since")
+  if (text === undefined) return null
+  if (/^\d{1,10}$/.test(text)) return nowMs - Number(text) * 1000
+  const atMs = rfc3339.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(atMs)) return atMs
+  query.fault("since", "must be a number of seconds or an RFC 3339 instant")
+  return null
+}
+
+function readOffset(request: FastifyRequest, query: QueryReader): number | null {
+  const sent = request.headers["last-event-id"]
+  if (typeof sent !== "string" || sent === "") return null
+  if (/^\d{1,15}$/.test(sent)) return Number(sent)
+  query.fault("Last-Event-ID", "is not an id of this stream")
+  return null
+}
+
+async function follow(reading: Reading): Promise<void> {
+  const { services, request, wanted } = reading
+  const gone = new AbortController()
+  // First: what is not there or not allowed is an answer of its own.
+  const items = await services.workloads.followLog(
+    request.principal,
+    wanted.workloadId,
+    wanted.podId,
+    wanted.options,
+    gone.signal,
+  )
+  const stream = await open(reading, gone)
+  await pump(stream, reading, items)
+}
+
+/** What is kept, then the end: no waiting. */
+async function sendKept(reading: Reading): Promise<void> {
+  const { services, request, wanted } = reading
+  const { options } = wanted
+  const read = (query: LogQuery) =>
+    services.workloads.readLog(request.principal, wanted.workloadId, wanted.podId, { ...options, query })
+  const first = await read(options.query)
+  const stream = await open(reading, new AbortController())
+  await pump(stream, reading, pieces(first, options.query, read))
+}
+
+async function* pieces(
+  first: LogChunk,
+  query: LogQuery,
+  read: (query: LogQuery) => Promise<LogChunk>,
+): AsyncGenerator<LogFollowItem> {
+  yield { kind: "lines", chunk: first }
+  if (query.tailLines !== null) return
+  let last = first
+  while (last.lines.length > 0 && last.nextOffset < mostBytes) {
+    const next = await read({
+      tailLines: null,
+      sinceMs: null,
+      fromOffset: last.nextOffset,
+      maxBytes: chunkBytes,
+    })
+    // Nothing further, or nothing that is whole yet.
+    if (next.nextOffset <= last.nextOffset) return
+    yield { kind: "lines", chunk: next }
+    last = next
+  }
+}
+
+/** Opens the answer; from then on the rights are looked at again with each heartbeat. */
+async function open(reading: Reading, gone: AbortController): Promise<OpenStream> {
+  const { services, streams, request, reply, wanted } = reading
+  try {
+    const { workload } = await services.workloads.get(request.principal, wanted.workloadId)
+    const stream = streams.open(request, reply, {
+      contentType: wanted.isEvents ? "text/event-stream; charset=utf-8" : "text/plain; charset=utf-8",
+      onHeartbeat() {
+        const role = request.renewPrincipal()?.roleIn(workload.workspaceId) ?? null
+        if (role === null) return undefined
+        return wanted.isEvents ? sseHeartbeat : ""
+      },
+    })
+    stream.signal.addEventListener("abort", () =>
+      gone.abort(new AppError("unavailable", "The reader is gone.")),
+    )
+    return stream
+  } catch (error) {
+    gone.abort(new AppError("unavailable", "There is no reader."))
+    throw error
+  }
+}
+
+/** Writes what comes until it ends or the client is gone; a failure breaks a text answer and is an event of a stream. */
+async function pump(
+  stream: OpenStream,
+  reading: Reading,
+  items: AsyncIterable<LogFollowItem>,
+): Promise<void> {
+  const { request, wanted } = reading
+  const write = wanted.isEvents ? eventOf : textOf
+  try {
+    let hasEnded = false
+    for await (const item of items) {
+      const text = write(item)
+      if (text !== "" && !(await stream.write(text))) return
+      if (item.kind === "end") hasEnded = true
+    }
+    if (!hasEnded && wanted.isEvents && !wanted.follow)
+      await stream.write(endEvent({ exitCode: null, cause: null }))
+    stream.end()
+  } catch (error) {
+    if (stream.signal.aborted) return
+    if (!wanted.isEvents) return stream.cut()
+    const place = { method: request.method, url: request.url, requestId: request.id }
+    await stream.write(sseEvent({ event: "error", data: plainErrorAnswer(AppError.from(error), place).body }))
+    stream.end()
+  }
+}
+
+function eventOf(item: LogFollowItem): string {
+  if (item.kind === "end") return endEvent({ exitCode: item.exitCode, cause: item.cause })
+  const { lines, nextOffset, droppedBytes } = item.chunk
+  if (lines.length === 0) return ""
+  const data: LogLinesEvent = { lines: [...lines], droppedBytes }
+  return sseEvent({ id: String(nextOffset), event: "lines", data })
+}
+
+function endEvent(data: LogEndEvent): string {
+  return sseEvent({ event: "end", data })
+}
+
+function textOf(item: LogFollowItem): string {
+  return item.kind === "end" ? "" : item.chunk.lines.map((line) => `${line}\n`).join("")
+}

@@ -1,0 +1,63 @@
+import type { Status, StopServer, StoppingServer } from "@berth/contract/berth"
+import type { FastifyRequest } from "fastify"
+import { authorize } from "../../domain/identity/index.ts"
+import type { Principal } from "../../domain/identity/index.ts"
+import type { ClaimId } from "../../domain/queue/index.ts"
+import type { Services } from "../services.ts"
+import type { BerthFamilyOptions } from "./family.ts"
+import { instant, toCluster } from "./map.ts"
+
+/** The server itself. */
+export function serverHandlers(services: Services, options: BerthFamilyOptions) {
+  return {
+    async status(request: FastifyRequest): Promise<Status> {
+      const { isReady, message } = services.readiness()
+      const clusters = await services.inventory.clusters(request.principal)
+      return {
+        version: services.version,
+        startedAt: instant(options.startedAtMs),
+        uptimeSeconds: Math.max(0, Math.floor((services.clock.nowMs() - options.startedAtMs) / 1000)),
+        ready: isReady,
+        readyMessage: isReady ? "" : message,
+        noAuth: options.noAuth,
+        counts: await countsFor(request.principal, services, options),
+        clusters: clusters.map(toCluster),
+        warnings: [...options.warnings()],
+      }
+    },
+    async stopServer(request: FastifyRequest): Promise<StoppingServer> {
+      authorize(request.principal, "server.stop", { workspaceId: null })
+      const { pods = false } = request.body as StopServer
+      return await services.shutdown({ pods })
+    },
+  }
+}
+
+async function countsFor(
+  principal: Principal,
+  services: Services,
+  options: BerthFamilyOptions,
+): Promise<Status["counts"]> {
+  const { capacity } = services
+  const nodes = capacity.nodes().filter((node) => node.removedAtMs === null)
+  const workspaces = await services.workspaces.list(principal)
+  const running = new Set<ClaimId>()
+  for (const node of nodes)
+    for (const claim of capacity.holders(node.id))
+      if (claim.state === "bound" && principal.roleIn(claim.workspaceId) !== null) running.add(claim.id)
+  return {
+    nodes: nodes.length,
+    healthyNodes: nodes.filter((node) => node.healthy).length,
+    gpus: sum(nodes.map((node) => node.capacity.gpus)),
+    gpusFree: sum(nodes.map((node) => capacity.free(node.id).gpus)),
+    workspaces: workspaces.length,
+    workloadsQueued: sum(workspaces.map((workspace) => capacity.queue(workspace.id).length)),
+    workloadsRunning: running.size,
+    streams: options.streams.count,
+    streamsMost: options.streams.most,
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}

@@ -1,0 +1,185 @@
+import type { ServerResponse } from "node:http"
+import type { FastifyReply, FastifyRequest } from "fastify"
+import type { Clock } from "../../kit/clock.ts"
+import { AppError } from "../../kit/errors.ts"
+import { isCrossSite } from "./hosts.ts"
+
+/** One answer that stays open. Everything on it may be called after it is over, and then does nothing. */
+export interface OpenStream {
+  /** Aborted when the client is gone, was cut, or the server closes. */
+  readonly signal: AbortSignal
+  /**
+   * Writes and waits until the client has taken what was written before; a client that takes nothing for
+   * `slowestReadMs` is cut. False = the stream is over.
+   */
+  write(text: string): Promise<boolean>
+  /** Ends the answer as it should end. */
+  end(): void
+  /** Breaks the connection, so that the client sees that something is missing. */
+  cut(): void
+}
+
+export interface StreamOptions {
+  readonly contentType: string
+  /**
+   * Called every `heartbeatMs`. Gives the text to send (a comment), "" for none, or undefined when the stream must
+   * end: the caller has no right to it any more.
+   */
+  readonly onHeartbeat: () => string | undefined
+}
+
+/** All open streams of the server: log followers and event followers. */
+export interface Streams {
+  /**
+   * Takes over the reply and sends its head.
+   * @throws AppError `too_many` when as many are open as may be, `unavailable` while closing, `forbidden` to another
+   *   site's page; nothing has been sent then
+   */
+  open(request: FastifyRequest, reply: FastifyReply, options: StreamOptions): OpenStream
+  readonly count: number
+  readonly most: number
+  /** Ends all and takes no more. Idempotent. */
+  close(): void
+}
+
+const heartbeatMs = 15_000
+const slowestReadMs = 30_000
+/** More than this waiting for a client means that it does not read: it is cut at once. */
+const mostBacklogBytes = 1024 * 1024
+
+/**
+ * @param options.most open at once, 1 or more
+ * @param options.onCount told of each change of the count
+ */
+export function createStreams(options: {
+  readonly clock: Clock
+  readonly most: number
+  readonly onCount?: (count: number) => void
+}): Streams {
+  const { clock, most } = options
+  const open = new Set<OpenStream>()
+  let isClosed = false
+
+  return {
+    get count() {
+      return open.size
+    },
+    most,
+    open(request, reply, stream) {
+      if (isCrossSite(request.headers))
+        throw new AppError("forbidden", "A page of another site may not do this.", { detail: "origin" })
+      if (isClosed) throw new AppError("unavailable", "The server is shutting down.", { retryAfterMs: 1000 })
+      if (open.size >= most)
+        throw new AppError("too_many", `All ${most} streams of the server are in use.`, {
+          detail: "streams",
+          retryAfterMs: 5000,
+        })
+      const opened = begin(clock, reply, stream)
+      open.add(opened)
+      options.onCount?.(open.size)
+      opened.signal.addEventListener("abort", () => {
+        open.delete(opened)
+        options.onCount?.(open.size)
+      })
+      return opened
+    },
+    close() {
+      isClosed = true
+      for (const stream of open) stream.end()
+    },
+  }
+}
+
+function begin(clock: Clock, reply: FastifyReply, options: StreamOptions): OpenStream {
+  const { raw } = reply
+  const over = new AbortController()
+  sendHead(reply, options.contentType)
+  let cancelHeartbeat = () => {}
+
+  const finish = (how: "end" | "destroy") => {
+    if (over.signal.aborted) return
+    if (how === "end") raw.end()
+    else raw.destroy()
+    over.abort(new AppError("unavailable", "The stream is over."))
+  }
+  const beat = () => {
+    const text = options.onHeartbeat()
+    if (text === undefined) return finish("end")
+    if (text !== "" && !raw.writableNeedDrain) raw.write(text)
+    cancelHeartbeat = clock.alarm(heartbeatMs, beat)
+  }
+  cancelHeartbeat = clock.alarm(heartbeatMs, beat)
+  over.signal.addEventListener("abort", () => cancelHeartbeat())
+  raw.once("close", () => finish("destroy"))
+  // An error of the socket is followed by close.
+  raw.on("error", () => {})
+
+  return {
+    signal: over.signal,
+    async write(text) {
+      if (over.signal.aborted) return false
+      const hasRoom = raw.write(text)
+      if (raw.writableLength > mostBacklogBytes) finish("destroy")
+      else if (!hasRoom && !(await drained(clock, raw, over.signal))) finish("destroy")
+      return !over.signal.aborted
+    },
+    end: () => finish("end"),
+    cut: () => finish("destroy"),
+  }
+}
+
+function sendHead(reply: FastifyReply, contentType: string): void {
+  reply.hijack()
+  const headers: Record<string, string | number | string[]> = {
+    ...definedHeaders(reply),
+    "content-type": contentType,
+    "cache-control": "no-store",
+    // A proxy that buffers would hold lines back.
+    "x-accel-buffering": "no",
+  }
+  reply.raw.writeHead(200, headers)
+  reply.raw.flushHeaders()
+}
+
+function definedHeaders(reply: FastifyReply): Record<string, string | number | string[]> {
+  const headers: Record<string, string | number | string[]> = {}
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) headers[name] = value
+  return headers
+}
+
+/** Whether the client took what was written; false when the stream ended or nothing was taken in time. */
+function drained(clock: Clock, raw: ServerResponse, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (isDrained: boolean) => {
+      cancelAlarm()
+      raw.removeListener("drain", onDrain)
+      signal.removeEventListener("abort", onAbort)
+      resolve(isDrained)
+    }
+    const onDrain = () => settle(true)
+    const onAbort = () => settle(false)
+    const cancelAlarm = clock.alarm(slowestReadMs, () => settle(false))
+    raw.once("drain", onDrain)
+    signal.addEventListener("abort", onAbort)
+  })
+}
+
+/** One event of `text/event-stream`. `data` is one line (JSON); `event` absent = `message`. */
+export function sseEvent(event: {
+  readonly id?: string
+  readonly event?: string
+  readonly data: unknown
+}): string {
+  const id = event.id === undefined ? "" : `id: ${event.id}\n`
+  const name = event.event === undefined ? "" : `event: ${event.event}\n`
+  return `${id}${name}data: ${JSON.stringify(event.data)}\n\n`
+}
+
+/** Whether the client asks for an event stream. */
+export function wantsEventStream(request: FastifyRequest): boolean {
+  return request.headers.accept?.toLowerCase().includes("text/event-stream") ?? false
+}
+
+/** Comment lines: keep the connection open through proxies, and find out that a client is gone. */
+export const sseHeartbeat = ": keep-alive\n\n"
