@@ -5,10 +5,9 @@ import { keyIssues, refuseIssues } from "./checks.ts"
 import type { IdentityService, Operation } from "./commands.ts"
 import { record, type Change } from "./record.ts"
 import { isAtMost, isWithinScope } from "./roles.ts"
-import type { IdentityOptions } from "./service.ts"
+import type { IdentityOptions } from "./options.ts"
 import { hashToken, newToken, tokenPrefix } from "./token.ts"
 import type { ApiKey, KeyId, Principal, User, UserId } from "./types.ts"
-import { keyChanged } from "./types.ts"
 import { userNotFound } from "./users.ts"
 
 type KeyWish = Parameters<IdentityService["createKey"]>[1]
@@ -35,7 +34,6 @@ export function createKeys(
       const { key, token } = newKey(ids.next("key") as KeyId, userId, wanted, nowMs, newToken(randomBytes))
       await store.tx(async (tx) => {
         await rows.insertKey(tx, key)
-        tx.publish(keyChanged, key)
         await record(tx, keyChange("key.create", "key.created", principal, key, nowMs))
       })
       return { key, token }
@@ -60,7 +58,6 @@ export function createKeys(
       const nowMs = clock.nowMs()
       await store.tx(async (tx) => {
         await rows.revokeKey(tx, key.id, nowMs)
-        tx.publish(keyChanged, { ...key, revokedAtMs: nowMs })
         await record(tx, keyChange("key.revoke", "key.revoked", principal, key, nowMs))
       })
     },

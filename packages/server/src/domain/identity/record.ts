@@ -2,9 +2,12 @@ import type { JsonObject } from "../../kit/json.ts"
 import type { Actor, Subject, Tx } from "../journal/index.ts"
 import type { Operation } from "./commands.ts"
 
+/** What the server does of itself, so that no right covers it: the drivers' looks at nodes. */
+export type SystemOperation = "node.observe"
+
 /** One change, as the journal keeps it. */
 export interface Change {
-  readonly operation: Operation
+  readonly operation: Operation | SystemOperation
   /** Dotted and past tense: `node.cordoned`. */
   readonly event: string
   readonly subject: Subject

@@ -1,25 +1,12 @@
-import type { Clock } from "../../kit/clock.ts"
-import type { Ids } from "../../kit/ids.ts"
-import { systemActor, type Store, type Tx } from "../journal/index.ts"
+import { systemActor, type Tx } from "../journal/index.ts"
 import type { IdentityService } from "./commands.ts"
-import { localUserName, type LiveDirectory } from "./directory.ts"
+import { localUserName } from "./directory.ts"
 import { createKeys, keyChange, newKey } from "./keys.ts"
+import type { IdentityOptions } from "./options.ts"
 import { record } from "./record.ts"
-import { newToken, type RandomBytes } from "./token.ts"
+import { newToken } from "./token.ts"
 import type { IdentityStore, KeyId, User, UserId } from "./types.ts"
-import { keyChanged } from "./types.ts"
 import { created, createUsers, newUser, tellUser } from "./users.ts"
-
-export interface IdentityOptions {
-  readonly store: Pick<Store, "tx">
-  readonly rows: IdentityStore
-  readonly directory: LiveDirectory
-  readonly clock: Clock
-  readonly ids: Ids
-  readonly randomBytes: RandomBytes
-  /** `--no-auth`: `bootstrap` also makes the user `local`. */
-  readonly noAuth: boolean
-}
 
 const firstOwner = "owner"
 const actor = systemActor("bootstrap")
@@ -50,7 +37,6 @@ async function bootstrap(options: IdentityOptions): Promise<{ readonly token: st
     const wish = { name: "first key", role: null, workspaceId: null, expiresAtMs: null }
     const { key } = newKey(made.key, made.owner.id, wish, nowMs, made.token)
     await rows.insertKey(tx, key)
-    tx.publish(keyChanged, key)
     await record(tx, keyChange("key.create", "key.created", { actor }, key, nowMs))
     return { token: made.token }
   })

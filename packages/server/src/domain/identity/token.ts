@@ -1,4 +1,4 @@
-import { hash } from "node:crypto"
+import { sha256Hex } from "../../kit/sha256.ts"
 
 /** Randomness for secrets, handed in: `size` fresh bytes. */
 export type RandomBytes = (size: number) => Uint8Array
@@ -21,7 +21,7 @@ export function isToken(text: string): boolean {
 
 /** SHA-256 in lower-case hex. Fast on purpose: a token has 256 random bits, so there is nothing to guess. */
 export function hashToken(token: string): string {
-  return hash("sha256", token, "hex")
+  return sha256Hex(token)
 }
 
 /** The first 12 characters: enough for people to tell keys apart, too few to help anybody. */

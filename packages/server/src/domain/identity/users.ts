@@ -6,9 +6,8 @@ import { emailIssues, refuseIssues, serverRoleIssues, userNameIssues } from "./c
 import type { IdentityService } from "./commands.ts"
 import { localUserName } from "./directory.ts"
 import { record, type Change } from "./record.ts"
-import type { IdentityOptions } from "./service.ts"
+import type { IdentityOptions } from "./options.ts"
 import type { User, UserId } from "./types.ts"
-import { userChanged } from "./types.ts"
 
 type NewUser = Parameters<IdentityService["createUser"]>[1]
 type UserChange = Parameters<IdentityService["updateUser"]>[2]
@@ -89,13 +88,12 @@ export function userNotFound(id: string): AppError {
   return new AppError("not_found", `User ${id} not found.`, { resource: "user", name: id })
 }
 
-/** Publishes the row and writes its event and audit record; `before` is what moved. */
+/** Writes the event and the audit record of a user's row; `before` is what moved. */
 export async function tellUser(
   tx: Tx,
   user: User,
   change: Pick<Change, "operation" | "event" | "actor" | "atMs"> & { readonly before: JsonObject },
 ): Promise<void> {
-  tx.publish(userChanged, user)
   const { before, ...head } = change
   const data = { name: user.name, serverRole: user.serverRole, frozen: user.frozen, ...before }
   await record(tx, { ...head, subject: { kind: "user", id: user.id }, workspace: null, data })

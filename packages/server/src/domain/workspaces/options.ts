@@ -1,0 +1,27 @@
+import type { Clock } from "../../kit/clock.ts"
+import type { Ids } from "../../kit/ids.ts"
+import type { IdentityStore, LiveDirectory } from "../identity/index.ts"
+import type { InventoryStore } from "../inventory/index.ts"
+import type { Reads, Store } from "../journal/index.ts"
+import type { WorkspaceStore } from "./types.ts"
+import type { WorkspaceIndex } from "./workspace-index.ts"
+
+/** What the workspaces service stands on. */
+export interface WorkspacesOptions {
+  readonly store: Pick<Store, "tx">
+  readonly rows: WorkspaceStore
+  /** Deleting a workspace takes the keys bound to it and its nodes' assignments along. */
+  readonly identityRows: Pick<IdentityStore, "putMembership" | "deleteMembership" | "keys" | "revokeKey">
+  readonly inventoryRows: Pick<InventoryStore, "nodes" | "updateNode">
+  readonly index: WorkspaceIndex
+  readonly directory: Pick<LiveDirectory, "user" | "members" | "memberRole">
+  readonly clock: Clock
+  readonly ids: Ids
+  /** The configured clusters, in order. */
+  readonly clusters: readonly string[]
+  /**
+   * How much of a workspace still has to end: its live workloads and its claims that are not gone. Asked
+   * inside an open transaction (`from`), so it awaits nothing but reads that take it.
+   */
+  readonly liveWork: (from: Reads, workspaceId: string) => Promise<number>
+}
