@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely"
+import { type Selectable, sql } from "kysely"
 import type { ClaimId, EndCause } from "../domain/queue/index.ts"
 import type {
   Attempt,
@@ -45,7 +45,7 @@ const selectLive = statement<object>("attempt_live")((db) =>
   db
     .selectFrom("attempt")
     .select(columns)
-    .where("state", "<>", (eb) => eb.lit<string>("gone"))
+    .where("state", "<>", sql.lit("gone"))
     .orderBy("assigned_at_ms")
     .orderBy("id"),
 )

@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely"
+import { type Selectable, sql } from "kysely"
 import {
   type Claim,
   type ClaimId,
@@ -44,10 +44,7 @@ const fixedColumns = [
 const columns = [...fixedColumns, ...movingColumns, "version"] as const
 
 const selectLive = statement<object>("claim_live")((db) =>
-  db
-    .selectFrom("claim")
-    .select(columns)
-    .where("state", "<>", (eb) => eb.lit<string>("gone")),
+  db.selectFrom("claim").select(columns).where("state", "<>", sql.lit("gone")),
 )
 const selectById = statement<{ id: string }>("primary")((db, p) =>
   db.selectFrom("claim").select(columns).where("id", "=", p("id")),

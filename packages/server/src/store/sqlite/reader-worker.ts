@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads"
+import type { BoundSql } from "../session.ts"
 import { openReader } from "./connection.ts"
 import { sqliteCode } from "./errors.ts"
 import type { ReaderReply, ReaderRequest, ReaderSetup } from "./reader-protocol.ts"
@@ -15,7 +16,7 @@ function serve() {
     } else port.postMessage(answer(request.queries))
   })
 
-  function answer(queries: (ReaderRequest & { queries: unknown })["queries"]): ReaderReply {
+  function answer(queries: readonly BoundSql[]): ReaderReply {
     try {
       reader.exec("begin")
       return { rows: queries.map((query) => reader.all(query)) }

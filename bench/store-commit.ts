@@ -1,0 +1,67 @@
+/**
+ * How many durable transactions a second the store takes when many callers write at once. One transaction is
+ * what a submit writes: workload, spec, counter, claim, event and audit record. Prints each run and the median.
+ * Usage: node bench/store-commit.ts [transactions=20000] [callers=256] [runs=5] [directory]
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { systemClock } from "../packages/server/src/kit/clock.ts"
+import { silentLog } from "../packages/server/src/kit/log.ts"
+import { type OpenStore, openStore } from "../packages/server/src/store/index.ts"
+import {
+  sampleAudit,
+  sampleClaim,
+  sampleEvent,
+  sampleWorkload,
+} from "../packages/server/src/store/samples.ts"
+
+async function submit(store: OpenStore, n: number): Promise<void> {
+  await store.tx(async (tx) => {
+    await store.workloads.insert(tx, sampleWorkload(n))
+    await store.claims.insert(tx, sampleClaim(n))
+    await tx.emit(sampleEvent(n))
+    await tx.audit(sampleAudit(n))
+  })
+}
+
+async function run(transactions: number, callers: number, parent: string) {
+  const dir = mkdtempSync(join(parent, "berth-bench-"))
+  let commits = 0
+  let longestMs = 0
+  const store = openStore({
+    path: join(dir, "berth.db"),
+    clock: systemClock,
+    log: silentLog,
+    onCommit({ durationMs }) {
+      commits++
+      longestMs = Math.max(longestMs, durationMs)
+    },
+  })
+  try {
+    let next = 0
+    const caller = async () => {
+      while (next < transactions) await submit(store, next++)
+    }
+    const startedMono = systemClock.monotonicMs()
+    await Promise.all(Array.from({ length: callers }, caller))
+    const ms = systemClock.monotonicMs() - startedMono
+    return { perSecond: Math.round((transactions / ms) * 1000), commits, longestMs: Math.round(longestMs) }
+  } finally {
+    await store.close()
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+const [transactions = 20_000, callers = 256, runs = 5] = process.argv.slice(2, 5).map(Number)
+const parent = process.argv[5] ?? tmpdir()
+const results = []
+for (let n = 0; n < runs; n++) {
+  const result = await run(transactions, callers, parent)
+  results.push(result)
+  console.log(
+    `run ${n + 1}: ${result.perSecond} tx/s, ${result.commits} commits, longest batch ${result.longestMs} ms`,
+  )
+}
+const median = results.map((result) => result.perSecond).toSorted((a, b) => a - b)[Math.floor(runs / 2)]
+console.log(`median ${median} tx/s (${transactions} transactions of 6 writes, ${callers} callers, ${parent})`)

@@ -1,0 +1,231 @@
+import type { ApiKey, KeyId, User, UserId } from "../domain/identity/index.ts"
+import type { Node, NodeId } from "../domain/inventory/index.ts"
+import { type NewAuditRecord, type NewEvent, systemActor } from "../domain/journal/index.ts"
+import type { Claim, ClaimId } from "../domain/queue/index.ts"
+import type { Attempt, AttemptId, Workload, WorkloadKey } from "../domain/workloads/index.ts"
+import type { Workspace } from "../domain/workspaces/index.ts"
+
+/** Whole rows for the store's tests and benches; each takes what matters to the case. */
+
+const epochMs = Date.UTC(2030, 0, 1)
+const size = { cpuMilli: 4_000, memoryBytes: 8 * 2 ** 30, gpus: 1, ephemeralBytes: 0 }
+
+export function sampleWorkload(n: number, change: Partial<Workload> = {}): Workload {
+  const id = `train-${String(n).padStart(6, "0")}`
+  return {
+    key: `wl_${String(n).padStart(26, "0")}` as WorkloadKey,
+    id,
+    uid: `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`,
+    workspaceId: "default",
+    clusterId: "local",
+    kind: "PyTorchJob",
+    displayName: `train ${n}`,
+    description: "",
+    userId: "usr_1",
+    userName: "ada",
+    asServerOwner: false,
+    priority: 1,
+    spec: sampleSpec(),
+    phase: "Pending",
+    cause: null,
+    conditions: [],
+    dispatchCount: 0,
+    failures: 0,
+    preemptions: 0,
+    nodeLosses: 0,
+    startDeadlines: 0,
+    claimId: null,
+    attemptId: null,
+    createdAtMs: epochMs + n * 1000,
+    startedAtMs: null,
+    endedAtMs: null,
+    deletedAtMs: null,
+    hidden: false,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleSpec(change: Partial<Workload["spec"]> = {}): Workload["spec"] {
+  return {
+    resource: {
+      replica: 2,
+      cpu: "4",
+      gpu: "1",
+      memory: "8Gi",
+      ephemeralStorage: "50Gi",
+      sharedMemory: "4Gi",
+    },
+    size,
+    image: "pytorch:2",
+    entryPoint: "ZWNobyBoZWxsbw==",
+    env: { EPOCHS: "3", DATA: "/data/set" },
+    isSupervised: false,
+    maxRetry: 2,
+    timeout: null,
+    ttlSecondsAfterFinished: 60,
+    customerLabels: {},
+    specifiedNodes: [],
+    isTolerateAll: false,
+    dependencies: [],
+    cronJobs: [],
+    liveness: null,
+    readiness: null,
+    service: null,
+    stopGraceSeconds: null,
+    ...change,
+  }
+}
+
+export function sampleClaim(n: number, change: Partial<Claim> = {}): Claim {
+  return {
+    id: `clm_${String(n).padStart(26, "0")}` as ClaimId,
+    owner: { kind: "workload", id: sampleWorkload(n).key, shownId: sampleWorkload(n).id, userId: "usr_1" },
+    workspaceId: "default",
+    state: "wanted",
+    pods: 2,
+    size,
+    constraints: { labels: {}, nodeNames: [], tolerateAll: false, gpuModel: null },
+    preemptible: true,
+    priority: 1,
+    rescheduled: false,
+    queuedAtMs: epochMs + n * 1000,
+    gates: [],
+    placements: [],
+    nominated: [],
+    reason: null,
+    reasonSinceMs: null,
+    boundAtMs: null,
+    releasingAtMs: null,
+    releaseDeadlineMs: null,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleAttempt(n: number, change: Partial<Attempt> = {}): Attempt {
+  return {
+    id: `att_${String(n).padStart(26, "0")}` as AttemptId,
+    workloadKey: sampleWorkload(n).key,
+    claimId: sampleClaim(n).id,
+    clusterId: "local",
+    run: 1,
+    state: "assigned",
+    pods: [],
+    handle: null,
+    cause: null,
+    stopMessage: "",
+    graceMs: 30_000,
+    assignedAtMs: epochMs + n * 1000,
+    startedAtMs: null,
+    endingAtMs: null,
+    goneAtMs: null,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleNode(n: number, change: Partial<Node> = {}): Node {
+  return {
+    id: `nod_${n}` as NodeId,
+    clusterId: "local",
+    name: `node-${n}`,
+    hostIp: "127.0.0.1",
+    instanceType: "simulated",
+    gpuModel: "Tesla-T4",
+    gpus: [],
+    physical: size,
+    capacity: size,
+    labels: { zone: "a" },
+    taints: [],
+    simulated: true,
+    bootId: "boot-1",
+    healthy: true,
+    healthMessage: "",
+    cordoned: false,
+    draining: false,
+    workspaceId: null,
+    stuck: false,
+    firstSeenAtMs: epochMs,
+    lastSeenAtMs: epochMs,
+    removedAtMs: null,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleWorkspace(id: string, change: Partial<Workspace> = {}): Workspace {
+  return {
+    id,
+    key: `key-of-${id}`,
+    description: "",
+    clusters: ["local"],
+    policy: {
+      queuePolicy: "fifo",
+      enablePreempt: true,
+      stopGraceSeconds: 30,
+      openToAll: false,
+      scopes: ["Train"],
+    },
+    queuePaused: false,
+    state: "active",
+    createdAtMs: epochMs,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleUser(n: number, change: Partial<User> = {}): User {
+  return {
+    id: `usr_${n}` as UserId,
+    name: `user-${n}`,
+    email: null,
+    serverRole: null,
+    frozen: false,
+    createdAtMs: epochMs + n,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleKey(n: number, change: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: `key_${n}` as KeyId,
+    name: `key-${n}`,
+    userId: "usr_1" as UserId,
+    prefix: "brt_abc",
+    hash: `hash-${n}`,
+    role: null,
+    workspaceId: null,
+    expiresAtMs: null,
+    revokedAtMs: null,
+    createdAtMs: epochMs + n,
+    lastUsedAtMs: null,
+    ...change,
+  }
+}
+
+export function sampleEvent(n: number, change: Partial<NewEvent> = {}): NewEvent {
+  return {
+    type: "workload.created",
+    subject: { kind: "workload", id: sampleWorkload(n).id },
+    workspace: "default",
+    actor: systemActor("test"),
+    atMs: epochMs + n * 1000,
+    data: { n },
+    ...change,
+  }
+}
+
+export function sampleAudit(n: number, change: Partial<NewAuditRecord> = {}): NewAuditRecord {
+  return {
+    operation: "workload.create",
+    subject: { kind: "workload", id: sampleWorkload(n).id },
+    workspace: "default",
+    actor: systemActor("test"),
+    outcome: "ok",
+    atMs: epochMs + n * 1000,
+    data: { n },
+    ...change,
+  }
+}
