@@ -3,8 +3,7 @@ import type { Decoded } from "./result.ts"
 
 /** Reads a name from a path, already unescaped: control characters are a fault, anything else may be looked up. */
 export function decodeName(field: "workloadId" | "podId", value: string): Decoded<string> {
-  const name = value.trim().toWellFormed()
-  if (!hasControlCharacters(name)) return { ok: true, value: name }
+  if (!hasControlCharacters(value)) return { ok: true, value: value.trim().toWellFormed() }
   const message = `the ${field} must not contain control characters`
   return { ok: false, issues: [{ path: [field], message }] }
 }

@@ -147,15 +147,20 @@ function valueOf<T>(result: Decoded<T>): T {
 }
 
 function idOf(request: FastifyRequest): string {
-  return valueOf(decodeName("workloadId", parameter(request, "id")))
+  return nameOf(request, "id", "workloadId")
 }
 
 function podIdOf(request: FastifyRequest): string {
-  return valueOf(decodeName("podId", parameter(request, "podId")))
+  return nameOf(request, "podId", "podId")
 }
 
-function parameter(request: FastifyRequest, name: string): string {
-  return (request.params as Readonly<Record<string, string>>)[name] ?? ""
+/** @throws AppError `not_found` for an empty name: `/workloads/` is no workload */
+function nameOf(request: FastifyRequest, parameter: string, field: "workloadId" | "podId"): string {
+  const given = (request.params as Readonly<Record<string, string>>)[parameter] ?? ""
+  const name = valueOf(decodeName(field, given))
+  if (name !== "") return name
+  const facts = { resource: "route", name: request.raw.url ?? "" }
+  throw new AppError("not_found", "There is nothing at this path.", facts)
 }
 
 function queryOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
