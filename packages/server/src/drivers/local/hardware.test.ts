@@ -249,12 +249,12 @@ Quadro P400, GPU-4, 00000000:90:00.0, 2048, 30, [N/A], 0, [N/A]
     ],
     ["all disappear", ended("No devices were found\n", 6), "no longer there"],
   ])("is unhealthy and still shows what it had when %s, until they are back", async (_name, later, part) => {
-    let answer = ended(h100s)
+    let answer: RunResult = ended(h100s)
     const run: RunCommand = async (_command, args) =>
       args[0]?.startsWith("--query-gpu") ? answer : ended("")
     const nodes = make({ run })
     await nodes.fingerprint(never)
-    answer = later as typeof answer
+    answer = later
     const [sick] = await nodes.fingerprint(never)
     expect(sick).toMatchObject({ healthy: false, healthMessage: expect.stringContaining(part) })
     expect(sick?.gpus).toHaveLength(2)

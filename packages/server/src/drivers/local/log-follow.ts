@@ -2,7 +2,7 @@ import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { LogFollowItem, LogQuery } from "../../domain/workloads/index.ts"
 import { findStart } from "./log-read.ts"
-import type { Tail } from "./log-tails.ts"
+import type { Tail, TailStep } from "./log-tails.ts"
 import type { LogSource } from "./log-types.ts"
 
 /** A reader that keeps an item longer than this while the log runs away from it is slow. */
@@ -18,34 +18,29 @@ export interface FollowOptions {
   readonly backlogBytes: number
 }
 
-/** The lines of one follower, pulled from the file at its own pace: nothing is kept in memory for a slow one. */
+/**
+ * The lines of one follower, pulled from the file at its own pace: nothing is kept in memory for a slow one.
+ * @yields the tail, then lines as they come, at last one `end`
+ */
 export async function* followTail(options: FollowOptions): AsyncGenerator<LogFollowItem, void> {
-  const { clock, tail, source, signal, backlogBytes } = options
+  const { clock, tail, source, signal } = options
   const bell = createBell(options)
+  const place: Place = { at: undefined, wasCaughtUp: false, heldMs: 0 }
   try {
-    let at: number | undefined
-    let wasCaughtUp = false
-    let heldMs = 0
     while (!signal.aborted) {
       const generation = tail.generation
       const end = source.ended() // before the look at the file: what was written before the end is then seen
-      at ??= await startOf(options, end !== null)
-      const step = at === undefined ? undefined : await tail.step(at, end !== null)
+      const step = await nextStep(options, place, end !== null)
       if (signal.aborted) return
-      if (step && at !== undefined) {
-        if (wasCaughtUp && heldMs > slowMs && step.size - at > backlogBytes) throw tooSlow(at)
-        wasCaughtUp ||= step.chunk.lines.length === 0 || step.chunk.nextOffset >= step.size
-        at = step.chunk.nextOffset
-        if (step.chunk.lines.length > 0) {
-          const givenMono = clock.monotonicMs()
-          yield { kind: "lines", chunk: step.chunk }
-          heldMs = clock.monotonicMs() - givenMono
-          continue
-        }
+      if (step && step.chunk.lines.length > 0) {
+        const givenMono = clock.monotonicMs()
+        yield { kind: "lines", chunk: step.chunk }
+        place.heldMs = clock.monotonicMs() - givenMono
+        continue
       }
       if (end || step?.isRemoved) return yield endItem(source)
       await bell.next(generation)
-      heldMs = 0
+      place.heldMs = 0
     }
   } catch (error) {
     if (!signal.aborted) throw error
@@ -53,6 +48,32 @@ export async function* followTail(options: FollowOptions): AsyncGenerator<LogFol
     bell.close()
     tail.leave()
   }
+}
+
+interface Place {
+  /** undefined while there is no file. */
+  at: number | undefined
+  /** It has been at the end: from then on it may be too slow. */
+  wasCaughtUp: boolean
+  /** How long the reader kept the last item. */
+  heldMs: number
+}
+
+/** Reads on from the follower's place and moves it. */
+async function nextStep(
+  options: FollowOptions,
+  place: Place,
+  isEnded: boolean,
+): Promise<TailStep | undefined> {
+  place.at ??= await startOf(options, isEnded)
+  const { at } = place
+  const step = at === undefined ? undefined : await options.tail.step(at, isEnded)
+  if (!step || at === undefined) return undefined
+  const isSlow = place.wasCaughtUp && place.heldMs > slowMs
+  if (isSlow && step.size - at > options.backlogBytes) throw tooSlow(at)
+  place.wasCaughtUp ||= step.chunk.lines.length === 0 || step.chunk.nextOffset >= step.size
+  place.at = step.chunk.nextOffset
+  return step
 }
 
 async function startOf({ tail, query }: FollowOptions, isEnded: boolean): Promise<number | undefined> {

@@ -47,37 +47,48 @@ export async function removeOldLogs(
   nowMs: number,
 ): Promise<LogRetentionResult> {
   const { keepMs = 30 * dayMs, keepBytes = 10 * 1024 ** 3, mostRemovals = 1000, log } = options
+  const all = await findLogs(options)
+  let leftBytes = 0
+  for (const { bytes } of all) leftBytes += bytes
+  let removedFiles = 0
+  let removedBytes = 0
+  let hasMore = false
+  for (const one of oldestFirst(all, options.isLive)) {
+    if (one.writtenAtMs > nowMs - keepMs && leftBytes <= keepBytes) break
+    hasMore = removedFiles === mostRemovals
+    if (hasMore) break
+    if (!(await remove(one.path, log))) continue
+    removedFiles++
+    removedBytes += one.bytes
+    leftBytes -= one.bytes
+  }
+  if (removedFiles > 0) log.info({ removedFiles, removedBytes }, "old logs removed")
+  return { removedFiles, removedBytes, hasMore }
+}
+
+async function findLogs(options: LogRetentionOptions): Promise<readonly Found[]> {
   const all: Found[] = []
   for await (const path of logsBelow(options, options.root, options.depth)) {
     const found = await measure(path)
     if (found) all.push(found)
   }
-  let leftBytes = 0
-  for (const { bytes } of all) leftBytes += bytes
-  const oldestFirst = all
-    .filter(({ path }) => !options.isLive(path))
+  return all
+}
+
+function oldestFirst(all: readonly Found[], isLive: (path: string) => boolean): readonly Found[] {
+  return all
+    .filter(({ path }) => !isLive(path))
     .sort((a, b) => a.writtenAtMs - b.writtenAtMs || (a.path < b.path ? -1 : 1))
-  let removedFiles = 0
-  let removedBytes = 0
-  let hasMore = false
-  for (const { path, bytes, writtenAtMs } of oldestFirst) {
-    if (writtenAtMs > nowMs - keepMs && leftBytes <= keepBytes) break
-    if (removedFiles === mostRemovals) {
-      hasMore = true
-      break
-    }
-    try {
-      await removeLogFile(path)
-    } catch (error) {
-      log.warn({ path, reason: (error as Error).message }, "old log not removed")
-      continue
-    }
-    removedFiles++
-    removedBytes += bytes
-    leftBytes -= bytes
+}
+
+async function remove(path: string, log: Log): Promise<boolean> {
+  try {
+    await removeLogFile(path)
+    return true
+  } catch (error) {
+    log.warn({ path, reason: (error as Error).message }, "old log not removed")
+    return false
   }
-  if (removedFiles > 0) log.info({ removedFiles, removedBytes }, "old logs removed")
-  return { removedFiles, removedBytes, hasMore }
 }
 
 async function* logsBelow(
@@ -92,7 +103,7 @@ async function* logsBelow(
   }
 }
 
-/** Nothing for a folder that went away or may not be read. */
+/** @yields what is in a folder; nothing where it went away or may not be read */
 async function* entriesOf(folder: string): AsyncGenerator<Dirent> {
   try {
     yield* await opendir(folder)

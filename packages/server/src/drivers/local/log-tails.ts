@@ -104,7 +104,7 @@ function createTail(clock: Clock, path: string, indexOf: () => LogIndex | undefi
   function change() {
     generation++
     steps.clear()
-    for (const wake of [...waiters]) wake()
+    for (const wake of waiters) wake()
   }
 
   /** Opened at first need and again until the file is there. */

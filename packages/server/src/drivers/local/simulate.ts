@@ -31,14 +31,12 @@ export function parseSimulate(text: string): ParsedSimulate {
   const [machines = "", ...settings] = text.trim().split(",")
   const match = /^(\d{1,6})x(\d{1,6})x([^@]+)(?:@(.*))?$/i.exec(machines.trim())
   if (!match) return fault(text, `is not of the form ${form}.`)
-  const [, nodesText = "", gpusText = "", modelText = "", instanceText] = match
+  const [, nodesText, gpusText, modelText = "", instanceText] = match
   const nodes = Number(nodesText)
   const gpusPerNode = Number(gpusText)
-  if (nodes < 1 || nodes > mostNodes)
-    return fault(text, `asks for ${nodes} nodes; 1 to ${mostNodes} can be declared.`)
-  if (gpusPerNode < 1 || gpusPerNode > mostGpus)
-    return fault(text, `asks for ${gpusPerNode} GPUs a node; 1 to ${mostGpus} can be declared.`)
   const model = findGpuModel(modelText)
+  const excess = countFault(nodes, gpusPerNode)
+  if (excess) return fault(text, excess)
   if (!model)
     return fault(text, `names the unknown GPU model ${modelText.trim()}; known are ${knownModels()}.`)
   const instanceType = instanceText?.trim() ?? declaredInstanceType(model, gpusPerNode)
@@ -51,6 +49,13 @@ export function parseSimulate(text: string): ParsedSimulate {
       "may be followed only by ,cluster=NAME, where NAME is lower-case letters, digits and dashes.",
     )
   return { ok: true, value: { nodes, gpusPerNode, model, instanceType, cluster } }
+}
+
+function countFault(nodes: number, gpusPerNode: number): string | undefined {
+  if (nodes < 1 || nodes > mostNodes) return `asks for ${nodes} nodes; 1 to ${mostNodes} can be declared.`
+  if (gpusPerNode < 1 || gpusPerNode > mostGpus)
+    return `asks for ${gpusPerNode} GPUs a node; 1 to ${mostGpus} can be declared.`
+  return undefined
 }
 
 function fault(text: string, what: string): ParsedSimulate {
