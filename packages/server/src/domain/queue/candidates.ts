@@ -40,7 +40,9 @@ export function candidatesFor(world: World, queue: WorkspaceQueue, shape: Shape)
 }
 
 function findCandidates(world: World, queue: WorkspaceQueue, shape: Shape): Candidates {
-  const clusters = (queue.workspace?.clusters ?? []).map((clusterId) => clusterPart(world, queue, shape, clusterId))
+  const clusters = (queue.workspace?.clusters ?? []).map((clusterId) =>
+    clusterPart(world, queue, shape, clusterId),
+  )
   const holds = (pick: (part: ClusterPart) => number) => clusters.some((part) => pick(part) >= shape.pods)
   return {
     clusters: clusters.filter((part) => part.usable.length > 0),

@@ -77,6 +77,7 @@ type Views = Pick<
   Capacity,
   | "position"
   | "queue"
+  | "queuedWorkspaces"
   | "claim"
   | "node"
   | "nodes"
@@ -91,6 +92,8 @@ function views(world: World): Views {
   return {
     position: (id) => positionOf(world, id),
     queue: (workspaceId) => (world.workspaces.get(workspaceId)?.order ?? []).map((entry) => entry.claim),
+    queuedWorkspaces: () =>
+      [...world.workspaces.values()].flatMap((queue) => (queue.order.length > 0 ? queue.id : [])),
     claim: (id) => world.claims.get(id),
     node: (name, clusterId) =>
       world.clusters.get(clusterId)?.find((ledger) => ledger.node?.name === name)?.node,
@@ -136,8 +139,7 @@ function positionOf(world: World, id: ClaimId): number {
 function dueQueues(world: World, nowMs: number): WorkspaceQueue[] {
   rewind(world, nowMs)
   const due = new Set<WorkspaceQueue>()
-  for (const queue of world.workspaces.values())
-    if (queue.isDirty && queue.order.length > 0) due.add(queue)
+  for (const queue of world.workspaces.values()) if (queue.isDirty && queue.order.length > 0) due.add(queue)
   const opened = gateIndex(world, nowMs + 1, "")
   for (let at = gateIndex(world, world.lookedUpToMs + 1, ""); at < opened; at++) {
     const queue = world.workspaces.get(world.gates[at]?.workspaceId ?? "")

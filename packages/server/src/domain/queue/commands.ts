@@ -30,6 +30,8 @@ export interface Capacity {
   position(id: ClaimId): number
   /** The queue of a workspace in order. */
   queue(workspaceId: string): readonly Claim[]
+  /** Ids of the workspaces in whose queue something waits. */
+  queuedWorkspaces(): readonly string[]
   claim(id: ClaimId): Claim | undefined
   node(name: string, clusterId: string): Node | undefined
   nodes(): readonly Node[]

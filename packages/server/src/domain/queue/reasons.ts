@@ -3,6 +3,7 @@ import type { Entry } from "./order.ts"
 import { indexInOrder } from "./order.ts"
 import { placeGang } from "./placement.ts"
 import { leavingFor } from "./preemption.ts"
+import type { Refused } from "./refusal.ts"
 import { gateReasons, refuse } from "./refusal.ts"
 import type { Look } from "./turn.ts"
 import { blockerOf, runTurn } from "./turn.ts"
@@ -31,12 +32,26 @@ function waitReasons(world: World, queue: WorkspaceQueue, entry: Entry, nowMs: n
   const isFifo = queue.workspace?.policy.queuePolicy !== "balance"
   const blocker = blockerOf(look.blockers, entry, isFifo)
   if (blocker) reasons.push(blocker.reason)
-  const { claim, shape } = entry
-  const candidates = candidatesFor(world, queue, shape)
-  if (candidates.holds.usable && placeGang(candidates, shape, claim.id)) return reasons
-  if (claim.nominated.length > 0) reasons.push(victimsReason(world, entry))
-  const refused = refuse(world, queue, { shape, id: claim.id }, true)
+  const refused = refusalOf(world, queue, entry)
+  if (!refused) return reasons
+  if (entry.shape.nominee !== null) reasons.push(victimsReason(world, entry))
   return [...reasons, refused.reason]
+}
+
+/** Who has what the shape is short of; null when it would fit now. */
+function refusalOf(world: World, queue: WorkspaceQueue, entry: Entry): Refused | null {
+  if (queue.refusalsEpoch !== world.epoch) {
+    queue.refusals.clear()
+    queue.refusalsEpoch = world.epoch
+  }
+  const { claim, shape } = entry
+  const known = queue.refusals.get(shape.key)
+  if (known !== undefined) return known
+  const candidates = candidatesFor(world, queue, shape)
+  const fits = candidates.holds.usable && placeGang(candidates, shape, claim.id) !== undefined
+  const refused = fits ? null : refuse(world, queue, { shape, id: claim.id }, true)
+  queue.refusals.set(shape.key, refused)
+  return refused
 }
 
 function victimsReason(world: World, entry: Entry): Reason {

@@ -75,7 +75,8 @@ function structuralReason(
     return candidates.holds.eligible ? { code: "no_node_matches" } : cannotBeMet(world, queue, shape)
   if (candidates.holds.usable) return undefined
   const nodes = candidates.unusable.map((node) => node.name)
-  if (candidates.unusable.some((node) => !node.healthy || node.stuck)) return { code: "nodes_unhealthy", nodes }
+  if (candidates.unusable.some((node) => !node.healthy || node.stuck))
+    return { code: "nodes_unhealthy", nodes }
   return { code: candidates.unusable.some((node) => node.draining) ? "draining" : "cordoned", nodes }
 }
 
@@ -107,7 +108,9 @@ function cannotBeMet(world: World, queue: WorkspaceQueue, shape: Shape): Reason 
 interface Shortage {
   readonly mask: number
   /** In all of the cluster; the first resource whose total is short. */
-  readonly total: { readonly resource: ResourceName; readonly needed: number; readonly free: number } | undefined
+  readonly total:
+    | { readonly resource: ResourceName; readonly needed: number; readonly free: number }
+    | undefined
   /** Per node; the first resource that is short on nodes although the total is not. */
   readonly perNode: { readonly resource: ResourceName; readonly needed: number; readonly free: number }
 }
@@ -188,4 +191,3 @@ function holdersOf(world: World, candidates: Candidates, resource: ResourceName,
     .slice(0, namedHolders)
     .map(([holder]) => holder)
 }
-

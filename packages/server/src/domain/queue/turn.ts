@@ -61,12 +61,7 @@ const paused: Reason = { code: "queue_paused" }
  * One turn over the given queues: entries are tried in the order of their queue, queues against each
  * other by who has waited longest. Leaves the world as it was.
  */
-export function runTurn(
-  world: World,
-  queues: readonly WorkspaceQueue[],
-  nowMs: number,
-  limit: number,
-): Turn {
+export function runTurn(world: World, queues: readonly WorkspaceQueue[], nowMs: number, limit: number): Turn {
   const round: Round = {
     world,
     nowMs,
@@ -98,11 +93,7 @@ export function runTurn(
 }
 
 /** Who of the blockers, ahead of the entry, holds it back. */
-export function blockerOf(
-  blockers: readonly Blocker[],
-  entry: Entry,
-  isFifo: boolean,
-): Blocker | undefined {
+export function blockerOf(blockers: readonly Blocker[], entry: Entry, isFifo: boolean): Blocker | undefined {
   // What was kept for a preemptor is its own: waiting behind others for it would help nobody.
   if (entry.shape.nominee !== null) return undefined
   return blockers.find(
@@ -288,11 +279,7 @@ function dropNomination(round: Round, claim: Claim): void {
   }
 }
 
-function waitingFor(
-  round: Round,
-  leaving: readonly ClaimId[],
-  nominated: readonly Placement[],
-): Reason {
+function waitingFor(round: Round, leaving: readonly ClaimId[], nominated: readonly Placement[]): Reason {
   const names = new Set<string>()
   for (const { nodeId } of nominated) {
     const name = round.world.ledgers.get(nodeId)?.node?.name

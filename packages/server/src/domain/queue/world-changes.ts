@@ -14,6 +14,7 @@ import { countEntry, isEligible, queueOf, touch, touchUsersOf } from "./world.ts
 export function changeClaim(world: World, claim: Claim): void {
   const before = world.claims.get(claim.id)
   if (before && before.version > claim.version) return
+  world.epoch++
   const queue = queueOf(world, claim.workspaceId)
   if (before && isQueued(before) && isQueued(claim) && isSameWish(before, claim)) {
     replaceEntry(world, queue, before, claim)
@@ -29,6 +30,7 @@ export function changeNode(world: World, node: Node): void {
   const ledger = ledgerOf(world, node.id)
   const before = ledger.node
   if (before && before.version > node.version) return
+  world.epoch++
   const isListed = before !== undefined && before.removedAtMs === null
   setNode(ledger, node)
   if (node.removedAtMs !== null) {
@@ -45,6 +47,7 @@ export function changeNode(world: World, node: Node): void {
 export function changeWorkspace(world: World, workspace: Workspace, gone: boolean): void {
   const queue = queueOf(world, workspace.id)
   if (!gone && queue.workspace && queue.workspace.version > workspace.version) return
+  world.epoch++
   queue.workspace = gone ? undefined : workspace
   world.topology++
   touch(queue)
@@ -53,6 +56,7 @@ export function changeWorkspace(world: World, workspace: Workspace, gone: boolea
 
 /** Takes over the switch of all queues. */
 export function changeControl(world: World, control: QueueControl): void {
+  world.epoch++
   const isNews = world.control.paused !== control.paused
   world.control = control
   if (isNews) for (const queue of world.workspaces.values()) touch(queue)
@@ -171,7 +175,9 @@ function list(world: World, ledger: NodeLedger, node: Node): void {
   const ledgers = world.clusters.get(node.clusterId) ?? []
   world.clusters.set(node.clusterId, ledgers)
   ledgers.push(ledger)
-  ledgers.sort((a, b) => compareText(a.node?.name ?? "", b.node?.name ?? "") || compareText(a.nodeId, b.nodeId))
+  ledgers.sort(
+    (a, b) => compareText(a.node?.name ?? "", b.node?.name ?? "") || compareText(a.nodeId, b.nodeId),
+  )
 }
 
 function unlist(world: World, ledger: NodeLedger, clusterId: string): void {
@@ -183,11 +189,13 @@ function unlist(world: World, ledger: NodeLedger, clusterId: string): void {
 /** A node that is neither in the inventory nor held by anybody is forgotten. */
 function dropIfIdle(world: World, ledger: NodeLedger): void {
   const isListed = ledger.node !== undefined && ledger.node.removedAtMs === null
-  if (!isListed && ledger.holders.size === 0 && ledger.nominees.size === 0) world.ledgers.delete(ledger.nodeId)
+  if (!isListed && ledger.holders.size === 0 && ledger.nominees.size === 0)
+    world.ledgers.delete(ledger.nodeId)
 }
 
 function dropIfUnused(world: World, queue: WorkspaceQueue): void {
-  if (!queue.workspace && queue.order.length === 0 && queue.bound.size === 0) world.workspaces.delete(queue.id)
+  if (!queue.workspace && queue.order.length === 0 && queue.bound.size === 0)
+    world.workspaces.delete(queue.id)
 }
 
 function isSameForPlanning(a: Node, b: Node): boolean {

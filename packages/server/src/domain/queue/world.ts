@@ -4,6 +4,7 @@ import type { Candidates } from "./candidates.ts"
 import type { NodeLedger } from "./node-ledger.ts"
 import type { Entry } from "./order.ts"
 import { compareText } from "./order.ts"
+import type { Refused } from "./refusal.ts"
 import type { Shape } from "./shape.ts"
 import type { Look } from "./turn.ts"
 import type { Claim, ClaimId, QueueControl } from "./types.ts"
@@ -31,6 +32,9 @@ export interface WorkspaceQueue {
   look: { readonly changes: number; readonly found: Look } | undefined
   /** Nodes by what is asked of them, valid for one topology. */
   readonly candidates: Map<string, Candidates>
+  /** Detailed refusals by shape, valid for one epoch: a long list of equal entries is explained once. */
+  readonly refusals: Map<string, Refused | null>
+  refusalsEpoch: number
   candidatesTopology: number
 }
 
@@ -49,6 +53,8 @@ export interface World {
   lookedUpToMs: number
   /** Grows whenever a node or workspace changes so that other nodes may be eligible. */
   topology: number
+  /** Grows with every change of anything. */
+  epoch: number
 }
 
 export function createWorld(): World {
@@ -61,6 +67,7 @@ export function createWorld(): World {
     gates: [],
     lookedUpToMs: -Infinity,
     topology: 0,
+    epoch: 0,
   }
 }
 
@@ -80,6 +87,8 @@ export function queueOf(world: World, workspaceId: string): WorkspaceQueue {
     changes: 0,
     look: undefined,
     candidates: new Map(),
+    refusals: new Map(),
+    refusalsEpoch: -1,
     candidatesTopology: -1,
   }
   world.workspaces.set(workspaceId, made)

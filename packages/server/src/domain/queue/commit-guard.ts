@@ -1,0 +1,93 @@
+import type { Amounts, Node, NodeId } from "../inventory/index.ts"
+import { fits } from "../inventory/index.ts"
+import type { Tx } from "../journal/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+import type { QueueOptions } from "./options.ts"
+import type { Admission, Claim, Placement } from "./types.ts"
+import { isEligible } from "./world.ts"
+
+/**
+ * What a decision only read, read again where it is written (DESIGN 5): the switch, the workspaces and
+ * the nodes as the transaction sees them. Made anew for each closure, for it may run twice.
+ */
+export interface CommitGuard {
+  /** Whether the workspace's queue may place anything now. */
+  isOpen(workspaceId: string): Promise<boolean>
+  /** Whether the placements still hold; counts them as taken when they do. */
+  admits(claim: Claim, admission: Admission): Promise<boolean>
+}
+
+interface Left {
+  readonly node: Node
+  free: Amounts
+  readonly gpus: Set<number>
+}
+
+/** @param nodeIds every node that will be asked about */
+export async function openGuard(
+  tx: Tx,
+  options: Pick<QueueOptions, "rows" | "capacity" | "workspaces" | "nodesAt">,
+  nodeIds: readonly NodeId[],
+): Promise<CommitGuard> {
+  const control = await options.rows.control(tx)
+  const nodes = nodeIds.length > 0 ? await options.nodesAt(tx, nodeIds) : []
+  const rows = new Map<string, Node>(nodes.map((node) => [node.id, node]))
+  const workspaces = new Map<string, Workspace | undefined>()
+  const left = new Map<string, Left>()
+
+  async function workspaceAt(id: string): Promise<Workspace | undefined> {
+    if (!workspaces.has(id)) workspaces.set(id, await options.workspaces.rows.byId(tx, id))
+    return workspaces.get(id)
+  }
+  async function isOpen(id: string): Promise<boolean> {
+    const workspace = await workspaceAt(id)
+    return !control.paused && workspace?.state === "active" && !workspace.queuePaused
+  }
+  function leftOf(nodeId: string): Left | undefined {
+    const node = rows.get(nodeId)
+    const known = left.get(nodeId) ?? (node && leftOn(node, options.capacity.holders(nodeId)))
+    if (known) left.set(nodeId, known)
+    return known
+  }
+  return {
+    isOpen,
+    async admits(claim, { placements }) {
+      const workspace = await workspaceAt(claim.workspaceId)
+      if (!workspace || !(await isOpen(claim.workspaceId)) || placements.length !== claim.pods) return false
+      for (const placement of placements) {
+        const place = leftOf(placement.nodeId)
+        if (!place || !isEligible(place.node, workspace, claim.size.gpus > 0)) return false
+        if (!takes(place, claim, placement)) return false
+      }
+      return true
+    },
+  }
+}
+
+function leftOn(node: Node, holders: readonly Claim[]): Left {
+  const place: Left = { node, free: node.capacity, gpus: new Set(node.gpus.map((gpu) => gpu.index)) }
+  for (const holder of holders)
+    for (const placement of holder.placements)
+      if (placement.nodeId === node.id) takeFrom(place, holder.size, placement.gpuIndexes)
+  return place
+}
+
+/** Checks one pod against what is left and takes its part. */
+function takes(place: Left, claim: Claim, placement: Placement): boolean {
+  if (placement.gpuIndexes.length !== claim.size.gpus) return false
+  if (!placement.gpuIndexes.every((index) => place.gpus.has(index))) return false
+  if (!fits(claim.size, claim.constraints, place.node, place.free).ok) return false
+  takeFrom(place, claim.size, placement.gpuIndexes)
+  return true
+}
+
+function takeFrom(place: Left, size: Amounts, gpuIndexes: readonly number[]): void {
+  const { free } = place
+  place.free = {
+    cpuMilli: free.cpuMilli - size.cpuMilli,
+    memoryBytes: free.memoryBytes - size.memoryBytes,
+    gpus: free.gpus - size.gpus,
+    ephemeralBytes: free.ephemeralBytes - size.ephemeralBytes,
+  }
+  for (const index of gpuIndexes) place.gpus.delete(index)
+}

@@ -1,0 +1,54 @@
+import type { Principal } from "../identity/index.ts"
+import { isAllowed } from "../identity/index.ts"
+import type { Explanation } from "./commands.ts"
+import type { QueueOptions } from "./options.ts"
+import { sentenceFor } from "./sentences.ts"
+import type { Claim, ClaimId, Reason } from "./types.ts"
+
+const namedAhead = 20
+const shownMoves = 20
+
+/** What `QueueService.explain` answers. */
+export async function explainClaim(
+  options: Pick<QueueOptions, "store" | "capacity" | "clock" | "journal">,
+  principal: Principal,
+  asked: { readonly claimId: ClaimId | null; readonly subjectId: string; readonly state: string },
+): Promise<Explanation> {
+  const { capacity } = options
+  const claim = asked.claimId === null ? undefined : capacity.claim(asked.claimId)
+  const waiting = claim?.state === "wanted" ? claim : undefined
+  const reasons = waiting ? capacity.reasons(waiting.id, options.clock.nowMs()) : []
+  const position = waiting ? capacity.position(waiting.id) : 0
+  const ahead = waiting
+    ? capacity.queue(waiting.workspaceId).slice(0, Math.min(namedAhead, position - 1))
+    : []
+  const subject = { kind: "workload", id: asked.subjectId } as const
+  const moves = await options.journal.latestEvents(options.store.committed, subject, shownMoves)
+  return {
+    state: asked.state,
+    reasons: reasons.map((reason) => withHolders(options, principal, reason)),
+    position,
+    ahead: {
+      ids: ahead.filter((other) => maySee(principal, other)).map((other) => other.owner.shownId),
+      count: Math.max(0, position - 1),
+    },
+    waitingSinceMs: waiting ? (waiting.reasonSinceMs ?? waiting.queuedAtMs) : null,
+    moves,
+  }
+}
+
+function withHolders(
+  options: Pick<QueueOptions, "capacity">,
+  principal: Principal,
+  reason: Reason,
+): Explanation["reasons"][number] {
+  const claims = (reason.claimIds ?? []).flatMap((id) => options.capacity.claim(id) ?? [])
+  const holders = claims.filter((claim) => maySee(principal, claim)).map((claim) => claim.owner.shownId)
+  const holdersHidden = claims.length - holders.length
+  const sentence = sentenceFor(reason, { shown: holders, hidden: holdersHidden })
+  return { ...reason, sentence, holders, holdersHidden }
+}
+
+function maySee(principal: Principal, claim: Claim): boolean {
+  return isAllowed(principal, "workload.get", { workspaceId: claim.workspaceId, ownerId: claim.owner.userId })
+}

@@ -1,0 +1,27 @@
+import type { Clock } from "../../kit/clock.ts"
+import type { Node, NodeId } from "../inventory/index.ts"
+import type { JournalReads, Reads, Store } from "../journal/index.ts"
+import type { Workspace, WorkspaceStore } from "../workspaces/index.ts"
+import type { Capacity } from "./commands.ts"
+import type { ClaimOwner, ClaimOwnerPort, ClaimStore } from "./types.ts"
+
+/** What the queue works with. */
+export interface QueueOptions {
+  readonly store: Store
+  readonly rows: ClaimStore
+  readonly capacity: Capacity
+  readonly clock: Clock
+  readonly journal: Pick<JournalReads, "latestEvents">
+  readonly workspaces: {
+    /** In memory. */
+    readonly find: (id: string) => Workspace | undefined
+    readonly rows: Pick<WorkspaceStore, "byId" | "update">
+  }
+  /** The rows of these nodes, as the transaction sees them; more than were asked for do no harm. */
+  readonly nodesAt: (from: Reads, ids: readonly NodeId[]) => Promise<readonly Node[]>
+  /** Who is told of moves, by the kind of owner. */
+  readonly owners: Readonly<Record<ClaimOwner["kind"], ClaimOwnerPort>>
+}
+
+/** Longer than this after its grace, what is left of a claim makes its nodes stuck. */
+export const releaseSlackMs = 30_000

@@ -1,0 +1,67 @@
+import type { Principal } from "../identity/index.ts"
+import { authorize, record, workspaceNotFound } from "../identity/index.ts"
+import type { Tx } from "../journal/index.ts"
+import type { QueueOptions } from "./options.ts"
+
+type Options = Pick<QueueOptions, "store" | "rows" | "workspaces" | "clock">
+
+/** Pauses or resumes one queue, or (null) all of them. Idempotent: nothing is written when it is so already. */
+export function switchQueue(
+  options: Options,
+  principal: Principal,
+  workspaceId: string | null,
+  isPaused: boolean,
+): Promise<void> {
+  authorize(principal, workspaceId === null ? "queue.pause-all" : "queue.pause", { workspaceId })
+  const nowMs = options.clock.nowMs()
+  return options.store.tx((tx) =>
+    workspaceId === null
+      ? switchAll(options, tx, { principal, isPaused, nowMs })
+      : switchOne(options, tx, { principal, isPaused, nowMs, workspaceId }),
+  )
+}
+
+interface Switch {
+  readonly principal: Principal
+  readonly isPaused: boolean
+  readonly nowMs: number
+}
+
+async function switchAll(options: Options, tx: Tx, { principal, isPaused, nowMs }: Switch): Promise<void> {
+  const before = await options.rows.control(tx)
+  if (before.paused === isPaused) return
+  await options.rows.setControl(tx, {
+    paused: isPaused,
+    pausedBy: isPaused ? principal.userName : null,
+    sinceMs: nowMs,
+  })
+  await record(tx, {
+    operation: "queue.pause-all",
+    event: isPaused ? "queue.paused" : "queue.resumed",
+    subject: { kind: "queue", id: "all" },
+    workspace: null,
+    actor: principal.actor,
+    atMs: nowMs,
+    data: { paused: isPaused },
+  })
+}
+
+async function switchOne(
+  options: Options,
+  tx: Tx,
+  { principal, isPaused, nowMs, workspaceId }: Switch & { readonly workspaceId: string },
+): Promise<void> {
+  const workspace = await options.workspaces.rows.byId(tx, workspaceId)
+  if (!workspace) throw workspaceNotFound(workspaceId)
+  if (workspace.queuePaused === isPaused) return
+  await options.workspaces.rows.update(tx, { ...workspace, queuePaused: isPaused })
+  await record(tx, {
+    operation: "queue.pause",
+    event: isPaused ? "queue.paused" : "queue.resumed",
+    subject: { kind: "queue", id: workspaceId },
+    workspace: workspaceId,
+    actor: principal.actor,
+    atMs: nowMs,
+    data: { paused: isPaused },
+  })
+}
