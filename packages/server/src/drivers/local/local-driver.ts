@@ -1,0 +1,364 @@
+import { basename, dirname } from "node:path"
+import { setImmediate as nextTurn } from "node:timers/promises"
+import { AppError } from "../../kit/errors.ts"
+import type { Clock } from "../../kit/clock.ts"
+import type { Log } from "../../kit/log.ts"
+import type {
+  AttemptHandle,
+  AttemptId,
+  AttemptLaunch,
+  LogQuery,
+  PodDriver,
+} from "../../domain/workloads/index.ts"
+import { createAccounts } from "./accounts.ts"
+import { createAddresses } from "./addresses.ts"
+import {
+  isAttemptId,
+  isKept,
+  isStored,
+  localPaths,
+  makeSharedFolders,
+  readStored,
+  removeAttempt,
+  replaceFileSync,
+  type StoredAttempt,
+} from "./attempt-files.ts"
+import { observationOf, type AttemptRecord, type PodRecord } from "./attempt-record.ts"
+import { examineMachine, type DoctorFact } from "./doctor.ts"
+import type { LogFiles, LogSource } from "./log-types.ts"
+import { createMemoryWatch } from "./memory-watch.ts"
+import { createPodLife } from "./pod-life.ts"
+import { prepare, spawnWrapper, type PodStartOptions } from "./pod-start.ts"
+import { podMarkOf, readBootId, readProcess } from "./processes.ts"
+import { createReaper } from "./reaper.ts"
+import { wrapperScript } from "./wrapper.ts"
+
+export interface LocalDriverOptions {
+  readonly clusterId: string
+  /** Made if it is not there; the driver uses `pods/` and `local/` in it. */
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Reading and bounding of the pods' logs; closed by whoever made it. */
+  readonly logs: LogFiles
+  /** `auto` (default): a server owner's workloads run as the server's account; `uid`: nobody's do. */
+  readonly runAs?: "auto" | "uid"
+  /** First and last uid for workspaces. Default 60000–60999. */
+  readonly uidRange?: readonly [number, number]
+  /** A server that is not root runs everybody's workloads as its own account. Default false. */
+  readonly shareAccount?: boolean
+  /** The search path that pods start with. */
+  readonly path?: string
+  /** Whether a node is only declared. Default: none is. */
+  readonly isSimulated?: (nodeName: string) => boolean
+  /** Between two looks at the memory of pods. Default 5,000 ms. */
+  readonly memoryLookMs?: number
+  /** Between two looks at processes whose end no event tells. Default 5,000 ms. */
+  readonly slowLookMs?: number
+}
+
+/** The driver whose pods are processes of this machine. */
+export interface LocalDriver extends PodDriver {
+  /** Whether a process is one of a pod's (for GPUs that are used by others). */
+  isPodProcess(pid: number): boolean
+  /** Whether a path is a pod's log, by its place. */
+  isLogPath(path: string): boolean
+  /** Whether the log belongs to an attempt that is not gone. */
+  isLiveLog(path: string): boolean
+  /** What this machine allows, in sentences. */
+  doctor(): Promise<readonly DoctorFact[]>
+  /** How many attempts are known and not gone. */
+  readonly liveAttempts: number
+  /** Where pods' folders lie: the root of log retention (logs are 2 folders deeper). */
+  readonly podsDir: string
+}
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/** What is kept in memory of attempts that are gone; of others the disk is read. */
+const goneKept = 1000
+/** A pod that floods its log or fills the disk gets this long to end by itself. */
+const overflowGraceMs = 2000
+
+export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
+  const { clock, log, logs } = options
+  const paths = localPaths(options.dataDir)
+  const bootId = readBootId()
+  const serverUid = process.getuid?.() ?? 0
+  const listeners = new Set<(id: AttemptId) => void>()
+  const attempts = new Map<string, AttemptRecord>()
+  /** Attempts that are being started or read from disk. */
+  const underWay = new Map<string, Promise<unknown>>()
+  let isClosed = false
+
+  makeSharedFolders(paths)
+  // a running shell goes on reading the old file
+  replaceFileSync(paths.wrapper, wrapperScript, 0o600)
+  const reaper = createReaper({ clock, log })
+  const addresses = createAddresses(options.dataDir)
+  const accounts = createAccounts({
+    paths,
+    log,
+    runAs: options.runAs ?? "auto",
+    uidRange: options.uidRange ?? [60_000, 60_999],
+    shareAccount: options.shareAccount ?? false,
+    serverUid,
+  })
+  const life = createPodLife({
+    ...{ paths, clock, log, logs, reaper, addresses, bootId, serverUid, hasUidAlone },
+    onChange: tell,
+  })
+  const startOptions: PodStartOptions = {
+    paths,
+    accounts,
+    addresses,
+    path: options.path ?? defaultPath,
+    isSimulated: options.isSimulated ?? (() => false),
+  }
+
+  function tell(id: AttemptId): void {
+    if (!isClosed) for (const listener of listeners) listener(id)
+  }
+
+  function hasUidAlone(record: AttemptRecord): boolean {
+    for (const other of attempts.values())
+      if (other !== record && !other.isGone && other.stored.uid === record.stored.uid) return false
+    // one that is being started or read may have the same account
+    return underWay.size === 0
+  }
+
+  // ---- records -----------------------------------------------------------------------------------
+
+  /** Runs one thing at a time for an attempt, so that two callers do not make two records. */
+  async function alone<T>(id: string, work: () => Promise<T>): Promise<T> {
+    for (let before = underWay.get(id); before; before = underWay.get(id)) await before.catch(() => undefined)
+    const running = work()
+    underWay.set(id, running)
+    try {
+      return await running
+    } finally {
+      underWay.delete(id)
+    }
+  }
+
+  function keep(record: AttemptRecord): AttemptRecord {
+    attempts.set(record.id, record)
+    if (attempts.size > goneKept)
+      for (const [id, old] of attempts) {
+        if (attempts.size <= goneKept) break
+        if (old.isGone) attempts.delete(id)
+      }
+    return record
+  }
+
+  /** The record of an attempt, from memory or disk; undefined when neither folder nor handle tells of it. */
+  async function find(id: string, handle: AttemptHandle | null): Promise<AttemptRecord | undefined> {
+    if (!isAttemptId(id)) return undefined
+    return attempts.get(id) ?? (await alone(id, () => load(id, handle)))
+  }
+
+  async function load(id: string, handle: AttemptHandle | null): Promise<AttemptRecord | undefined> {
+    const known = attempts.get(id)
+    if (known) return known
+    const fromHandle = isStored(handle)
+    const stored = (await readStored(paths, id)) ?? (fromHandle?.attemptId === id ? fromHandle : undefined)
+    return stored && keep(await life.adopt(stored))
+  }
+
+  function byHandle(handle: AttemptHandle): Promise<AttemptRecord | undefined> {
+    return find(isStored(handle)?.attemptId ?? "", handle)
+  }
+
+  // ---- starting ----------------------------------------------------------------------------------
+
+  async function start(launch: AttemptLaunch, signal: AbortSignal): Promise<AttemptHandle> {
+    const record =
+      (await load(launch.id, null)) ?? keep(life.begin(await prepareUnlessAborted(launch, signal)))
+    for (const pod of record.pods) {
+      if (pod.hasStarted || pod.end || record.stop) continue
+      signal.throwIfAborted()
+      life.started(record, pod, spawnWrapper(paths, record.stored, pod.stored))
+      await nextTurn() // a start takes milliseconds of this thread
+    }
+    return handleOf(record.stored)
+  }
+
+  async function prepareUnlessAborted(launch: AttemptLaunch, signal: AbortSignal): Promise<StoredAttempt> {
+    if (isClosed) throw new AppError("unavailable", "The driver is closed.")
+    signal.throwIfAborted()
+    return prepare(startOptions, launch)
+  }
+
+  // ---- looking -----------------------------------------------------------------------------------
+
+  const memoryWatch = createMemoryWatch({
+    clock,
+    log,
+    everyMs: options.memoryLookMs ?? 5000,
+    pods: () =>
+      [...livePods()].flatMap(({ pod }) =>
+        pod.wrapper && !pod.end && !pod.endedBy && pod.stored.memoryBytes > 0
+          ? [{ key: pod.key, wrapperPid: pod.wrapper.pid, memoryBytes: pod.stored.memoryBytes }]
+          : [],
+      ),
+    onExceeded(key, usedBytes) {
+      const found = podByKey(key)
+      if (found)
+        life.endPod(found.record, found.pod, "out_of_memory", memorySentence(found.pod, usedBytes), 0)
+    },
+  })
+
+  function* livePods(): Generator<{ readonly record: AttemptRecord; readonly pod: PodRecord }> {
+    for (const record of attempts.values())
+      if (!record.isGone) for (const pod of record.pods) if (pod.hasStarted) yield { record, pod }
+  }
+
+  function podByKey(key: string) {
+    const record = attempts.get(dirname(key))
+    const pod = record?.pods.find((each) => each.key === key)
+    return record && pod && !record.isGone ? { record, pod } : undefined
+  }
+
+  const stopOverflow = logs.onOverflow(({ key, cause, message }) => {
+    const found = podByKey(key)
+    if (found) life.endPod(found.record, found.pod, cause, message, overflowGraceMs)
+  })
+
+  const slowLookMs = options.slowLookMs ?? 5000
+  let cancelSlowLook = clock.alarm(slowLookMs, slowLook)
+
+  /** Children tell their end themselves; of others only the exit file has an event, not a killed wrapper. */
+  function slowLook(): void {
+    void lookAtAdopted()
+      .catch((error: unknown) => log.warn({ err: error }, "pods could not be looked at"))
+      .finally(() => {
+        if (!isClosed) cancelSlowLook = clock.alarm(slowLookMs, slowLook)
+      })
+  }
+
+  async function lookAtAdopted(): Promise<void> {
+    let seen = 0
+    for (const record of [...attempts.values()]) {
+      if (record.isGone || !record.pods.some((pod) => pod.hasStarted && !pod.end && !pod.isChild)) continue
+      await life.refresh(record)
+      if (++seen % 64 === 0) await nextTurn()
+    }
+  }
+
+  // ---- logs --------------------------------------------------------------------------------------
+
+  async function logOf(handle: AttemptHandle, podId: string) {
+    const stored = isStored(handle)
+    const pod = stored?.pods.find((each) => each.podId === podId)
+    if (!stored || !pod)
+      throw new AppError("not_found", `pods "${podId}" not found`, { resource: "pod", name: podId })
+    const record = await byHandle(handle)
+    return {
+      path: paths.log(stored.attemptId, pod.index),
+      pod: record?.pods.find((each) => each.stored.podId === podId),
+    }
+  }
+
+  async function* followLog(handle: AttemptHandle, podId: string, query: LogQuery, signal: AbortSignal) {
+    const { path, pod } = await logOf(handle, podId)
+    yield* logs.follow(path, query, pod ? sourceOf(pod) : endedSource, signal)
+  }
+
+  // ---- the port ----------------------------------------------------------------------------------
+
+  return {
+    clusterId: options.clusterId,
+    podsDir: paths.pods,
+    ensure(launch, signal) {
+      if (!isAttemptId(launch.id))
+        return Promise.reject(new AppError("internal", `"${launch.id}" cannot name an attempt.`))
+      return alone(launch.id, () => start(launch, signal))
+    },
+    async inspect(handle) {
+      const record = await byHandle(handle)
+      if (!record) return { pods: [], isGone: true }
+      if (!record.isGone) await life.refresh(record)
+      return observationOf(record)
+    },
+    async recover(id, handle) {
+      const record = await find(id, handle)
+      return record ? handleOf(record.stored) : null
+    },
+    async stop(handle, reason, graceMs) {
+      const record = await byHandle(handle)
+      if (record) await life.stop(record, reason.cause, reason.message, graceMs)
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async readLog(handle, podId, query) {
+      const { path, pod } = await logOf(handle, podId)
+      return logs.read(path, query, pod === undefined || pod.isQuiet)
+    },
+    followLog,
+    async forget(id, handle, logsToo) {
+      if (!isAttemptId(id) || !isKept(paths, id)) return
+      const record = await find(id, handle)
+      if (!record) return
+      if (!record.isGone) throw new AppError("conflict", `Attempt ${id} still has processes.`)
+      const indexes = record.pods.map((pod) => pod.stored.index)
+      await removeAttempt(paths, id, indexes, logsToo)
+      attempts.delete(id)
+    },
+    async close() {
+      isClosed = true
+      cancelSlowLook()
+      stopOverflow()
+      memoryWatch.close()
+      reaper.close()
+      await Promise.allSettled(underWay.values())
+      life.close(attempts.values())
+      listeners.clear()
+    },
+    isPodProcess(pid) {
+      const session = readProcess(pid)?.session
+      for (const { pod } of livePods()) if (pod.wrapper && pod.wrapper.pid === session) return true
+      return attempts.has(podMarkOf(pid)?.attemptId ?? "")
+    },
+    isLogPath: (path) => basename(path) === "log" && dirname(dirname(dirname(path))) === paths.pods,
+    isLiveLog(path) {
+      const record = attempts.get(basename(dirname(dirname(path))))
+      return record !== undefined && !record.isGone
+    },
+    doctor: () => examineMachine({ paths, accounts, serverUid }),
+    get liveAttempts() {
+      let live = 0
+      for (const record of attempts.values()) if (!record.isGone) live++
+      return live
+    },
+  }
+}
+
+function handleOf(stored: StoredAttempt): AttemptHandle {
+  return { ...stored, pods: stored.pods.map((pod) => ({ ...pod })) }
+}
+
+function sourceOf(pod: PodRecord): LogSource {
+  return {
+    ended: () => (pod.isQuiet && pod.end ? { exitCode: pod.end.exitCode, cause: pod.end.cause } : null),
+    onEnded(listener) {
+      if (pod.isQuiet) listener()
+      else pod.onQuiet.add(listener)
+      return () => pod.onQuiet.delete(listener)
+    },
+  }
+}
+
+/** Of a pod that only its log is left of. */
+const endedSource: LogSource = {
+  ended: () => ({ exitCode: null, cause: null }),
+  onEnded(listener) {
+    listener()
+    return () => undefined
+  },
+}
+
+function memorySentence(pod: PodRecord, usedBytes: number): string {
+  const gib = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(2)} GiB`
+  return `The pod used ${gib(usedBytes)} of memory and had asked for ${gib(pod.stored.memoryBytes)}; --memory asks for more.`
+}

@@ -1,0 +1,130 @@
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { systemClock } from "../../kit/clock.ts"
+import { silentLog } from "../../kit/log.ts"
+import type { AttemptLaunch } from "../../domain/workloads/index.ts"
+import type { DriverWorld, PodBehaviour } from "../driver-suite.ts"
+import { createLocalDriver, type LocalDriver, type LocalDriverOptions } from "./local-driver.ts"
+import { createLogFiles } from "./log-files.ts"
+import { podMarkOf, scanProcesses } from "./processes.ts"
+
+export interface LocalWorld extends DriverWorld {
+  readonly driver: LocalDriver
+  readonly dataDir: string
+  /** A folder that every account may write to. */
+  readonly openDir: string
+}
+
+/** A data directory of its own in the temporary folder; `close` ends every process that was started from it. */
+export function createLocalWorld(overrides: Partial<LocalDriverOptions> = {}): LocalWorld {
+  const root = mkdtempSync(join(tmpdir(), "berth-local-"))
+  chmodSync(root, 0o711)
+  const dataDir = join(root, "data")
+  const openDir = mkdtempSync(join(root, "open-"))
+  chmodSync(openDir, 0o777)
+  const ids = new Set<string>()
+  let logs = newLogs()
+  let driver = newDriver()
+
+  function newLogs() {
+    return createLogFiles({ clock: systemClock, log: silentLog })
+  }
+  function newDriver() {
+    return createLocalDriver({
+      clusterId: "local",
+      dataDir,
+      clock: systemClock,
+      log: silentLog,
+      logs,
+      slowLookMs: 100,
+      ...overrides,
+    })
+  }
+
+  return {
+    get driver() {
+      return driver
+    },
+    dataDir,
+    openDir,
+    async restart() {
+      await driver.close()
+      await logs.close()
+      logs = newLogs()
+      driver = newDriver()
+    },
+    behave(launch, behaviours) {
+      ids.add(launch.id)
+      const last = behaviours.length - 1
+      const cases = behaviours.map((behaviour, at) => `${at === last ? "*" : at}) ${scriptOf(behaviour)} ;;`)
+      const count = `echo started >>${join(openDir, launch.id)}-$RANK`
+      return { ...launch, entryPoint: [count, "case $RANK in", ...cases, "esac"].join("\n") }
+    },
+    goOn: () =>
+      new Promise<void>((resolve) => {
+        const timer = setTimeout(done, 20)
+        const stopListening = driver.onChange(done)
+        function done() {
+          clearTimeout(timer)
+          stopListening()
+          resolve()
+        }
+      }),
+    starts(launch, index) {
+      const path = `${join(openDir, launch.id)}-${index}`
+      const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : []
+      return Promise.resolve(lines.filter((line) => line === "started").length)
+    },
+    nowMs: () => systemClock.nowMs(),
+    async close() {
+      await driver.close()
+      await logs.close()
+      await killMarked(ids)
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A script that behaves so. It says "ready" once a signal would find its trap. */
+function scriptOf(behaviour: PodBehaviour): string {
+  switch (behaviour.does) {
+    case "exit":
+      return `${print(behaviour.lines)} exit ${behaviour.code}`
+    case "run":
+      return `${print(behaviour.lines)} exec sleep 3600`
+    case "exitOnTerm":
+      return `trap 'cat "$BERTH_STOP_REASON_FILE"; exit ${behaviour.code}' TERM; echo ready; sleep 3600 & wait`
+    case "ignoreTerm":
+      return `trap '' TERM; echo ready; exec sleep 3600`
+    case "signalItself":
+      return `kill -${behaviour.signal} $$`
+    case "exitUnfinished":
+      return `printf '%s' '${behaviour.text}'; exit 0`
+    case "vanish":
+      return `kill -9 $PPID; exec sleep 3600`
+  }
+}
+
+function print(lines: readonly string[] = []): string {
+  return lines.map((line) => `echo '${line}';`).join(" ")
+}
+
+/** However the test ended, nothing of its attempts is left. */
+async function killMarked(ids: ReadonlySet<string>): Promise<void> {
+  for (let round = 0; round < 50; round++) {
+    const left = (await scanProcesses()).filter((process) => ids.has(podMarkOf(process.pid)?.attemptId ?? ""))
+    if (left.length === 0) return
+    for (const { pid } of left)
+      try {
+        process.kill(pid, "SIGKILL")
+      } catch {
+        // it ended meanwhile
+      }
+  }
+}
+
+/** Follows what `behave` notes for launches that bring a script of their own. */
+export function scripted(world: LocalWorld, launch: AttemptLaunch, entryPoint: string): AttemptLaunch {
+  return { ...world.behave(launch, [{ does: "run" }]), entryPoint }
+}

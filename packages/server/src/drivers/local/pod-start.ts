@@ -1,0 +1,155 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { cpus } from "node:os"
+import { join } from "node:path"
+import { AppError } from "../../kit/errors.ts"
+import type { AttemptLaunch, PodLaunch } from "../../domain/workloads/index.ts"
+import { dropTo, gpuDeviceGroups, systemPath, type Account, type Accounts } from "./accounts.ts"
+import type { Addresses } from "./addresses.ts"
+import {
+  prepareAttempt,
+  stopReasonFile,
+  type LocalPaths,
+  type PodFiles,
+  type StoredAttempt,
+  type StoredPod,
+} from "./attempt-files.ts"
+import { podEnvironment } from "./environment.ts"
+import { launchScript } from "./launch-script.ts"
+
+export interface PodStartOptions {
+  readonly paths: LocalPaths
+  readonly accounts: Accounts
+  readonly addresses: Addresses
+  /** The search path that pods start with. */
+  readonly path: string
+  readonly isSimulated: (nodeName: string) => boolean
+}
+
+/**
+ * Writes all that an attempt needs before its first process and takes its addresses.
+ * @throws AppError `unavailable`; then no address is kept and nothing can start
+ */
+export async function prepare(options: PodStartOptions, launch: AttemptLaunch): Promise<StoredAttempt> {
+  const { addresses, paths } = options
+  const account = await options.accounts.accountFor(launch.workspaceId, launch.asServerOwner)
+  const ips: string[] = []
+  let port = 0
+  try {
+    for (let pod = 0; pod < launch.pods.length; pod++) ips.push(addresses.takeIp())
+    port = await addresses.takePort(ips[0] ?? "127.0.0.1")
+    const stored = storedAttempt(launch, account, ips, port)
+    const files = launch.pods.map((pod) => podFiles(options, launch, pod, stored, account))
+    await prepareAttempt(paths, stored, launch.entryPoint, files)
+    return stored
+  } catch (error) {
+    addresses.giveBack(ips, port)
+    if (error instanceof AppError) throw error
+    const message = "The working folders of the pods could not be made."
+    throw new AppError("unavailable", message, { cause: error })
+  }
+}
+
+function storedAttempt(
+  launch: AttemptLaunch,
+  account: Account,
+  ips: readonly string[],
+  masterPort: number,
+): StoredAttempt {
+  const wantsGpus = launch.pods.some((pod) => pod.gpuIndexes.length > 0)
+  return {
+    format: 1,
+    attemptId: launch.id,
+    workspaceId: launch.workspaceId,
+    uid: account.uid,
+    gid: account.gid,
+    sharesAccount: account.sharesAccount,
+    groups: wantsGpus && !account.sharesAccount ? gpuDeviceGroups() : [],
+    masterPort,
+    pods: launch.pods.map((pod, at) => ({
+      podId: pod.podId,
+      index: pod.index,
+      podIp: ips[at] ?? "127.0.0.1",
+      memoryBytes: pod.size.memoryBytes,
+      nice: niceFor(pod.size.cpuMilli, cpus().length),
+    })),
+  }
+}
+
+/** A pod that asked for all cores gets 1; each step down of a quarter one more, as the kernel weighs them. */
+export function niceFor(cpuMilli: number, cores: number): number {
+  const share = (cores * 1000) / Math.max(1, cpuMilli)
+  return Math.min(15, Math.max(1, Math.round(Math.log(share) / Math.log(1.25))))
+}
+
+/** Paths of UNIX sockets end at 107 bytes, and programs put some 35 below their temporary folder. */
+const longestTmpDir = 72
+
+function podFiles(
+  options: PodStartOptions,
+  launch: AttemptLaunch,
+  pod: PodLaunch,
+  stored: StoredAttempt,
+  account: Account,
+): PodFiles {
+  const { paths } = options
+  const workDir = join(paths.pod(launch.id, pod.index), "work")
+  const ownTmp = join(workDir, "tmp")
+  const ipOf = (index: number) => stored.pods.find((other) => other.index === index)?.podIp ?? "127.0.0.1"
+  const first = Math.min(...launch.pods.map((other) => other.index))
+  const env = podEnvironment(launch, pod, {
+    home: account.home ?? workDir,
+    userName: account.userName,
+    tmpDir: ownTmp.length <= longestTmpDir ? ownTmp : "/tmp",
+    path: options.path,
+    podIp: ipOf(pod.index),
+    masterIp: ipOf(first),
+    masterPort: stored.masterPort,
+    stopReasonFile: stopReasonFile(paths, launch.id),
+    gpuIsSimulated: options.isSimulated(pod.nodeName),
+  })
+  const script = launchScript(env, workDir, join(paths.attempt(launch.id), "entry"), launch.entryPoint)
+  return {
+    index: pod.index,
+    launch: script.text,
+    firstLines: script.leftOut
+      .map(
+        (name) => `berth: ${JSON.stringify(name)} cannot be an environment variable here and was left out\n`,
+      )
+      .join(""),
+  }
+}
+
+/**
+ * Starts a pod's wrapper as the leader of a session of its own. Whether it is the first one, its lock decides.
+ * @throws AppError `unavailable` when the machine has no process left to give
+ */
+export function spawnWrapper(
+  paths: LocalPaths,
+  stored: StoredAttempt,
+  pod: StoredPod,
+): ChildProcess & { readonly pid: number } {
+  const folder = paths.pod(stored.attemptId, pod.index)
+  const drop = stored.sharesAccount ? [] : dropTo(stored.uid, stored.gid, stored.groups)
+  const command = ["nice", "-n", String(pod.nice), ...drop, "/bin/sh", join(folder, "launch")]
+  let child: ChildProcess
+  try {
+    child = spawn("/bin/sh", [paths.wrapper, folder, ...command], {
+      cwd: "/",
+      detached: true,
+      stdio: "ignore",
+      env: {
+        PATH: systemPath,
+        LC_ALL: "C",
+        BERTH_ATTEMPT: stored.attemptId,
+        BERTH_POD: String(pod.index),
+      },
+    })
+  } catch (cause) {
+    throw new AppError("unavailable", "No process could be started on this machine.", { cause })
+  }
+  child.on("error", () => undefined) // told by the missing pid, below
+  if (child.pid === undefined)
+    throw new AppError("unavailable", "No process could be started on this machine: it has too many.")
+  child.unref()
+  return child as ChildProcess & { readonly pid: number }
+}

@@ -1,0 +1,39 @@
+/** What the wrapper exits with when it did not get to run the command. */
+export const wrapperExit = { noFolder: 120, alreadyStarted: 121, cannotRecord: 122 } as const
+
+/**
+ * The parent of every pod's command. It keeps the server's account, so that a pod can forge neither its pid
+ * nor its exit file; only the command it runs drops to the pod's. `$1` is the pod's folder, the rest the command.
+ *
+ * The command runs in the foreground and TERM, INT and HUP are caught by a trap: with `cmd & wait` the shell
+ * loses signals or exit codes, and without the trap it would die before it has written the code.
+ * In a subshell, or the shell's own word on the signal that ended the command would get into the log.
+ * `exit.new` is made before the start so that a full disk can still take the code into its block.
+ */
+export const wrapperScript = `set -uf
+cd "$1" || exit ${wrapperExit.noFolder}
+shift
+mkdir lock 2>/dev/null || exit ${wrapperExit.alreadyStarted}
+told=
+trap 'told=1' TERM INT HUP
+start_of() {
+  set -- \${stat##*) }
+  shift 19
+  start=$1
+}
+read -r boot </proc/sys/kernel/random/boot_id || exit ${wrapperExit.cannotRecord}
+read -r stat </proc/$$/stat || exit ${wrapperExit.cannotRecord}
+start_of
+printf '%16s\\n' '' >exit.new || exit ${wrapperExit.cannotRecord}
+printf '%s %s %s\\n' "$boot" "$$" "$start" >pid.new || exit ${wrapperExit.cannotRecord}
+mv pid.new pid || exit ${wrapperExit.cannotRecord}
+if [ -n "$told" ]; then
+  code=143
+else
+  (exec "$@" </dev/null >>log 2>&1)
+  code=$?
+fi
+printf '%-16s\\n' "$code" 1<>exit.new
+mv exit.new exit
+exit 0
+`
