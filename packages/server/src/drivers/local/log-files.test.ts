@@ -1,5 +1,16 @@
 import { spawnSync } from "node:child_process"
-import { appendFile, mkdir, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises"
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as fc from "fast-check"
@@ -689,6 +700,65 @@ describe("following a log", () => {
     source.end()
     const { lines } = await rest
     expect(lines).toEqual(Array.from({ length: count }, (_, n) => `${n} ö`))
+  })
+
+  it("gives every follower all lines under any cuts of the writes, with resuming at any time", async () => {
+    const text = fc.array(fc.string({ unit: "grapheme", maxLength: 30 }), { maxLength: 40 })
+    await fc.assert(
+      fc.asyncProperty(text, fc.infiniteStream(fc.integer({ min: 1, max: 40 })), async (written, steps) => {
+        const lines = written.map((line) => line.replaceAll(/[\r\n]/g, "."))
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(""))
+        await rm(path, { force: true })
+        const files = make()
+        const source = pod()
+        const whole = reader(files.follow(path, all, source, never)).rest()
+        const resumed: string[] = []
+        let from: number | null = 0
+        for (let at = 0; at < bytes.length;) {
+          const next = at + (steps.next().value as number)
+          await appendFile(path, bytes.subarray(at, next))
+          at = next
+          if (at % 3 !== 0 || from === null) continue
+          const abort = new AbortController()
+          const part = reader(files.follow(path, { ...all, fromOffset: from }, source, abort.signal))
+          const rest = part.rest()
+          for (let turn = 0; turn < at % 7; turn++) await new Promise(setImmediate)
+          abort.abort()
+          resumed.push(...(await rest).lines)
+          from = part.last()?.nextOffset ?? from
+        }
+        source.end()
+        const last = reader(files.follow(path, { ...all, fromOffset: from }, source, never))
+        resumed.push(...(await last.rest()).lines)
+        expect((await whole).lines).toEqual(lines)
+        expect(resumed).toEqual(lines)
+        expect(files.counts).toEqual({ tracked: 0, followers: 0, watchers: 0 })
+        await files.close()
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it("leaves no file open, however its followers end", async () => {
+    const openFiles = async () => (await readdir("/proc/self/fd", { withFileTypes: true })).length
+    await writeFile(path, "a\n")
+    const files = make()
+    const before = await openFiles()
+    for (let turn = 0; turn < 20; turn++) {
+      const abort = new AbortController()
+      const source = pod()
+      const log = reader(files.follow(path, all, source, abort.signal))
+      if (turn % 4 === 0) abort.abort()
+      else await log.lines(1)
+      if (turn % 4 === 1) await log.stop()
+      const rest = log.rest()
+      if (turn % 4 === 2) abort.abort()
+      if (turn % 4 === 3) source.end()
+      await rest
+    }
+    expect(files.counts).toEqual({ tracked: 0, followers: 0, watchers: 0 })
+    for (let turn = 0; turn < 1000 && (await openFiles()) > before; turn++) await new Promise(setImmediate)
+    expect(await openFiles()).toBeLessThanOrEqual(before)
   })
 
   it("cuts a reader that is slow while the log runs away, with where to go on", async () => {

@@ -10,7 +10,7 @@ import { loadLogIndex, rebuildLogIndex } from "./log-index.ts"
 import type { LogFacts } from "./log-read.ts"
 import { longestLineBytes, readForward } from "./log-read.ts"
 
-/** Changes within this are told together: at most fifty wake-ups a second and file. */
+/** Changes this close are told together: at most fifty wake-ups a second and file. */
 const gatherMs = 20
 /** More changes than this while gathering: looking every `busyPollMs` is cheaper than being told of each. */
 const busyEvents = 4
@@ -210,6 +210,7 @@ function createFileWatcher(clock: Clock, path: string, tell: () => void): FileWa
   let watching: { readonly target: string; readonly watcher: FSWatcher } | undefined
   let cancelAlarm: (() => void) | undefined
   let dueMono = Infinity
+  let toldMono = -Infinity
   let events = 0
   let quiet = 0
   let isBusy = false
@@ -243,7 +244,8 @@ function createFileWatcher(clock: Clock, path: string, tell: () => void): FileWa
       quiet = 0
       unwatch()
     }
-    alarmIn(gatherMs)
+    // The first change is told at once, those after it together.
+    alarmIn(Math.max(0, gatherMs - (clock.monotonicMs() - toldMono)))
   }
 
   function alarmIn(ms: number) {
@@ -256,6 +258,7 @@ function createFileWatcher(clock: Clock, path: string, tell: () => void): FileWa
 
   function onAlarm() {
     dueMono = Infinity
+    toldMono = clock.monotonicMs()
     cancelAlarm = undefined
     events = 0
     if (isBusy && ++quiet > quietPolls) isBusy = false
