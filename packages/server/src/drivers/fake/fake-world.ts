@@ -9,13 +9,14 @@ import type {
 import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
 import { createTimers } from "../../kit/timers.ts"
+import { createStartLedger } from "./fake-ledger.ts"
 import type { FakeLog } from "./fake-log.ts"
 import { createFakeLog } from "./fake-log.ts"
 import type { FakePod, FakeProgram, StopReason } from "./fake-pod.ts"
 import { endPod, isPodGone, nextMoveMono, observePod, startPod, stopPod } from "./fake-pod.ts"
 
 /** What happens to a call of `ensure`: it starts the pods, fails having started none, or never answers. */
-export type EnsureFate = "start" | "unavailable" | "hang"
+type EnsureFate = "start" | "unavailable" | "hang"
 
 /** Decides what attempts and pods do. Asked once per pod, and at each call of `ensure` of one not started. */
 export interface FakeScript {
@@ -72,7 +73,7 @@ export interface WorldInside {
   onChange(listener: (id: AttemptId) => void): () => void
 }
 
-export interface WorldLog {
+interface WorldLog {
   readonly log: FakeLog
   readonly wallOffsetMs: number
   pod(): PodObservation
@@ -92,25 +93,23 @@ export interface FakeWorldOptions {
   readonly nodes?: readonly NodeFacts[]
 }
 
-const mostViolations = 100
-
 export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
   const { clock } = options
   // Processes live by the time that passes, whatever is done to the wall clock.
   const timers = createTimers({ ...clock, nowMs: () => clock.monotonicMs() })
   const nodes = new Map((options.nodes ?? []).map((facts) => [facts.name, facts]))
   const attempts = new Map<AttemptId, FakeAttempt>()
-  const starts = new Map<AttemptId, number>()
-  const gpuHolders = new Map<string, AttemptId>()
+  const ledger = createStartLedger((id) => {
+    const holder = attempts.get(id)
+    return holder !== undefined && !isGone(holder, clock.monotonicMs())
+  })
   const listeners = new Set<(id: AttemptId) => void>()
-  const violations: string[] = []
   let script = options.script ?? {}
   let down: string | null = null
   let boots = 0
   let addresses = 0
 
   const isGone = ({ pods }: FakeAttempt, mono: number) => pods.every((pod) => isPodGone(pod, mono))
-  const violate = (what: string) => violations.length < mostViolations && violations.push(what)
   const mustBeUp = () => {
     if (down !== null) throw new AppError("unavailable", down, { detail: "driver_down" })
   }
@@ -129,7 +128,11 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
   }
 
   function moved(attempt: FakeAttempt) {
-    if (isGone(attempt, clock.monotonicMs())) releaseGpus(attempt)
+    if (isGone(attempt, clock.monotonicMs()))
+      ledger.gone(
+        attempt.id,
+        attempt.pods.map(({ launch }) => launch),
+      )
     tell(attempt)
     arm(attempt)
   }
@@ -139,39 +142,13 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
     timers.at(attempt.id, clock.monotonicMs(), () => moved(attempt))
   }
 
-  function takeGpus(attempt: FakeAttempt) {
-    const mono = clock.monotonicMs()
-    for (const { launch } of attempt.pods)
-      for (const index of launch.gpuIndexes) {
-        const gpu = `${launch.nodeName}/${index}`
-        const holder = attempts.get(gpuHolders.get(gpu) as AttemptId)
-        if (holder && !isGone(holder, mono)) violate(`GPU ${gpu} of ${holder.id} was given to ${attempt.id}`)
-        gpuHolders.set(gpu, attempt.id)
-      }
-  }
-
-  function releaseGpus(attempt: FakeAttempt) {
-    for (const { launch } of attempt.pods)
-      for (const index of launch.gpuIndexes) {
-        const gpu = `${launch.nodeName}/${index}`
-        if (gpuHolders.get(gpu) === attempt.id) gpuHolders.delete(gpu)
-      }
-  }
-
   function start(launch: AttemptLaunch) {
     const mono = clock.monotonicMs()
-    const count = (starts.get(launch.id) ?? 0) + 1
-    starts.set(launch.id, count)
-    if (count > 1) violate(`attempt ${launch.id} was started ${count} times`)
-    const pods = launch.pods.map((pod) => {
-      if (!nodes.has(pod.nodeName))
-        violate(`pod ${pod.podId} was started on ${pod.nodeName}, which is not there`)
-      return startPod(pod, script.pod?.(launch, pod) ?? {}, nextAddress(), mono)
-    })
+    ledger.started(launch, (name) => nodes.has(name))
+    const pods = launch.pods.map((pod) => startPod(pod, script.pod?.(launch, pod) ?? {}, nextAddress(), mono))
     const wallOffsetMs = clock.nowMs() - mono
     const attempt = { id: launch.id, pods, logs: new Map(), wallOffsetMs, isForgotten: false }
     attempts.set(launch.id, attempt)
-    takeGpus(attempt)
     touched(attempt)
   }
 
@@ -253,7 +230,8 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
     forget(id, logsToo) {
       const attempt = attempts.get(id)
       if (!attempt) return
-      if (!isGone(attempt, clock.monotonicMs())) violate(`attempt ${id} was forgotten while it was running`)
+      if (!isGone(attempt, clock.monotonicMs()))
+        ledger.violate(`attempt ${id} was forgotten while it was running`)
       attempt.isForgotten = true
       timers.cancel(id)
       // Logs stay until they are removed too; where there are none there is nothing to keep.
@@ -314,14 +292,14 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
       found.log.print(text, clock.monotonicMs())
       touched(known(id))
     },
-    starts: (id) => starts.get(id) ?? 0,
+    starts: ledger.starts,
     live() {
       const mono = clock.monotonicMs()
       return [...attempts.values()].filter((attempt) => !isGone(attempt, mono)).map(({ id }) => id)
     },
-    violations,
+    violations: ledger.violations,
     get startedAttempts() {
-      return starts.size
+      return ledger.attempts
     },
   }
 }

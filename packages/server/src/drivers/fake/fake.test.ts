@@ -4,7 +4,7 @@ import type { AttemptId, AttemptLaunch, LogFollowItem, LogQuery } from "../../do
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createFakeDriver } from "./fake-driver.ts"
 import type { FakeProgram } from "./fake-pod.ts"
-import { readEntryPoint } from "./fake-script.ts"
+import { entryPointScript, readEntryPoint } from "./fake-script.ts"
 import { createFakeWorld } from "./fake-world.ts"
 
 const never = new AbortController().signal
@@ -348,7 +348,7 @@ describe("logs of the fake driver", () => {
   })
 })
 
-it("does what a simple entry point says", () => {
+it("does what a simple entry point says", async () => {
   const run = (entryPoint: string, index = 0) => {
     const one = launch("a", 2, 0, entryPoint)
     return readEntryPoint(one, one.pods[index] as never)
@@ -364,5 +364,11 @@ it("does what a simple entry point says", () => {
   })
   expect(run("trap '' TERM; exec sleep infinity")).toMatchObject({ runMs: null, ignoresTerm: true })
   expect(run("kill -9 $$")).toMatchObject({ exitCode: 137 })
+  const clock = createVirtualClock()
+  const driver = createFakeDriver({ clusterId: "fake", clock, script: entryPointScript })
+  const handle = await driver.ensure(launch("a", 1, 0, "echo hello; exit 7"), never)
+  await clock.advance(0)
+  expect(await driver.inspect(handle)).toMatchObject({ isGone: true, pods: [{ exitCode: 7 }] })
+  expect((await driver.readLog(handle, "a-0", all)).lines).toEqual(["hello"])
   expect(run("true")).toMatchObject({ runMs: 0, exitCode: 0 })
 })

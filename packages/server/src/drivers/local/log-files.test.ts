@@ -400,6 +400,21 @@ describe("the cap", () => {
     expect((await files.read(path, all, true)).droppedBytes).toBe(0)
   })
 
+  it("writes down what it will cut before it cuts: a crash in between leaves no zeros to be read", async () => {
+    let keptOnDisk = -1
+    const punchHead = async (_path: string, length: number) => {
+      const index = JSON.parse(await readFile(logIndexPath(path), "utf8")) as { keptFrom: number }
+      keptOnDisk = index.keptFrom
+      expect(length).toBeLessThanOrEqual(keptOnDisk)
+    }
+    const files = make({ capBytes: 256 * 1024, punchHead })
+    files.track("pod", path)
+    await fill(1)
+    await files.look()
+    expect(keptOnDisk).toBeGreaterThan(700_000)
+    expect((await make().read(path, all, true)).droppedBytes).toBe(keptOnDisk)
+  })
+
   it("tries again after a failure that may pass", async () => {
     let tries = 0
     const punchHead = async () => {

@@ -8,14 +8,7 @@ import { findStart, readForward } from "./log-read.ts"
 import { createTails } from "./log-tails.ts"
 import type { LogFiles, LogFilesOptions } from "./log-types.ts"
 
-export type {
-  LogEnd,
-  LogFiles,
-  LogFilesOptions,
-  LogOverflow,
-  LogOverflowCause,
-  LogSource,
-} from "./log-types.ts"
+export type { LogEnd, LogFiles, LogFilesOptions, LogOverflow, LogSource } from "./log-types.ts"
 export { logIndexPath, removeLogFile } from "./log-index.ts"
 
 /** Reading, following and bounding of the log files that pods append to. */

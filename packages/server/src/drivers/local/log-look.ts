@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process"
 import type { Stats } from "node:fs"
 import { open, stat, statfs } from "node:fs/promises"
 import type { LogIndex } from "./log-index.ts"
@@ -10,7 +9,7 @@ import {
   recordGrowth,
   saveLogIndex,
 } from "./log-index.ts"
-import { longestLineBytes } from "./log-read.ts"
+import { createHeadCutter, punchByFallocate } from "./log-cap.ts"
 import type { LogFilesOptions, LogOverflow, LogOverflowCause } from "./log-types.ts"
 
 const mebibyte = 1024 * 1024
@@ -56,13 +55,12 @@ export function createLogLook(options: LogFilesOptions): LogLook {
   const { clock, log, capBytes = 64 * mebibyte, floodBytes = 256 * mebibyte, lookMs = 1000 } = options
   const minFreeBytes = options.minFreeBytes ?? 256 * mebibyte
   const freeBytes = options.freeBytes ?? freeOnDisk
-  const punchHead = options.punchHead ?? punchByFallocate
+  const cutter = createHeadCutter({ log, capBytes, punchHead: options.punchHead ?? punchByFallocate })
   const tracked = new Map<string, Tracked>()
   const byPath = new Map<string, Tracked>()
   const listeners = new Set<(overflow: LogOverflow) => void>()
   let cancelAlarm: (() => void) | undefined
   let looking: Promise<void> | undefined
-  let canPunch = true
   let isClosed = false
 
   function report(file: Tracked, cause: LogOverflowCause, message: string) {
@@ -87,7 +85,7 @@ export function createLogLook(options: LogFilesOptions): LogLook {
     file.lookedAtMono = nowMono
     if (grewBytes > floodBytes * (isFirst ? 1 : lateness))
       report(file, "log_flood", `It wrote ${Math.round(grewBytes / mebibyte)} MiB of log in about a second.`)
-    await cut(file, index, facts.size)
+    if (await cutter.cut(file.path, index, facts.size)) file.isUnsaved = true
     await save(file, nowMono)
     return { file, grewBytes, dev: facts.dev }
   }
@@ -95,26 +93,6 @@ export function createLogLook(options: LogFilesOptions): LogLook {
   /** Just made: what it holds was written since the last look. A file taken over after a restart is not. */
   function isNew(facts: Stats): boolean {
     return clock.nowMs() - facts.birthtimeMs < 2 * lookMs
-  }
-
-  async function cut(file: Tracked, index: LogIndex, size: number) {
-    if (!canPunch || size - index.keptFrom <= capBytes) return
-    const wanted = size - Math.floor(capBytes * 0.75)
-    const keptFrom = await lineAfter(file.path, wanted)
-    const earlier = index.keptFrom
-    index.keptFrom = keptFrom // before the hole is made: readers jump over it
-    try {
-      await punchHead(file.path, keptFrom - (keptFrom % 4096))
-      file.savedAtMono = -Infinity
-      file.isUnsaved = true
-    } catch (error) {
-      index.keptFrom = earlier
-      const reason = (error as Error).message
-      if (canPunch && isForGood(error)) {
-        canPunch = false
-        log.warn({ reason }, "log heads cannot be cut away here: logs are kept whole")
-      } else log.debug({ key: file.key, reason }, "log head not cut away, trying again at the next look")
-    }
   }
 
   async function save(file: Tracked, nowMono: number) {
@@ -252,38 +230,7 @@ async function firstIndex(path: string, facts: Stats): Promise<LogIndex> {
   }
 }
 
-/** The first line that begins at or after `offset`; `offset` itself where a line goes on for too long. */
-async function lineAfter(path: string, offset: number): Promise<number> {
-  const handle = await open(path)
-  try {
-    const buffer = Buffer.allocUnsafe(longestLineBytes)
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset - 1)
-    return offset + Math.max(0, buffer.subarray(0, bytesRead).indexOf(10))
-  } finally {
-    await handle.close()
-  }
-}
-
 async function freeOnDisk(path: string): Promise<number> {
   const disk = await statfs(path)
   return disk.bavail * disk.bsize
-}
-
-/** The command is missing, or the file system makes no holes. Anything else may go better next time. */
-function isForGood(error: unknown): boolean {
-  const { code, message } = error as NodeJS.ErrnoException
-  return code === "ENOENT" || /not supported/i.test(message)
-}
-
-/** Node has no fallocate; util-linux brings a command. The file keeps its size and all offsets. */
-function punchByFallocate(path: string, length: number): Promise<void> {
-  const options = { timeout: 10_000, env: { PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C" } }
-  return new Promise((resolve, reject) => {
-    execFile(
-      "fallocate",
-      ["--punch-hole", "--offset", "0", "--length", String(length), path],
-      options,
-      (error) => (error ? reject(error) : resolve()),
-    )
-  })
 }

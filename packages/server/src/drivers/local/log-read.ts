@@ -15,7 +15,7 @@ export interface LogFacts {
   readonly index: LogIndex
 }
 
-export interface SplitLines {
+interface SplitLines {
   readonly lines: readonly string[]
   /** Bytes that the lines took, newlines included. */
   readonly usedBytes: number
@@ -25,7 +25,7 @@ export interface SplitLines {
  * The whole lines of a buffer that begins at a line. `rest` says what becomes of an unfinished last line: `keep`
  * leaves it, `give` gives it, `piece` gives it only when there is nothing else (a line too long to wait for).
  */
-export function splitLines(buffer: Buffer, rest: "keep" | "give" | "piece"): SplitLines {
+function splitLines(buffer: Buffer, rest: "keep" | "give" | "piece"): SplitLines {
   const last = buffer.lastIndexOf(newline)
   const lines = last < 0 ? [] : buffer.toString("utf8", 0, last).split("\n")
   for (let at = 0; at < lines.length; at++) {
