@@ -290,6 +290,12 @@ describe("lines since a time", () => {
     await expectRight(make())
   })
 
+  it("does not believe an index of more than the file has", async () => {
+    await writeFile(path, "new\n")
+    await writeFile(logIndexPath(path), JSON.stringify({ keptFrom: 500, timesMs: [1], offsets: [1000] }))
+    expect(await make().read(path, all, true)).toEqual({ lines: ["new"], nextOffset: 4, droppedBytes: 0 })
+  })
+
   it("gives a line that was begun before and finished after whole", async () => {
     const files = make({ clock: createVirtualClock() })
     files.track("pod", path)

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises"
 import { AppError } from "../../kit/errors.ts"
 import type { LogFollowItem } from "../../domain/workloads/index.ts"
 import { followTail } from "./log-follow.ts"
-import { loadLogIndex, rebuildLogIndex } from "./log-index.ts"
+import { findLogIndex } from "./log-index.ts"
 import { createLogLook } from "./log-look.ts"
 import { findStart, readForward } from "./log-read.ts"
 import { createTails } from "./log-tails.ts"
@@ -25,7 +25,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     })
     try {
       const stat = await handle.stat()
-      const index = looks.indexOf(path) ?? (await loadLogIndex(path)) ?? (await rebuildLogIndex(handle, stat))
+      const index = looks.indexOf(path) ?? (await findLogIndex(path, handle, stat))
       const facts = { size: stat.size, mtimeMs: stat.mtimeMs, index }
       const from = await findStart(handle, facts, query, isEnded)
       return await readForward(handle, facts, { from, maxBytes: query.maxBytes, isEnded })

@@ -85,8 +85,23 @@ export function logIndexPath(logPath: string): string {
   return `${logPath}.index`
 }
 
+/** The index of a log: the one that lies beside it, else one made from what the file itself shows. */
+export async function findLogIndex(logPath: string, handle: FileHandle, stat: FileFacts): Promise<LogIndex> {
+  const loaded = await loadLogIndex(logPath)
+  // A file smaller than its index was emptied while nobody looked.
+  return loaded && lastSeenBytes(loaded) <= stat.size && loaded.keptFrom <= stat.size
+    ? loaded
+    : rebuildLogIndex(handle, stat)
+}
+
+interface FileFacts {
+  readonly size: number
+  readonly blocks: number
+  readonly mtimeMs: number
+}
+
 /** The index that was written beside a log; undefined when there is none or it cannot be understood. */
-export async function loadLogIndex(logPath: string): Promise<LogIndex | undefined> {
+async function loadLogIndex(logPath: string): Promise<LogIndex | undefined> {
   try {
     return parseLogIndex(await readFile(logIndexPath(logPath), "utf8"))
   } catch {
@@ -125,10 +140,7 @@ export async function removeLogFile(logPath: string): Promise<void> {
  * An index for a log that has none: where its punched-out head ends is seen from its zero blocks, and when it was
  * written from its modification time.
  */
-export async function rebuildLogIndex(
-  handle: FileHandle,
-  stat: { readonly size: number; readonly blocks: number; readonly mtimeMs: number },
-): Promise<LogIndex> {
+async function rebuildLogIndex(handle: FileHandle, stat: FileFacts): Promise<LogIndex> {
   const isSparse = stat.blocks * 512 + blockBytes < stat.size
   const index = createLogIndex(isSparse ? await endOfHole(handle, stat.size) : 0)
   recordGrowth(index, Math.ceil(stat.mtimeMs), stat.size)

@@ -1,14 +1,7 @@
 import type { Stats } from "node:fs"
 import { open, stat, statfs } from "node:fs/promises"
 import type { LogIndex } from "./log-index.ts"
-import {
-  createLogIndex,
-  lastSeenBytes,
-  loadLogIndex,
-  rebuildLogIndex,
-  recordGrowth,
-  saveLogIndex,
-} from "./log-index.ts"
+import { findLogIndex, lastSeenBytes, recordGrowth, saveLogIndex } from "./log-index.ts"
 import { createHeadCutter, punchByFallocate } from "./log-cap.ts"
 import type { LogFilesOptions, LogOverflow, LogOverflowCause } from "./log-types.ts"
 
@@ -219,12 +212,9 @@ async function statIfThere(path: string): Promise<Stats | undefined> {
 }
 
 async function firstIndex(path: string, facts: Stats): Promise<LogIndex> {
-  const loaded = await loadLogIndex(path)
-  if (loaded) return loaded
-  if (facts.size === 0) return createLogIndex()
   const handle = await open(path)
   try {
-    return await rebuildLogIndex(handle, facts)
+    return await findLogIndex(path, handle, facts)
   } finally {
     await handle.close()
   }

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises"
 import type { Clock } from "../../kit/clock.ts"
 import type { LogChunk } from "../../domain/workloads/index.ts"
 import type { LogIndex } from "./log-index.ts"
-import { loadLogIndex, rebuildLogIndex } from "./log-index.ts"
+import { findLogIndex } from "./log-index.ts"
 import type { LogFacts } from "./log-read.ts"
 import { longestLineBytes, readForward } from "./log-read.ts"
 import { createFileWatcher } from "./log-watch.ts"
@@ -175,8 +175,7 @@ async function openLog(path: string): Promise<{ handle: FileHandle; index: LogIn
     throw error
   }
   try {
-    const index = (await loadLogIndex(path)) ?? (await rebuildLogIndex(handle, await handle.stat()))
-    return { handle, index }
+    return { handle, index: await findLogIndex(path, handle, await handle.stat()) }
   } catch (error) {
     await handle.close()
     throw error
