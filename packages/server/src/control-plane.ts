@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto"
+import { createPodCounts } from "./control/pod-counts.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
@@ -110,6 +111,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
 
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
+  const pods = createPodCounts(store)
   const graceSecondsOf = (workspaceId: string) =>
     workspaceIndex.find(workspaceId)?.policy.stopGraceSeconds ?? 30
   const runner: { current: Runner | undefined } = { current: undefined }
@@ -124,6 +126,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     clock,
     journal: rows.journal,
     workspaces: { find: (id: string) => workspaceIndex.find(id), rows: rows.workspaces },
+    nodesAt: (from) => rows.inventory.nodes(from),
     owners: {
       workload: {
         bound: (tx, claim, nowMs) => theRunner().owner.bound(tx, claim, nowMs),
@@ -256,6 +259,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     )
     const nodes = await rows.inventory.nodes(from)
     inventory.load(nodes)
+    for (const attempt of await rows.workloads.liveAttempts(from)) pods.apply(attempt)
     for (const workspace of workspaceIndex.list()) capacity.workspaceChanged(workspace, false)
     for (const node of nodes) capacity.nodeChanged(node)
     for (const claim of await rows.claims.live(from)) capacity.claimChanged(claim)
@@ -268,11 +272,15 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     identity,
     inventory,
     workspaces,
+    workspaceNames: () => workspaceIndex.list().map((workspace) => workspace.id),
     queue,
     workloads,
     control,
     timers,
     readiness: () => ({ isReady, message: readiness }),
+    /** No new admissions from here on; what runs is looked after until `stop`. */
+    pausePlanning: () => loop.stop(),
+    podsByPhase: () => pods.counts(),
 
     /** Built-ins, the first look at the machines, recovery; then planning begins. */
     async start(): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   WorkloadKey,
   WorkloadStore,
 } from "../domain/workloads/index.ts"
+import { attemptChanged } from "../domain/workloads/index.ts"
 import { assertInserted, assertMoved, fromJson, toJson } from "./codec.ts"
 import type { Database } from "./schema.ts"
 import { slotsOf, statement } from "./statement.ts"
@@ -124,8 +125,10 @@ export const attemptStore: AttemptStore = {
   },
   async insertAttempt(tx, attempt) {
     assertInserted(await insert.run(tx, fromAttempt(attempt)), "attempt", attempt.id)
+    tx.publish(attemptChanged, attempt)
   },
   async updateAttempt(tx, attempt) {
     assertMoved(await update.run(tx, fromAttempt(attempt)), "attempt", attempt.id)
+    tx.publish(attemptChanged, { ...attempt, version: attempt.version + 1 })
   },
 }

@@ -22,6 +22,12 @@ export function createClaimMoves(rows: ClaimStore): ClaimMoves {
       await rows.insert(tx, claim)
     },
     async amend(tx, claim, change) {
+      if (claim.state === "bound" && Object.keys(change).every((name) => name === "priority")) {
+        // who may preempt it follows its owner's priority
+        const bound = { ...claim, ...change }
+        await rows.update(tx, bound, "bound")
+        return written(bound)
+      }
       if (claim.state !== "wanted")
         throw new AppError("conflict", `The claim is ${claim.state}; it cannot be changed any more.`, {
           detail: claim.state,

@@ -63,7 +63,7 @@ export interface Capacity {
 export interface ClaimMoves {
   /** A new claim, state wanted. */
   want(tx: Tx, claim: Claim, nowMs: number): Promise<void>
-  /** Changes of a wanted claim: priority, gates, size, pods. @throws AppError `stale`, `conflict` when not wanted any more */
+  /** Changes of a wanted claim: priority, gates, size, pods; of a bound one its priority. @throws AppError `stale`, `conflict` when its state does not allow it */
   amend(
     tx: Tx,
     claim: Claim,

@@ -152,7 +152,7 @@ function claimChange(
   claim: Claim | undefined,
   gates: readonly Gate[] | null,
 ): Patched["claim"] {
-  if (!claim || claim.state === "gone") return null
+  if (!claim || claim.state === "gone" || claim.state === "releasing") return null
   const change = {
     ...(next.priority === before.priority ? {} : { priority: next.priority }),
     ...(claim.state === "wanted" && next.spec.size !== before.spec.size ? { size: next.spec.size } : {}),

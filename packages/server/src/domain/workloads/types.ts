@@ -243,6 +243,8 @@ export interface WorkloadStore {
 
 /** The row after the change. */
 export const workloadChanged: Topic<Workload> = topic<Workload>("workload-changed")
+/** The row after the change. */
+export const attemptChanged: Topic<Attempt> = topic<Attempt>("attempt-changed")
 /** Something about it needs a look: the reconciler's key. */
 export const workloadPoked: Topic<WorkloadKey> = topic<WorkloadKey>("workload-poked")
 

@@ -1,0 +1,118 @@
+import { join } from "node:path"
+import type { Config } from "./config.ts"
+import type { Cluster, NodeSource } from "./domain/inventory/index.ts"
+import { createLocalNodes } from "./drivers/local/hardware.ts"
+import { createLocalDriver, type LocalDriver } from "./drivers/local/local-driver.ts"
+import { createLogFiles } from "./drivers/local/log-files.ts"
+import { removeOldLogs } from "./drivers/local/log-retention.ts"
+import type { Clock } from "./kit/clock.ts"
+import type { Log } from "./kit/log.ts"
+
+/** The configured clusters of this machine with their drivers. */
+export interface LocalClusters {
+  readonly clusters: readonly Cluster[]
+  readonly drivers: readonly LocalDriver[]
+  readonly sources: readonly NodeSource[]
+  liveAttempts(): number
+  /** Resolves at the next change of an attempt, at the latest after `atMostMs`. */
+  changed(atMostMs: number): Promise<void>
+  /** Old logs go, in bounded steps. */
+  retainLogs(): Promise<void>
+  /** What somebody should know about this machine. */
+  warnings(): readonly string[]
+  close(): Promise<void>
+}
+
+const mib = 1024 * 1024
+const gib = 1024 * mib
+const dayMs = 24 * 3_600_000
+
+export function createLocalClusters(
+  config: Config,
+  parts: {
+    readonly dataDir: string
+    readonly clock: Clock
+    readonly log: Log
+    readonly isSimulated: (clusterId: string, nodeName: string) => boolean
+  },
+): LocalClusters {
+  const { clock, log, dataDir } = parts
+  const logs = createLogFiles({
+    clock,
+    log,
+    capBytes: config.local.logCapMiB * mib,
+    floodBytes: config.local.logFloodMiB * mib,
+  })
+  const drivers = config.clusters.map((clusterId, at) =>
+    createLocalDriver({
+      clusterId,
+      // each keeps its own pods; the first one has the data directory itself
+      dataDir: at === 0 ? dataDir : join(dataDir, "clusters", clusterId),
+      clock,
+      log,
+      logs,
+      runAs: config.local.runAs,
+      uidRange: [config.local.uidRange.first, config.local.uidRange.last],
+      shareAccount: config.local.shareAccount,
+      path: config.local.path,
+      isSimulated: (name) => parts.isSimulated(clusterId, name),
+    }),
+  )
+  const sources = config.clusters.map((clusterId, at) =>
+    createLocalNodes({
+      clusterId,
+      clock,
+      log,
+      dataDir,
+      overcommit: { cpu: config.local.overcommitCpu, memory: config.local.overcommitMemory },
+      simulate: config.simulate.filter(({ cluster }) => (cluster ?? config.clusters[0]) === clusterId),
+      hasRealGpus: config.simulate.length === 0 && at === 0,
+      hasMachine: at === 0,
+      isOurs: (pid) => drivers.some((driver) => driver.isPodProcess(pid)),
+    }),
+  )
+  const facts: string[] = []
+  void drivers[0]?.doctor().then((found) => {
+    for (const fact of found) if (!fact.ok) facts.push(fact.message)
+  })
+
+  async function retainLogs(): Promise<void> {
+    for (const driver of drivers)
+      for (let step = 0; step < 100; step++) {
+        const options = {
+          root: driver.podsDir,
+          depth: 2,
+          isLog: driver.isLogPath,
+          isLive: driver.isLiveLog,
+          log,
+          keepMs: config.local.logKeepDays * dayMs,
+          keepBytes: config.local.logKeepGiB * gib,
+        }
+        const { hasMore } = await removeOldLogs(options, clock.nowMs())
+        if (!hasMore) break
+      }
+  }
+
+  return {
+    clusters: config.clusters.map((id) => ({ id, driver: "local" })),
+    drivers,
+    sources,
+    liveAttempts: () => drivers.reduce((sum, driver) => sum + driver.liveAttempts, 0),
+    changed: (atMostMs) =>
+      new Promise((resolve) => {
+        const done = () => {
+          cancel()
+          for (const off of offs) off()
+          resolve()
+        }
+        const cancel = clock.alarm(atMostMs, done, true)
+        const offs = drivers.map((driver) => driver.onChange(done))
+      }),
+    retainLogs,
+    warnings: () => facts,
+    async close() {
+      for (const driver of drivers) await driver.close()
+      await logs.close()
+    },
+  }
+}

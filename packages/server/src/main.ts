@@ -1,0 +1,371 @@
+import { readFileSync, rmSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { chmodSync, closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs"
+import type { AddressInfo } from "node:net"
+import type { Config } from "./config.ts"
+import { isLoopbackHost } from "./config.ts"
+import { createControlPlane, type ControlPlane } from "./control-plane.ts"
+import { systemActor } from "./domain/journal/index.ts"
+import type { Principal, UserId } from "./domain/identity/index.ts"
+import { createLocalClusters, type LocalClusters } from "./local-clusters.ts"
+import { createApp } from "./http/app.ts"
+import { createBerthFamily } from "./http/berth/family.ts"
+import { createStreams } from "./http/plugins/streams.ts"
+import type { Services } from "./http/services.ts"
+import { workloadsFamily } from "./http/workloads/routes.ts"
+import { systemClock } from "./kit/clock.ts"
+import { AppError } from "./kit/errors.ts"
+import { createIds } from "./kit/ids.ts"
+import type { Log } from "./kit/log.ts"
+import { lockDataDirectory, openStore, type OpenStore } from "./store/index.ts"
+import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts"
+import { version } from "./version.ts"
+
+export interface StartOptions {
+  readonly log: Log
+}
+
+/** A server that answers. */
+export interface RunningServer {
+  /** Where it answers: scheme, host and port, without a slash at the end. */
+  readonly url: string
+  /** The owner's token, 0600. */
+  readonly ownerKeyFile: string
+  /** Sentences that somebody should know: not root, no GPUs found, … */
+  readonly warnings: readonly string[]
+  /** Attempts whose processes are not known to be gone. */
+  podsRunning(): number
+  /** Resolves when what ran was taken over and planning has begun; rejects when that fails. */
+  readonly ready: Promise<void>
+  /**
+   * Stops answering, finishes what was accepted and gives the data directory free. Pods stay, unless `pods`:
+   * then they are stopped first (their workloads become Stopped). Idempotent.
+   */
+  stop(options: { readonly pods: boolean }): Promise<{ readonly podsLeft: number }>
+  /** Resolves when it has stopped, for whatever reason. */
+  readonly closed: Promise<void>
+}
+
+const streamLimit = 256
+/** Beyond the longest grace: killing by session, exit files, the last look. */
+const podsGoneSlackMs = 40_000
+
+/**
+ * Starts a server on a data directory: lock, database, listener, then recovery and planning (DESIGN 3, Boot).
+ * It answers `/healthz` from here on; everything else once `ready`.
+ * @throws AppError with detail `data_dir_locked`, `data_dir_unwritable`, `newer_database`, `corrupt_database`,
+ *   `address_in_use`, `address_unusable` or `tls_unreadable`; nothing is left behind then
+ */
+export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
+  const undo: (() => Promise<void> | void)[] = []
+  try {
+    return await build(config, options, undo)
+  } catch (error) {
+    for (const step of undo.toReversed()) await step()
+    throw error
+  }
+}
+
+async function build(
+  config: Config,
+  { log }: StartOptions,
+  undo: (() => Promise<void> | void)[],
+): Promise<RunningServer> {
+  const clock = systemClock
+  const ids = createIds(() => clock.nowMs())
+  const dataDir = resolve(config.data)
+  const lock = lockDataDirectory(dataDir)
+  undo.push(() => lock.release())
+  const telemetry = createTelemetry()
+  undo.push(() => telemetry.close())
+  const store = openStore({
+    path: join(dataDir, "berth.db"),
+    clock,
+    log,
+    onCommit: (commit) => telemetry.commitDone(commit),
+  })
+  undo.push(() => store.close())
+
+  const clusters = createLocalClusters(config, {
+    dataDir,
+    clock,
+    log,
+    isSimulated: (clusterId, name) => plane.capacity.node(name, clusterId)?.simulated ?? false,
+  })
+  undo.push(() => clusters.close())
+  const plane = await createControlPlane({
+    store,
+    rows: store,
+    clock,
+    ids,
+    log,
+    clusters: clusters.clusters,
+    drivers: clusters.drivers,
+    sources: clusters.sources,
+    noAuth: config.noAuth,
+    stopGraceSeconds: config.stopGraceSeconds,
+    chores: [{ name: "logs", everyMs: 600_000, run: () => clusters.retainLogs() }],
+    onTurn: (turn) => telemetry.planCommitted(turn),
+  })
+  undo.push(() => plane.stop())
+  observeQueues(telemetry, plane, clock.nowMs.bind(clock))
+  const ownerKeyFile = join(dataDir, "owner.key")
+  await ensureOwnerKey(plane, ownerKeyFile)
+
+  const streams = createStreams({ clock, most: streamLimit, onCount: telemetry.streamsOpen })
+  const life = createLife({ plane, clusters, store, telemetry, lock, log, dataDir })
+  const services = servicesOf({ plane, store, ids, shutdown: life.shutdown })
+  const isLoopback = isLoopbackHost(config.listen.host)
+  const tls = readTls(config)
+  const app = await createApp({
+    services,
+    log,
+    streams,
+    meter: telemetry,
+    metrics: telemetry,
+    config: {
+      noAuth: config.noAuth,
+      allowedHosts: [config.listen.host, ...config.allowHost],
+      behindProxy: config.behindProxy,
+      openMetrics: config.openMetrics,
+      listenIsLoopback: isLoopback,
+    },
+    families: [
+      workloadsFamily,
+      createBerthFamily({
+        streams,
+        noAuth: config.noAuth,
+        startedAtMs: clock.nowMs(),
+        warnings: () => clusters.warnings(),
+      }),
+    ],
+    ...(tls ? { tls } : {}),
+  })
+  undo.push(() => app.close())
+  const port = await listen(app, config)
+  life.setApp(app)
+  const url = `${tls ? "https" : "http"}://${urlHost(config.listen.host)}:${port}`
+  writePrivately(join(dataDir, "run.json"), JSON.stringify({ url, pid: process.pid, version }))
+  undo.push(() => rmSync(join(dataDir, "run.json"), { force: true }))
+
+  const ready = plane.start()
+  // whoever waits for it is told; nobody waiting must not end the process
+  ready.catch((err: unknown) => log.error({ err }, "the server could not begin its work"))
+  return {
+    url,
+    ownerKeyFile,
+    get warnings() {
+      return clusters.warnings()
+    },
+    podsRunning: () => clusters.liveAttempts(),
+    ready,
+    stop: life.stop,
+    closed: life.closed,
+  }
+}
+
+/** Ending, once, in order: no new requests, no new plans, (pods,) the store, the lock. */
+function createLife(parts: {
+  readonly plane: ControlPlane
+  readonly clusters: LocalClusters
+  readonly store: OpenStore
+  readonly telemetry: Telemetry
+  readonly lock: { release(): void }
+  readonly log: Log
+  readonly dataDir: string
+}) {
+  const { plane, clusters, store, log } = parts
+  const closed = Promise.withResolvers<void>()
+  let app: { close(): Promise<unknown> } | undefined
+  let stopping: Promise<{ readonly podsLeft: number }> | undefined
+
+  async function end(pods: boolean): Promise<{ readonly podsLeft: number }> {
+    try {
+      if (pods) await stopPods(parts)
+      await app?.close()
+      await plane.stop()
+      const podsLeft = clusters.liveAttempts()
+      await clusters.close()
+      await store.close()
+      parts.telemetry.close()
+      rmSync(join(parts.dataDir, "run.json"), { force: true })
+      parts.lock.release()
+      log.info({ podsLeft }, "stopped")
+      return { podsLeft }
+    } finally {
+      closed.resolve()
+    }
+  }
+
+  const stop = (options: { readonly pods: boolean }) => (stopping ??= end(options.pods))
+  return {
+    closed: closed.promise,
+    setApp: (made: { close(): Promise<unknown> }) => void (app = made),
+    stop,
+    /** The HTTP form: the answer goes out first. */
+    shutdown(options: { readonly pods: boolean }): Promise<{ readonly podsLeft: number }> {
+      const podsLeft = options.pods ? 0 : clusters.liveAttempts()
+      setImmediate(() => {
+        stop(options).catch((err: unknown) => log.error({ err }, "the server did not stop as it should"))
+      })
+      return Promise.resolve({ podsLeft })
+    },
+  }
+}
+
+/** Stops every workload that has pods; what only waits stays queued. */
+async function stopPods(parts: {
+  readonly plane: ControlPlane
+  readonly clusters: LocalClusters
+  readonly store: OpenStore
+  readonly log: Log
+}): Promise<void> {
+  const { plane, clusters, store } = parts
+  await plane.pausePlanning()
+  const principal = serverPrincipal("shutdown" as UserId, "the server's shutdown")
+  let longestGraceMs = 0
+  for (const attempt of await store.workloads.liveAttempts(store.committed)) {
+    longestGraceMs = Math.max(longestGraceMs, attempt.graceMs)
+    const workload = await store.workloads.byKey(store.committed, attempt.workloadKey)
+    if (workload) await plane.workloads.stop(principal, workload.id)
+  }
+  const deadline = systemClock.monotonicMs() + longestGraceMs + podsGoneSlackMs
+  while (clusters.liveAttempts() > 0 && systemClock.monotonicMs() < deadline) await clusters.changed(1000)
+  await plane.control.idle()
+}
+
+/** What the server does by itself with an owner's rights. */
+function serverPrincipal(userId: UserId, userName: string): Principal {
+  return {
+    userId,
+    userName,
+    keyId: null,
+    serverRole: "owner",
+    roleIn: () => "owner",
+    workspaces: () => null,
+    actor: systemActor("server"),
+  }
+}
+
+/** First start makes the owner and its key; a key file that is missing later is made anew. */
+async function ensureOwnerKey(plane: ControlPlane, path: string): Promise<void> {
+  const made = await plane.identity.bootstrap()
+  if (made) return writePrivately(path, `${made.token}\n`)
+  try {
+    if (readFileSync(path, "utf8").trim() !== "") return
+  } catch {
+    // not there: a crash came between the commit and the file, or somebody took it away
+  }
+  const owner = plane.directory.userByName("owner")
+  if (!owner) return
+  const { token } = await plane.identity.createKey(serverPrincipal(owner.id, owner.name), {
+    name: "owner",
+    userId: owner.id,
+    role: null,
+    workspaceId: null,
+    expiresAtMs: null,
+  })
+  writePrivately(path, `${token}\n`)
+}
+
+/** Whole or not at all, readable by this account only. */
+function writePrivately(path: string, text: string): void {
+  const part = `${path}.part`
+  const file = openSync(part, "w", 0o600)
+  try {
+    chmodSync(part, 0o600)
+    writeSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(part, path)
+}
+
+function servicesOf(parts: {
+  readonly plane: ControlPlane
+  readonly store: OpenStore
+  readonly ids: Services["ids"]
+  readonly shutdown: Services["shutdown"]
+}): Services {
+  const { plane, store } = parts
+  return {
+    clock: systemClock,
+    ids: parts.ids,
+    directory: plane.directory,
+    identity: plane.identity,
+    inventory: plane.inventory,
+    workspaces: plane.workspaces,
+    queue: plane.queue,
+    capacity: plane.capacity,
+    workloads: plane.workloads,
+    journal: store.journal,
+    store,
+    readiness: plane.readiness,
+    shutdown: parts.shutdown,
+    version,
+  }
+}
+
+function observeQueues(telemetry: Telemetry, plane: ControlPlane, nowMs: () => number): void {
+  telemetry.observe({
+    queues: () =>
+      plane.workspaceNames().map((workspaceId) => {
+        const queue = plane.capacity.queue(workspaceId)
+        const oldest = queue.reduce((least, claim) => Math.min(least, claim.queuedAtMs), nowMs())
+        return { workspaceId, depth: queue.length, oldestAgeMs: nowMs() - oldest }
+      }),
+    pods: () => plane.podsByPhase(),
+  })
+}
+
+function readTls(config: Config): { readonly key: string; readonly cert: string } | undefined {
+  if (config.tlsCert === null || config.tlsKey === null) return undefined
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, "utf8")
+    } catch (cause) {
+      throw new AppError("invalid", `The TLS file ${path} cannot be read.`, {
+        detail: "tls_unreadable",
+        cause,
+      })
+    }
+  }
+  return { cert: read(config.tlsCert), key: read(config.tlsKey) }
+}
+
+async function listen(
+  app: {
+    listen(options: { host: string; port: number }): Promise<string>
+    server: { address(): AddressInfo | string | null }
+  },
+  config: Config,
+): Promise<number> {
+  const { host, port } = config.listen
+  try {
+    await app.listen({ host, port })
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+    if (code === "EADDRINUSE")
+      throw new AppError(
+        "conflict",
+        `Another program listens on ${host}:${port} already: choose another with --listen.`,
+        {
+          detail: "address_in_use",
+          cause,
+        },
+      )
+    throw new AppError("invalid", `The server cannot listen on ${host}:${port} (${code || String(cause)}).`, {
+      detail: "address_unusable",
+      cause,
+    })
+  }
+  const address = app.server.address()
+  return typeof address === "object" && address !== null ? address.port : port
+}
+
+function urlHost(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1"
+  if (host === "::") return "[::1]"
+  return host.includes(":") ? `[${host}]` : host
+}
