@@ -7,7 +7,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 /** What is taken of one node, kept as claims come and go. */
 export interface NodeLedger {
   readonly nodeId: string
-  /** Undefined while only claims have named it (they are loaded before their node). */
+  /** Undefined while only claims name it: loaded before their node, or left on one that was removed. */
   node: Node | undefined
   readonly used: Mutable<Amounts>
   /** How many pods hold each GPU index: 1 but for faults, which must not free it early. */
@@ -34,12 +34,12 @@ export function createNodeLedger(nodeId: string): NodeLedger {
   }
 }
 
-/** Takes over new facts of the node. */
-export function setNode(ledger: NodeLedger, node: Node): void {
+/** Takes over new facts of the node; undefined when it has left the inventory. */
+export function setNode(ledger: NodeLedger, node: Node | undefined): void {
   ledger.node = node
   ledger.openGpus = 0
   ledger.openCleanGpus = 0
-  for (const gpu of node.gpus) countOpen(ledger, gpu, 1)
+  for (const gpu of node?.gpus ?? []) countOpen(ledger, gpu, 1)
 }
 
 /** Takes a pod's amounts and GPUs. */

@@ -25,18 +25,20 @@ export function changeClaim(world: World, claim: Claim): void {
   noteClaim(world, queue, before, claim)
 }
 
-/** Takes over a node's row. */
+/** Takes over a node's row; a removed one is forgotten but for what still runs there. */
 export function changeNode(world: World, node: Node): void {
   const ledger = ledgerOf(world, node.id)
   const before = ledger.node
   if (before && before.version > node.version) return
   world.epoch++
-  const isListed = before !== undefined && before.removedAtMs === null
-  setNode(ledger, node)
-  if (node.removedAtMs !== null) {
-    if (isListed) unlist(world, ledger, node.clusterId)
+  if (node.removedAtMs === null) {
+    setNode(ledger, node)
+    if (!before) list(world, ledger, node)
+  } else {
+    setNode(ledger, undefined)
+    unlist(world, ledger, node.clusterId)
     dropIfIdle(world, ledger)
-  } else if (!isListed) list(world, ledger, node)
+  }
   if (before && isSameForPlanning(before, node)) return
   world.topology++
   touchUsersOf(world, before)
@@ -136,19 +138,22 @@ function takeOut(world: World, queue: WorkspaceQueue, claim: Claim): void {
 
 /** Says who has to be looked at again. */
 function noteClaim(world: World, queue: WorkspaceQueue, before: Claim | undefined, claim: Claim): void {
-  // Being placed takes nothing from anybody that the plan did not know of; everything else may change the order.
+  // Being placed takes nothing that the plan did not know of; everything else may change the order.
   if (claim.state === "wanted" || (before?.state === "wanted" && claim.state === "gone")) touch(queue)
-  const freed = new Set<string>()
-  const now = claim.state === "wanted" ? claim.nominated : []
-  for (const { nodeId } of before?.nominated ?? [])
-    if (!now.some((placement) => placement.nodeId === nodeId)) freed.add(nodeId)
-  if (before && holdsCapacity(before) && !holdsCapacity(claim))
-    for (const { nodeId } of before.placements) freed.add(nodeId)
-  for (const nodeId of freed) touchUsersOf(world, world.ledgers.get(nodeId)?.node)
+  for (const nodeId of before ? leftNodes(before, claim) : [])
+    touchUsersOf(world, world.ledgers.get(nodeId)?.node)
   // What leaves, and what can be made to leave, counts for preemptors.
   if (claim.state === "bound" && queue.workspace?.policy.enablePreempt) touch(queue)
   if (claim.state === "releasing") touchPreemptors(world, claim)
   dropIfUnused(world, queue)
+}
+
+/** The nodes on which something has become free, or is not kept for the claim any more. */
+function leftNodes(before: Claim, claim: Claim): Set<string> {
+  const kept = new Set<string>(claim.state === "wanted" ? claim.nominated.map(({ nodeId }) => nodeId) : [])
+  const left = before.nominated.map(({ nodeId }) => nodeId).filter((nodeId) => !kept.has(nodeId))
+  const freed = holdsCapacity(before) && !holdsCapacity(claim) ? before.placements : []
+  return new Set<string>([...left, ...freed.map(({ nodeId }) => nodeId)])
 }
 
 function touchPreemptors(world: World, claim: Claim): void {
@@ -188,8 +193,7 @@ function unlist(world: World, ledger: NodeLedger, clusterId: string): void {
 
 /** A node that is neither in the inventory nor held by anybody is forgotten. */
 function dropIfIdle(world: World, ledger: NodeLedger): void {
-  const isListed = ledger.node !== undefined && ledger.node.removedAtMs === null
-  if (!isListed && ledger.holders.size === 0 && ledger.nominees.size === 0)
+  if (!ledger.node && ledger.holders.size === 0 && ledger.nominees.size === 0)
     world.ledgers.delete(ledger.nodeId)
 }
 

@@ -1,0 +1,439 @@
+import fc from "fast-check"
+import { expect, it } from "vitest"
+import type { Amounts, Node } from "../inventory/index.ts"
+import { amountOf, isSameGpuModel, resourceNames } from "../inventory/index.ts"
+import type { Capacity } from "./commands.ts"
+import type { Bench } from "./fixtures.ts"
+import { aClaim, aNode, aWorkspace, createBench } from "./fixtures.ts"
+import { compareClaims } from "./order.ts"
+import { isGated } from "./states.ts"
+import type { Claim, ClaimId, Gate, Placement, Plan } from "./types.ts"
+
+const gib = 1024 ** 3
+const workspaceIds = ["default", "alpha", "beta"] as const
+
+// ---- commands --------------------------------------------------------------------------------------
+
+const pick = fc.nat(1000)
+const gates = fc.oneof(
+  { weight: 8, arbitrary: fc.constant<Gate[]>([]) },
+  { weight: 1, arbitrary: fc.nat(60).map((untilMs): Gate[] => [{ kind: "time", untilMs }]) },
+  { weight: 1, arbitrary: fc.nat(60).map((untilMs): Gate[] => [{ kind: "backoff", untilMs }]) },
+  { weight: 1, arbitrary: fc.constant<Gate[]>([{ kind: "dependency", on: ["x"] }]) },
+)
+const constraints = fc.oneof(
+  { weight: 8, arbitrary: fc.constant({}) },
+  { weight: 1, arbitrary: fc.constant({ nodeNames: ["n1", "n3"] }) },
+  { weight: 1, arbitrary: fc.constant({ labels: { rack: "r1" } }) },
+  { weight: 1, arbitrary: fc.constant({ gpuModel: "h100" }) },
+  { weight: 1, arbitrary: fc.constant({ tolerateAll: true }) },
+)
+const want = fc.record({
+  do: fc.constant("want" as const),
+  workspaceId: fc.constantFrom(...workspaceIds),
+  pods: fc.integer({ min: 1, max: 4 }),
+  gpus: fc.constantFrom(0, 0, 1, 1, 2, 3, 4),
+  cores: fc.integer({ min: 1, max: 8 }),
+  memoryGib: fc.constantFrom(1, 8, 40),
+  priority: fc.nat(2),
+  preemptible: fc.boolean(),
+  rescheduled: fc.constantFrom(false, false, false, true),
+  gates,
+  constraints,
+})
+const command = fc.oneof(
+  { weight: 12, arbitrary: want },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("turn" as const) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("gone" as const), pick }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("release" as const), pick }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("priority" as const), pick, priority: fc.nat(2) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("gates" as const), pick, gates }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("node" as const),
+      pick,
+      flag: fc.constantFrom("healthy", "cordoned", "draining", "stuck"),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("assign" as const),
+      pick,
+      workspaceId: fc.constantFrom(null, ...workspaceIds),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("remove" as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("pauseAll" as const), paused: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("workspace" as const),
+      pick,
+      queuePaused: fc.constantFrom(false, false, false, true),
+      enablePreempt: fc.boolean(),
+      queuePolicy: fc.constantFrom("fifo" as const, "balance" as const),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("clock" as const), by: fc.integer({ min: -20, max: 40 }) }),
+  },
+)
+type Command = typeof command extends fc.Arbitrary<infer T> ? T : never
+
+interface Run {
+  readonly bench: Bench
+  readonly gone: Set<ClaimId>
+  nowMs: number
+  made: number
+}
+
+function start(): Run {
+  const bench = createBench()
+  bench.putWorkspace(
+    aWorkspace("default", { clusters: ["c1", "c2"], policy: { enablePreempt: true } }),
+    aWorkspace("alpha", { policy: { queuePolicy: "balance", enablePreempt: true } }),
+    aWorkspace("beta", { clusters: ["c2", "c1"] }),
+  )
+  bench.putNode(
+    aNode("n0", 0),
+    aNode("n1", 4, { labels: { rack: "r1" } }),
+    aNode("n2", 2, { gpuModel: "Tesla-T4", labels: { rack: "r1" } }),
+    aNode("n3", 4, { workspaceId: "alpha" }),
+    aNode("n4", 2, { clusterId: "c2", workspaceId: "beta" }),
+    aNode("n5", 4, { clusterId: "c2", taints: [{ key: "k", value: "", effect: "NoSchedule" }] }),
+  )
+  return { bench, gone: new Set(), nowMs: 0, made: 0 }
+}
+
+function at<T>(items: readonly T[], index: number): T | undefined {
+  return items[index % Math.max(1, items.length)]
+}
+
+function claimsIn(run: Run, ...states: readonly Claim["state"][]): Claim[] {
+  return [...run.bench.claims.values()].filter((claim) => states.includes(claim.state))
+}
+
+function apply(run: Run, what: Command): void {
+  const { bench } = run
+  switch (what.do) {
+    case "want":
+      return bench.put(newClaim(run, what))
+    case "turn":
+      return turn(run)
+    case "gone": {
+      const claim = at([...bench.claims.values()], what.pick)
+      if (!claim) return
+      run.gone.add(claim.id)
+      return bench.move(claim.id, "gone")
+    }
+    case "release": {
+      const claim = at(claimsIn(run, "bound"), what.pick)
+      return claim && bench.move(claim.id, "releasing")
+    }
+    case "priority": {
+      const claim = at(claimsIn(run, "wanted"), what.pick)
+      return claim && bench.change(claim.id, { priority: what.priority, nominated: [] })
+    }
+    case "gates": {
+      const claim = at(claimsIn(run, "wanted"), what.pick)
+      return claim && bench.change(claim.id, { gates: what.gates })
+    }
+    case "clock":
+      run.nowMs += what.by
+      return undefined
+    default:
+      return applyToPlatform(run, what)
+  }
+}
+
+function applyToPlatform(run: Run, what: Command): void {
+  const { bench } = run
+  const node = "pick" in what ? at([...bench.nodes.values()], what.pick) : undefined
+  switch (what.do) {
+    case "node":
+      return node && bench.changeNode(node.id, { [what.flag]: !node[what.flag as "healthy"] })
+    case "assign":
+      return node && bench.changeNode(node.id, { workspaceId: what.workspaceId })
+    case "remove":
+      return node && bench.changeNode(node.id, { removedAtMs: node.removedAtMs === null ? run.nowMs : null })
+    case "pauseAll":
+      return bench.setPaused(what.paused)
+    case "workspace": {
+      const workspace = at([...bench.workspaces.values()], what.pick)
+      const { queuePaused, enablePreempt, queuePolicy } = what
+      return (
+        workspace &&
+        bench.changeWorkspace(workspace.id, { queuePaused, policy: { enablePreempt, queuePolicy } })
+      )
+    }
+    default:
+      return undefined
+  }
+}
+
+function newClaim(run: Run, what: Extract<Command, { do: "want" }>): Claim {
+  const number = run.made++
+  const claim = aClaim(`w${String(number).padStart(3, "0")}`, {
+    workspaceId: what.workspaceId,
+    pods: what.pods,
+    priority: what.priority,
+    preemptible: what.preemptible,
+    rescheduled: what.rescheduled,
+    // some are equally old
+    queuedAtMs: Math.floor(number / 2),
+    gates: what.gates,
+    size: { cpuMilli: what.cores * 1000, memoryBytes: what.memoryGib * gib, gpus: what.gpus },
+  })
+  return { ...claim, constraints: { ...claim.constraints, ...what.constraints } }
+}
+
+// ---- what must hold, in the simplest words ---------------------------------------------------------
+
+function turn(run: Run): void {
+  const { bench, nowMs } = run
+  for (let turns = 0; bench.capacity.isDirty(nowMs); turns++) {
+    expect(turns, "the planner comes to rest").toBeLessThan(60)
+    const plan = bench.capacity.plan(nowMs)
+    expect(bench.capacity.plan(nowMs), "same input, same plan").toEqual(plan)
+    const anew = bench.rebuilt().plan(nowMs)
+    expect([plan.admissions, plan.preemptions], "what is not dirty needs no look").toEqual([
+      anew.admissions,
+      anew.preemptions,
+    ])
+    checkPlan(run, anew)
+    bench.commit(plan)
+    bench.capacity.settled(plan)
+  }
+  const anew = bench.rebuilt().plan(nowMs)
+  expect(anew.admissions, "at rest nothing is left to place").toEqual([])
+  expect(anew.preemptions, "at rest nothing is left to preempt").toEqual([])
+  checkRest(run)
+}
+
+function isEligibleFor(run: Run, node: Node, claim: Claim): boolean {
+  const workspace = run.bench.workspaces.get(claim.workspaceId)
+  if (!workspace?.clusters.includes(node.clusterId) || node.removedAtMs !== null) return false
+  if (!node.healthy || node.stuck || node.cordoned || node.draining) return false
+  const isOwn = node.workspaceId === claim.workspaceId
+  const isFree = node.workspaceId === null && (claim.size.gpus === 0 || claim.workspaceId === "default")
+  if (!isOwn && !isFree) return false
+  const { labels, nodeNames, gpuModel, tolerateAll } = claim.constraints
+  if (Object.entries(labels).some(([key, value]) => node.labels[key] !== value)) return false
+  if (nodeNames.length > 0 && !nodeNames.includes(node.name)) return false
+  if (gpuModel !== null && !isSameGpuModel(node.gpuModel ?? "", gpuModel)) return false
+  return tolerateAll || node.taints.length === 0
+}
+
+function usedOn(run: Run, nodeId: string, isCounted: (claim: Claim) => boolean): Amounts {
+  const used = { cpuMilli: 0, memoryBytes: 0, gpus: 0, ephemeralBytes: 0 }
+  for (const claim of claimsIn(run, "bound", "releasing")) {
+    if (!isCounted(claim)) continue
+    for (const placement of claim.placements) {
+      if (placement.nodeId !== nodeId) continue
+      used.cpuMilli += claim.size.cpuMilli
+      used.memoryBytes += claim.size.memoryBytes
+      used.gpus += claim.size.gpus
+      used.ephemeralBytes += claim.size.ephemeralBytes
+    }
+  }
+  return used
+}
+
+/** Whether a gang fits now when only the counted claims are there; `isOpen` says which nodes may be used. */
+function fitsNaively(
+  run: Run,
+  claim: Claim,
+  isCounted: (claim: Claim) => boolean,
+  isOpen: (node: Node) => boolean,
+): boolean {
+  const slots = new Map<string, number>()
+  for (const node of run.bench.nodes.values()) {
+    if (!isEligibleFor(run, node, claim) || !isOpen(node)) continue
+    const used = usedOn(run, node.id, isCounted)
+    let count = 0
+    const isRoomFor = (pods: number) =>
+      resourceNames.every((resource) => {
+        const needed = amountOf(claim.size, resource)
+        return needed === 0 || amountOf(used, resource) + needed * pods <= amountOf(node.capacity, resource)
+      })
+    while (count < claim.pods && isRoomFor(count + 1)) count++
+    slots.set(node.clusterId, (slots.get(node.clusterId) ?? 0) + count)
+  }
+  return [...slots.values()].some((count) => count >= claim.pods)
+}
+
+function checkPlan(run: Run, plan: Plan): void {
+  for (const { claimId, placements } of plan.admissions) checkGang(run, claimId, placements)
+  for (const preemption of plan.preemptions)
+    if (preemption.nominated.length > 0) {
+      checkGang(run, preemption.claimId, preemption.nominated)
+      if (plan.admissions.length === 0 && plan.preemptions.length === 1) checkVictims(run, plan)
+    }
+  checkOrder(run, plan)
+  checkNominations(run, plan)
+}
+
+function checkGang(run: Run, id: ClaimId, placements: readonly Placement[]): void {
+  const claim = run.bench.claims.get(id)
+  if (!claim) throw new Error("A claim that is not there was placed.")
+  expect(claim.state).toBe("wanted")
+  expect(isGated(claim, run.nowMs)).toBe(false)
+  expect(run.bench.control.paused || run.bench.workspaces.get(claim.workspaceId)?.queuePaused).toBe(false)
+  expect(placements.map((placement) => placement.pod)).toEqual(
+    Array.from({ length: claim.pods }, (_, pod) => pod),
+  )
+  const nodes = placements.map((placement) => run.bench.nodes.get(placement.nodeId))
+  expect(new Set(nodes.map((node) => node?.clusterId)).size, "one cluster").toBe(1)
+  for (const node of nodes) expect(node && isEligibleFor(run, node, claim)).toBe(true)
+  for (const { gpuIndexes } of placements) {
+    expect(gpuIndexes).toHaveLength(claim.size.gpus)
+    expect(gpuIndexes).toEqual([...new Set(gpuIndexes)].toSorted((a, b) => a - b))
+  }
+}
+
+/** Only for plans with one preemption and nothing else, where the plan's start is what the simulation saw. */
+function checkVictims(run: Run, plan: Plan): void {
+  const [preemption] = plan.preemptions
+  const claim = preemption && run.bench.claims.get(preemption.claimId)
+  if (!preemption || !claim) return
+  const victims = preemption.victims.map((id) => run.bench.claims.get(id))
+  for (const victim of victims) {
+    expect(victim?.state).toBe("bound")
+    expect(victim?.workspaceId).toBe(claim.workspaceId)
+    expect(victim?.preemptible).toBe(true)
+    expect(victim && victim.priority < claim.priority).toBe(true)
+  }
+  const isOpen = (node: Node) =>
+    claimsIn(run, "wanted").every(
+      (other) => other.id === claim.id || other.nominated.every((placement) => placement.nodeId !== node.id),
+    )
+  const fitsWithout = (leaving: readonly ClaimId[]) =>
+    fitsNaively(run, claim, (other) => other.state === "bound" && !leaving.includes(other.id), isOpen)
+  expect(fitsWithout(preemption.victims), "the victims suffice").toBe(true)
+  for (const victim of preemption.victims)
+    expect(fitsWithout(preemption.victims.filter((id) => id !== victim)), "each victim is needed").toBe(false)
+}
+
+function checkOrder(run: Run, plan: Plan): void {
+  const reasons = new Map(plan.refusals.map((refusal) => [refusal.claimId, refusal.reason]))
+  for (const { claimId } of plan.admissions) {
+    const claim = run.bench.claims.get(claimId)
+    if (!claim || claim.nominated.length > 0) continue
+    const isFifo = run.bench.workspaces.get(claim.workspaceId)?.policy.queuePolicy === "fifo"
+    for (const [id, reason] of reasons) {
+      const other = run.bench.claims.get(id)
+      if (!other || other.workspaceId !== claim.workspaceId || compareClaims(other, claim) > 0) continue
+      if (!isFifo && other.priority <= claim.priority) continue
+      if (reason.code !== "quota_short" && reason.code !== "no_node_fits") continue
+      const isAsked = reason.resource !== undefined && amountOf(claim.size, reason.resource) > 0
+      expect(isAsked, `${claimId} overtook ${id}`).toBe(false)
+    }
+  }
+}
+
+function checkNominations(run: Run, plan: Plan): void {
+  const withdrawn = new Set([...plan.preemptions, ...plan.admissions].map((one) => one.claimId))
+  for (const claim of claimsIn(run, "wanted")) {
+    if (claim.nominated.length === 0 || withdrawn.has(claim.id)) continue
+    const kept = new Set(claim.nominated.map((placement) => placement.nodeId))
+    for (const { claimId, placements } of plan.admissions)
+      if (claimId !== claim.id) expect(placements.some((placement) => kept.has(placement.nodeId))).toBe(false)
+  }
+}
+
+/** Nothing is given twice, everybody knows their place, and the structure is what a rebuild would make. */
+function checkAlways(run: Run): void {
+  const { bench } = run
+  expect(bench.capacity.fingerprint()).toBe(bench.rebuilt().fingerprint())
+  for (const node of bench.nodes.values()) {
+    const indexes = claimsIn(run, "bound", "releasing").flatMap((claim) =>
+      claim.placements.filter((placement) => placement.nodeId === node.id).flatMap((one) => one.gpuIndexes),
+    )
+    expect(new Set(indexes).size, "no GPU twice").toBe(indexes.length)
+    for (const index of indexes) expect(index).toBeLessThan(node.gpus.length)
+    const used = usedOn(run, node.id, () => true)
+    for (const resource of resourceNames)
+      expect(amountOf(used, resource), resource).toBeLessThanOrEqual(amountOf(node.capacity, resource))
+  }
+  for (const id of workspaceIds) {
+    const wanted = claimsIn(run, "wanted").filter((claim) => claim.workspaceId === id)
+    const queue = bench.capacity.queue(id)
+    expect(queue).toEqual(wanted.toSorted(compareClaims))
+    expect(queue.map((claim) => bench.capacity.position(claim.id))).toEqual(
+      queue.map((_, index) => index + 1),
+    )
+  }
+  for (const id of run.gone) expect(bench.capacity.claim(id), "gone is gone").toBeUndefined()
+}
+
+/** At rest: whoever is first and fits has been placed; whoever waits knows why. */
+function checkRest(run: Run): void {
+  const { bench, nowMs } = run
+  for (const id of workspaceIds) {
+    if (bench.control.paused || bench.workspaces.get(id)?.queuePaused) continue
+    const first = bench.capacity.queue(id).find((claim) => !isGated(claim, nowMs))
+    if (!first) continue
+    const isOpen = (node: Node) =>
+      claimsIn(run, "wanted").every(
+        (other) => other.id === first.id || other.nominated.every((one) => one.nodeId !== node.id),
+      )
+    expect(
+      fitsNaively(run, first, () => true, isOpen),
+      "the first that fits is placed",
+    ).toBe(false)
+  }
+  for (const claim of claimsIn(run, "wanted")) {
+    const reasons = bench.capacity.reasons(claim.id, nowMs)
+    expect(reasons.length, `a reason for ${claim.id}`).toBeGreaterThan(0)
+    expect(bench.rebuilt().reasons(claim.id, nowMs), "reasons of a rebuild").toEqual(reasons)
+    checkBlocker(run, claim, reasons[0]?.claimIds?.[0])
+  }
+}
+
+function checkBlocker(run: Run, claim: Claim, blocker: ClaimId | undefined): void {
+  if (!blocker) return
+  const { bench, nowMs } = run
+  const other = createBench()
+  other.putWorkspace(...bench.workspaces.values())
+  other.putNode(...bench.nodes.values())
+  other.setPaused(bench.control.paused)
+  other.put(...[...bench.claims.values()].filter((one) => one.id !== blocker))
+  other.settle(nowMs)
+  const before = bench.capacity.reasons(claim.id, nowMs)
+  expect(other.capacity.reasons(claim.id, nowMs), `without ${blocker}`).not.toEqual(before)
+}
+
+function runAll(commands: readonly Command[]): Capacity {
+  const run = start()
+  for (const what of commands) {
+    apply(run, what)
+    checkAlways(run)
+  }
+  turn(run)
+  checkAlways(run)
+  return run.bench.capacity
+}
+
+it("keeps every promise of the planner under any sequence of commands", () => {
+  fc.assert(
+    fc.property(fc.array(command, { minLength: 5, maxLength: 40 }), (commands) => {
+      runAll(commands)
+    }),
+    { numRuns: Number(process.env["BERTH_PROPERTY_RUNS"] ?? 120) },
+  )
+})
+
+it("gives the same world for the same commands", () => {
+  fc.assert(
+    fc.property(fc.array(command, { minLength: 5, maxLength: 30 }), (commands) => {
+      expect(runAll(commands).fingerprint()).toBe(runAll(commands).fingerprint())
+    }),
+    { numRuns: 20 },
+  )
+})
