@@ -1,5 +1,10 @@
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify"
-import type { FastifyBaseLogger } from "fastify"
+import {
+  fastify,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify"
 import type { Principal } from "../domain/identity/index.ts"
 import { AppError } from "../kit/errors.ts"
 import type { Log } from "../kit/log.ts"
@@ -98,9 +103,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 }
 
 function createServer(options: AppOptions, respond: Respond): FastifyInstance {
-  const { config, services, log } = options
+  const { config, services } = options
+  const logger: FastifyBaseLogger = options.log
   return fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance: logger,
     // One logger for all: the request id is a field of the one line that is written.
     childLoggerFactory: (logger) => logger,
     disableRequestLogging: true,
@@ -118,10 +124,10 @@ function createServer(options: AppOptions, respond: Respond): FastifyInstance {
     http: { maxHeaderSize: longestHeadBytes },
     ...(options.tls ? { https: { ...options.tls, maxHeaderSize: longestHeadBytes } } : {}),
     frameworkErrors: (error, request, reply) => {
-      void respond(error, request as FastifyRequest, reply as FastifyReply)
+      void respond(error, request, reply)
     },
     clientErrorHandler: createClientErrorHandler(createFamilyFinder(options.families), services.ids),
-  }) as unknown as FastifyInstance
+  })
 }
 
 type Respond = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply

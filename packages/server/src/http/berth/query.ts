@@ -31,14 +31,17 @@ const integerText = /^-?\d{1,15}$/
 export function createQueryReader(query: unknown, names: readonly string[]): QueryReader {
   const values = query as Readonly<Record<string, string | string[]>>
   const issues: Issue[] = []
-  const fault = (name: string, message: string) => void issues.push({ path: [name], message })
+  /** Gives undefined, which is what a reader then returns. */
+  const fault = (name: string, message: string): undefined => {
+    issues.push({ path: [name], message })
+  }
   for (const name of Object.keys(values)) if (!names.includes(name)) fault(name.slice(0, 64), "is not known")
 
   function text(name: string): string | undefined {
     const value = Object.hasOwn(values, name) ? values[name] : undefined
     if (value === undefined || value === "") return undefined
-    if (typeof value !== "string") return void fault(name, "occurs more than once")
-    if (value.length > longestValue) return void fault(name, `is longer than ${longestValue} characters`)
+    if (typeof value !== "string") return fault(name, "occurs more than once")
+    if (value.length > longestValue) return fault(name, `is longer than ${longestValue} characters`)
     return value
   }
   function integer(name: string, least: number, most: number): number | undefined {
@@ -46,14 +49,14 @@ export function createQueryReader(query: unknown, names: readonly string[]): Que
     if (value === undefined) return undefined
     const number = integerText.test(value) ? Number(value) : Number.NaN
     if (number >= least && number <= most) return number
-    return void fault(name, `must be an integer from ${least} to ${most}`)
+    return fault(name, `must be an integer from ${least} to ${most}`)
   }
   function boolean(name: string): boolean | undefined {
     const value = text(name)
     if (value === undefined) return undefined
     if (value === "true" || value === "1") return true
     if (value === "false" || value === "0") return false
-    return void fault(name, "must be true or false")
+    return fault(name, "must be true or false")
   }
   return {
     text,

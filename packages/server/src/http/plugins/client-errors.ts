@@ -24,7 +24,10 @@ export function createClientErrorHandler(
 ): (error: Error, socket: Socket) => void {
   return (error, socket) => {
     const { code } = error as ParseError
-    if (code === "ECONNRESET" || !socket.writable || isAnswering(socket)) return void socket.destroy()
+    if (code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
+      socket.destroy()
+      return
+    }
     const { method, url } = requestLine(error)
     const place = { method, url, requestId: ids.next("req") }
     const family = familyOf(url)
@@ -43,14 +46,11 @@ function isAnswering(socket: Socket): boolean {
 }
 
 function appErrorOf(error: ParseError): AppError {
-  switch (error.code) {
-    case "HPE_HEADER_OVERFLOW":
-      return new AppError("too_large", "The head of the request is too large.", { detail: "head" })
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new AppError("timeout", "The request did not arrive in time.", { detail: "receive" })
-    default:
-      return new AppError("invalid", "This is not a well-formed HTTP request.", { detail: "http" })
-  }
+  if (error.code === "HPE_HEADER_OVERFLOW")
+    return new AppError("too_large", "The head of the request is too large.", { detail: "head" })
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return new AppError("timeout", "The request did not arrive in time.", { detail: "receive" })
+  return new AppError("invalid", "This is not a well-formed HTTP request.", { detail: "http" })
 }
 
 function requestLine(error: ParseError): { readonly method: string; readonly url: string } {

@@ -1,0 +1,51 @@
+import { afterEach, expect, it } from "vitest"
+import { createTelemetry, type Telemetry } from "./telemetry.ts"
+
+let telemetry: Telemetry | undefined
+afterEach(() => telemetry?.close())
+
+it("shows every figure that was told, with its labels", async () => {
+  telemetry = createTelemetry()
+  telemetry.requestDone({ family: "workloads", operation: "workload.create", status: 200 }, 0.004)
+  telemetry.commitDone({ closures: 12, durationMs: 3 })
+  telemetry.planCommitted({ admitted: 5, preempted: 2, lost: 1 })
+  telemetry.streamsOpen(7)
+  telemetry.observe({
+    queues: () => [{ workspaceId: "team-a", depth: 3, oldestAgeMs: 1500 }],
+    pods: () => ({ Running: 4 }),
+  })
+  const text = await telemetry.text()
+  for (const line of [
+    'berth_http_request_duration_seconds_count{family="workloads",operation="workload.create",status="200"} 1',
+    'berth_http_request_duration_seconds_bucket{le="0.0025",family="workloads",operation="workload.create",status="200"} 0',
+    'berth_http_request_duration_seconds_bucket{le="0.005",family="workloads",operation="workload.create",status="200"} 1',
+    "berth_store_commit_closures_sum 12",
+    "berth_store_commit_duration_seconds_sum 0.003",
+    "berth_scheduler_admissions_total 5",
+    "berth_scheduler_preemptions_total 2",
+    "berth_http_streams 7",
+    'berth_queue_depth{workspace="team-a"} 3',
+    'berth_queue_oldest_age_seconds{workspace="team-a"} 1.5',
+    'berth_pods{phase="Running"} 4',
+  ])
+    expect(text).toContain(line)
+  expect(text).toMatch(/process_resident_memory_bytes \d{6,}/)
+  expect(text).toMatch(/berth_event_loop_lag_max_seconds \d/)
+})
+
+it("drops the series of a workspace that is gone", async () => {
+  telemetry = createTelemetry()
+  let queues = [{ workspaceId: "gone", depth: 1, oldestAgeMs: 0 }]
+  telemetry.observe({ queues: () => queues, pods: () => ({}) })
+  expect(await telemetry.text()).toContain('workspace="gone"')
+  queues = []
+  expect(await telemetry.text()).not.toContain("gone")
+})
+
+it("keeps two servers of one process apart", async () => {
+  telemetry = createTelemetry()
+  const other = createTelemetry()
+  other.planCommitted({ admitted: 9, preempted: 0, lost: 0 })
+  expect(await telemetry.text()).toContain("berth_scheduler_admissions_total 0")
+  other.close()
+})

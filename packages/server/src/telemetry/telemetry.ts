@@ -1,0 +1,204 @@
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import { Counter, Gauge, Histogram, Registry } from "prom-client"
+
+/** What of a workspace's queue is shown. */
+export interface QueueReading {
+  readonly workspaceId: string
+  readonly depth: number
+  /** Of the entry that has waited longest; 0 when nothing waits. */
+  readonly oldestAgeMs: number
+}
+
+/** Asked at each scrape; must be cheap and in memory. */
+export interface TelemetrySources {
+  readonly queues: () => readonly QueueReading[]
+  readonly pods: () => Readonly<Record<string, number>>
+}
+
+/** The server's figures as Prometheus metrics. Functions may be called from anywhere, at any rate. */
+export interface Telemetry {
+  /** Hands in what is read at each scrape; before that those metrics are empty. */
+  observe(sources: TelemetrySources): void
+  requestDone(
+    request: { readonly family: string; readonly operation: string; readonly status: number },
+    seconds: number,
+  ): void
+  /** One durable batch of the store. */
+  commitDone(commit: { readonly closures: number; readonly durationMs: number }): void
+  /** What one turn of the scheduler did. */
+  planCommitted(outcome: {
+    readonly admitted: number
+    readonly preempted: number
+    readonly lost: number
+  }): void
+  streamsOpen(count: number): void
+  readonly contentType: string
+  /** The exposition text. */
+  text(): Promise<string>
+  /** Stops measuring. Idempotent. */
+  close(): void
+}
+
+/** Seconds: from a keyed read to a slow list. */
+const requestBuckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+const commitBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
+/** Closures of a batch; 64 is the most. */
+const batchBuckets = [1, 2, 4, 8, 16, 32, 64]
+const lagResolutionMs = 10
+
+/** A registry of its own per call, so that two servers in a process do not mix. */
+export function createTelemetry(): Telemetry {
+  const registry = new Registry()
+  const http = httpMetrics(registry)
+  const store = storeMetrics(registry)
+  const scheduler = schedulerMetrics(registry)
+  let sources: TelemetrySources | undefined
+  watchSources(registry, () => sources)
+  const closeProcess = watchProcess(registry)
+  return {
+    observe(given) {
+      sources = given
+    },
+    ...http,
+    ...store,
+    ...scheduler,
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    close: closeProcess,
+  }
+}
+
+function httpMetrics(registry: Registry): Pick<Telemetry, "requestDone" | "streamsOpen"> {
+  const requests = new Histogram({
+    name: "berth_http_request_duration_seconds",
+    help: "Time from a request's head to the end of its answer.",
+    labelNames: ["family", "operation", "status"],
+    buckets: requestBuckets,
+    registers: [registry],
+  })
+  const streams = new Gauge({
+    name: "berth_http_streams",
+    help: "Open event and log streams.",
+    registers: [registry],
+  })
+  return {
+    requestDone({ family, operation, status }, seconds) {
+      requests.observe({ family, operation, status }, seconds)
+    },
+    streamsOpen: (count) => streams.set(count),
+  }
+}
+
+function storeMetrics(registry: Registry): Pick<Telemetry, "commitDone"> {
+  const duration = new Histogram({
+    name: "berth_store_commit_duration_seconds",
+    help: "Time of one durable batch of writes.",
+    buckets: commitBuckets,
+    registers: [registry],
+  })
+  const size = new Histogram({
+    name: "berth_store_commit_closures",
+    help: "Transactions in one batch.",
+    buckets: batchBuckets,
+    registers: [registry],
+  })
+  return {
+    commitDone({ closures, durationMs }) {
+      duration.observe(durationMs / 1000)
+      size.observe(closures)
+    },
+  }
+}
+
+function schedulerMetrics(registry: Registry): Pick<Telemetry, "planCommitted"> {
+  const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] })
+  const admissions = counter("berth_scheduler_admissions_total", "Claims that were given their nodes.")
+  const preemptions = counter("berth_scheduler_preemptions_total", "Claims that had to make room for others.")
+  const losses = counter("berth_scheduler_lost_total", "Decisions that were overtaken and made again.")
+  return {
+    planCommitted({ admitted, preempted, lost }) {
+      admissions.inc(admitted)
+      preemptions.inc(preempted)
+      losses.inc(lost)
+    },
+  }
+}
+
+/** Read when scraped: a workspace that is gone leaves no series behind. */
+function watchSources(registry: Registry, sources: () => TelemetrySources | undefined): void {
+  const queues = () => sources()?.queues() ?? []
+  addGauge(registry, "berth_queue_depth", "Workloads that wait, by workspace.", "workspace", () =>
+    queues().map((queue) => [queue.workspaceId, queue.depth]),
+  )
+  addGauge(registry, "berth_queue_oldest_age_seconds", "How long the oldest has waited.", "workspace", () =>
+    queues().map((queue) => [queue.workspaceId, queue.oldestAgeMs / 1000]),
+  )
+  addGauge(registry, "berth_pods", "Pods by phase.", "phase", () => Object.entries(sources()?.pods() ?? {}))
+}
+
+/** Event-loop lag since the last scrape, memory, CPU, start time. */
+function watchProcess(registry: Registry): () => void {
+  const lag = monitorEventLoopDelay({ resolution: lagResolutionMs })
+  lag.enable()
+  const single = (name: string, help: string, read: () => number) =>
+    addGauge(registry, name, help, null, () => [["", read()]])
+  single("berth_event_loop_lag_p99_seconds", "Event-loop delay since the last scrape, 99th percentile.", () =>
+    lagSeconds(lag.percentile(99)),
+  )
+  // The last of the two that read it: what was measured is forgotten.
+  single("berth_event_loop_lag_max_seconds", "Longest event-loop delay since the last scrape.", () => {
+    const longest = lagSeconds(lag.max)
+    lag.reset()
+    return longest
+  })
+  single("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss())
+  single("process_heap_bytes", "JavaScript heap in use.", () => process.memoryUsage().heapUsed)
+  single("process_start_time_seconds", "When the process started, since the epoch.", () =>
+    Math.round(performance.timeOrigin / 1000),
+  )
+  addCpuCounter(registry)
+  return () => {
+    lag.disable()
+  }
+}
+
+/** A gauge that is read when it is scraped: a value per label value, or one without a label. */
+function addGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string | null,
+  read: () => readonly (readonly [string, number])[],
+): void {
+  const gauge = new Gauge({
+    name,
+    help,
+    labelNames: label === null ? [] : [label],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const [of, value] of read()) this.set(label === null ? {} : { [label]: of }, value)
+    },
+  })
+  registry.registerMetric(gauge)
+}
+
+function addCpuCounter(registry: Registry): void {
+  const cpu = new Counter({
+    name: "process_cpu_seconds_total",
+    help: "User and system CPU time.",
+    registers: [],
+    collect() {
+      const { user, system } = process.cpuUsage()
+      this.reset()
+      this.inc((user + system) / 1e6)
+    },
+  })
+  registry.registerMetric(cpu)
+}
+
+/** The measured delay includes the timer's own interval; an empty histogram gives NaN or 0. */
+function lagSeconds(nanoseconds: number): number {
+  if (!Number.isFinite(nanoseconds)) return 0
+  return Math.max(0, nanoseconds / 1e9 - lagResolutionMs / 1000)
+}
