@@ -39,7 +39,7 @@ export class BerthError extends Error {
 }
 
 /** Whether the server could not be reached at all, so that the call surely or possibly did nothing. */
-export function isUnreachable(error: unknown): error is BerthError {
+export function isUnreachable(error: unknown): boolean {
   return error instanceof BerthError && error.status === 0
 }
 

@@ -34,6 +34,7 @@ const longestEvent = 16 * 2 ** 20
  * Follows a stream of server-sent events across broken connections and restarts of the server: each event
  * once, in order, by resuming after the last id. Ends by itself only after an event for which `isLast` says
  * so (a clean end without one counts as broken), or with the signal, whose reason it throws.
+ * @yields each event, the one that ends it too
  * @throws BerthError for an answer of 4xx, or when the server was away for longer than `reconnectForMs`
  */
 export async function* followEvents(
@@ -43,27 +44,41 @@ export async function* followEvents(
   options: StreamOptions = {},
 ): AsyncGenerator<ServerSentEvent> {
   const signal = options.signal ?? new AbortController().signal
-  const patienceMs = options.reconnectForMs ?? defaultReconnectMs
+  const patience = createPatience({ ...options, signal })
   let lastEventId = options.lastEventId ?? ""
-  let brokenSince: number | null = null
-  for (let failures = 0; ; failures++) {
+  for (;;) {
     try {
       for await (const event of readOnce(transport, request, { ...options, signal, lastEventId })) {
         if (event.id !== "") lastEventId = event.id
-        brokenSince = null
-        failures = 0
+        patience.restore()
         yield event
         if (isLast(event)) return
       }
       throw new BerthError("The server ended the stream.", { status: 0, code: "unreachable" })
     } catch (error) {
+      await patience.spend(error)
+    }
+  }
+}
+
+/** Decides whether a broken stream is tried again, and waits for it; each event that came restores it. */
+function createPatience(options: StreamOptions & { readonly signal: AbortSignal }) {
+  const { signal, reconnectForMs = defaultReconnectMs } = options
+  let failures = 0
+  let brokenSince: number | null = null
+  return {
+    restore() {
+      failures = 0
+      brokenSince = null
+    },
+    /** @throws the signal's reason, or the error when it is final or has lasted too long */
+    async spend(error: unknown): Promise<void> {
       if (signal.aborted) throw signal.reason
       brokenSince ??= performance.now()
-      const isOver = performance.now() - brokenSince >= patienceMs
-      if (!mayResume(error) || isOver) throw error
+      if (!mayResume(error) || performance.now() - brokenSince >= reconnectForMs) throw error
       options.onReconnect?.(error)
-      await pause(Math.min(longestPauseMs, 200 * 2 ** Math.min(failures, 10)), signal)
-    }
+      await pause(Math.min(longestPauseMs, 200 * 2 ** Math.min(failures++, 10)), signal)
+    },
   }
 }
 

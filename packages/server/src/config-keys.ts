@@ -1,4 +1,4 @@
-import type { ConfigType } from "./config-types.ts"
+import type { ConfigType, Parsed } from "./config-types.ts"
 import {
   choiceType,
   hostType,
@@ -11,6 +11,8 @@ import {
   textType,
   uidRangeType,
 } from "./config-types.ts"
+import type { SimulatedNodes } from "./drivers/local/simulate.ts"
+import { parseSimulate } from "./drivers/local/simulate.ts"
 import type { LogLevel } from "./kit/log.ts"
 
 /** What a default may depend on: facts of the machine and account, handed in. */
@@ -45,6 +47,25 @@ function key<T>(
   return fallbackText === undefined ? { ...base, fallback: give } : { ...base, fallback: give, fallbackText }
 }
 
+/** Declared nodes, with the text they were declared by. */
+export interface DeclaredNodes {
+  readonly text: string
+  readonly nodes: SimulatedNodes
+}
+
+const simulateType: ConfigType<DeclaredNodes> = {
+  syntax: "NxGxMODEL[@INSTANCE][,cluster=NAME]",
+  isList: false,
+  isSwitch: false,
+  format: (value) => value.text,
+  parse(raw): Parsed<DeclaredNodes> {
+    if (typeof raw !== "string") return { ok: false, message: "must be text such as 2x8xH100" }
+    const parsed = parseSimulate(raw)
+    if (!parsed.ok) return { ok: false, message: parsed.message.replace(/\.$/, "") }
+    return { ok: true, value: { text: raw.trim(), nodes: parsed.value } }
+  },
+}
+
 const whole = (min: number, max: number) => numberType({ min, max, whole: true })
 const decimal = (min: number, max: number) => numberType({ min, max, whole: false })
 const logLevels = ["debug", "info", "warn", "error", "silent"] as const satisfies readonly LogLevel[]
@@ -73,7 +94,7 @@ export const configKeys = {
     "Where to answer HTTP; an address that is not loopback needs TLS or --behind-proxy; port 0 takes a free one.",
   ),
   simulate: key(
-    listType(textType("NxGxMODEL[@INSTANCE][,cluster=NAME]"), 100),
+    listType(simulateType, 100),
     ["--simulate", "BERTH_SIMULATE"],
     [],
     "Declares N nodes with G GPUs of a model that only exist on paper; work on them runs here as real processes. Repeatable.",
@@ -198,7 +219,7 @@ export const configKeys = {
     10,
     "GiB kept of all logs together; the oldest go first.",
   ),
-} as const satisfies Readonly<Record<string, ConfigKey<never> | ConfigKey<unknown> | object>>
+} as const
 
 export type ConfigKeyName = keyof typeof configKeys
 

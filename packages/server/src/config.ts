@@ -3,6 +3,7 @@ import { parseDocument } from "yaml"
 import type { ConfigKey, ConfigKeyName, ConfigValues, Host } from "./config-keys.ts"
 import { configKeyNames, configKeys } from "./config-keys.ts"
 import type { ListenAddress, UidRange } from "./config-types.ts"
+import type { SimulatedNodes } from "./drivers/local/simulate.ts"
 import type { LogLevel } from "./kit/log.ts"
 
 export type { Host } from "./config-keys.ts"
@@ -13,8 +14,8 @@ export interface Config {
   /** Absolute or relative to the working directory, as given. */
   readonly data: string
   readonly listen: ListenAddress
-  /** As given; `drivers/local` reads them. */
-  readonly simulate: readonly string[]
+  /** Its clusters are among `clusters`. */
+  readonly simulate: readonly SimulatedNodes[]
   readonly demo: boolean
   readonly noAuth: boolean
   /** Both or none. */
@@ -151,11 +152,7 @@ function takeKey(name: string, value: unknown, found: Map<string, unknown>, faul
 
 function parseYaml(text: string, faults: ConfigFault[]): unknown {
   try {
-    const document = parseDocument(text, {
-      prettyErrors: true,
-      logLevel: "silent",
-      maxAliasCount: 20,
-    } as object)
+    const document = parseDocument(text, { prettyErrors: true, logLevel: "silent" })
     for (const error of document.errors)
       faults.push({ where: "the file", message: `is not YAML: ${firstLine(error.message)}` })
     return document.errors.length > 0 ? null : document.toJS({ maxAliasCount: 20 })
@@ -173,27 +170,41 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Rules that join several keys. */
 function crossFaults(values: ConfigValues): ConfigFault[] {
+  return [...reachFaults(values), ...clusterFaults(values)]
+}
+
+function reachFaults({ listen, tlsCert, tlsKey, behindProxy, noAuth }: ConfigValues): ConfigFault[] {
   const faults: ConfigFault[] = []
-  const { listen, tlsCert, tlsKey, clusters } = values
-  const isLoopback = isLoopbackHost(listen.host)
   if ((tlsCert === null) !== (tlsKey === null))
     faults.push({
       where: tlsCert === null ? "--tls-cert" : "--tls-key",
       message: "is missing: TLS needs both, a certificate and its key.",
     })
-  if (!isLoopback && tlsCert === null && !values.behindProxy)
+  if (isLoopbackHost(listen.host)) return faults
+  if (tlsCert === null && tlsKey === null && !behindProxy)
     faults.push({
       where: "--listen",
       message: `${listen.host} can be reached from other machines: give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS.`,
     })
-  if (!isLoopback && values.noAuth)
+  if (noAuth)
     faults.push({
       where: "--no-auth",
       message: `is for loopback only: listen on 127.0.0.1 instead of ${listen.host}, or leave it out.`,
     })
+  return faults
+}
+
+function clusterFaults({ clusters, simulate }: ConfigValues): ConfigFault[] {
+  const faults: ConfigFault[] = []
   if (clusters.length === 0) faults.push({ where: "--cluster", message: "must name at least one cluster." })
   if (new Set(clusters).size < clusters.length)
     faults.push({ where: "--cluster", message: "names a cluster twice." })
+  for (const { text, nodes } of simulate)
+    if (nodes.cluster !== null && !clusters.includes(nodes.cluster))
+      faults.push({
+        where: "--simulate",
+        message: `"${text}" names a cluster that is not there: --cluster has ${clusters.join(", ")}.`,
+      })
   return faults
 }
 
@@ -210,7 +221,7 @@ function assemble(values: ConfigValues): Config {
   return {
     data,
     listen,
-    simulate,
+    simulate: simulate.map((declared) => declared.nodes),
     demo,
     noAuth,
     tlsCert,
@@ -259,8 +270,3 @@ export function renderConfigTable(): string {
 
 const cell = (text: string) => text.replaceAll("|", "\\|")
 const code = (text: string) => (text === "" ? "" : `\`${cell(text)}\``)
-
-/** The process's environment: read here and nowhere else. */
-export function readEnvironment(): Environment {
-  return process.env
-}

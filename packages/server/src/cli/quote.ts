@@ -20,19 +20,13 @@ export interface EntryPointOptions {
   /** Absolute; null = wherever the pod starts. */
   readonly cwd: string | null
   readonly command: readonly string[]
-  /** Folders that come first in PATH: those of the caller's Python environments. */
-  readonly pathPrefix: readonly string[]
 }
 
 /** The script that a pod's shell runs: go to the folder, then become the command. */
 export function renderEntryPoint(options: EntryPointOptions): string {
-  const lines: string[] = []
-  if (options.pathPrefix.length > 0)
-    lines.push(`export PATH=${options.pathPrefix.map(quoteWord).join(":")}:"$PATH"`)
   const command = `exec ${quoteCommand(options.command)}`
-  // `--` for a folder that begins with a dash; CDPATH would print and go elsewhere.
-  lines.push(options.cwd === null ? command : `CDPATH= cd -- ${quoteWord(options.cwd)} && ${command}`)
-  return `${lines.join("\n")}\n`
+  // `--` for a folder that begins with a dash; a CDPATH would go elsewhere and print where.
+  return options.cwd === null ? `${command}\n` : `CDPATH= cd -- ${quoteWord(options.cwd)} && ${command}\n`
 }
 
 /** base64 of the UTF-8 text, as the Workload API wants it. */

@@ -4,6 +4,8 @@ export interface Terminal {
   out(text: string): void
   /** Progress, warnings and errors. */
   err(text: string): void
+  /** Resolves when the reader of the results has caught up: awaited between pieces of long output. */
+  drained(): Promise<void>
   /** Colours and redrawing are for people only. */
   readonly isTty: boolean
   readonly hasColour: boolean
@@ -14,8 +16,13 @@ export interface Terminal {
   readonly isRoot: boolean
   readonly homeDir: string
   nowMs(): number
-  /** Calls the listener on Ctrl-C (SIGINT) and SIGTERM; returns how to stop listening. */
-  onInterrupt(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void
+  /**
+   * Calls the listener on Ctrl-C (SIGINT) and SIGTERM; returns how to stop listening.
+   * @param hangup also when the terminal goes (as SIGTERM); not for what `nohup` is to keep
+   */
+  onInterrupt(listener: (signal: "SIGINT" | "SIGTERM") => void, hangup?: boolean): () => void
+  /** Ends the process at once. */
+  exit(code: number): void
 }
 
 const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const

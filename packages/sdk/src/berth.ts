@@ -1,0 +1,151 @@
+import type {
+  ApiKeyList,
+  AuditList,
+  ClusterList,
+  CreateKey,
+  CreateUser,
+  CreateWorkspace,
+  CreatedKey,
+  EventList,
+  Explanation,
+  Me,
+  Member,
+  MemberList,
+  Node,
+  NodeList,
+  QueueEntryList,
+  QueueSwitched,
+  Role,
+  Status,
+  StoppingServer,
+  UpdateUser,
+  UpdateWorkspace,
+  User,
+  UserList,
+  Workspace,
+  WorkspaceList,
+} from "@berth/contract/berth"
+import type { CallOptions, Query, Transport } from "./http.ts"
+import { path } from "./http.ts"
+
+/** Every list's page: 1–1,000 items, default 100. */
+export interface PageRequest {
+  readonly limit?: number
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string
+}
+
+/** `/berth/v1`: one method a route. All throw BerthError. Nodes, users and workloads go by name or id. */
+export interface BerthApiClient {
+  me(options?: CallOptions): Promise<Me>
+  status(options?: CallOptions): Promise<Status>
+  /** Shuts the server down; `pods` stops them too. */
+  stopServer(pods: boolean, options?: CallOptions): Promise<StoppingServer>
+  clusters(page?: PageRequest, options?: CallOptions): Promise<ClusterList>
+  nodes(
+    query?: PageRequest & { readonly cluster?: string; readonly workspace?: string },
+    options?: CallOptions,
+  ): Promise<NodeList>
+  node(name: string, cluster?: string, options?: CallOptions): Promise<Node>
+  cordonNode(name: string, cluster?: string, options?: CallOptions): Promise<Node>
+  uncordonNode(name: string, cluster?: string, options?: CallOptions): Promise<Node>
+  drainNode(name: string, cluster?: string, options?: CallOptions): Promise<Node>
+  /** null takes the node back. */
+  assignNode(name: string, workspaceId: string | null, cluster?: string, options?: CallOptions): Promise<Node>
+  workspaces(page?: PageRequest, options?: CallOptions): Promise<WorkspaceList>
+  workspace(id: string, options?: CallOptions): Promise<Workspace>
+  createWorkspace(workspace: CreateWorkspace, options?: CallOptions): Promise<Workspace>
+  updateWorkspace(id: string, change: UpdateWorkspace, options?: CallOptions): Promise<Workspace>
+  /** `force` also stops the work that lives in it. */
+  deleteWorkspace(id: string, force: boolean, options?: CallOptions): Promise<void>
+  members(id: string, page?: PageRequest, options?: CallOptions): Promise<MemberList>
+  setMember(id: string, user: string, role: Role, options?: CallOptions): Promise<Member>
+  removeMember(id: string, user: string, options?: CallOptions): Promise<void>
+  users(page?: PageRequest, options?: CallOptions): Promise<UserList>
+  createUser(user: CreateUser, options?: CallOptions): Promise<User>
+  updateUser(user: string, change: UpdateUser, options?: CallOptions): Promise<User>
+  keys(page?: PageRequest, options?: CallOptions): Promise<ApiKeyList>
+  /** The answer is the only one that ever holds the token. */
+  createKey(key: CreateKey, options?: CallOptions): Promise<CreatedKey>
+  revokeKey(id: string, options?: CallOptions): Promise<void>
+  queue(query?: PageRequest & { readonly workspace?: string }, options?: CallOptions): Promise<QueueEntryList>
+  /** null = every queue. */
+  pauseQueue(workspace: string | null, options?: CallOptions): Promise<QueueSwitched>
+  resumeQueue(workspace: string | null, options?: CallOptions): Promise<QueueSwitched>
+  explainWorkload(id: string, options?: CallOptions): Promise<Explanation>
+  /** One page, oldest first. */
+  events(query?: PageRequest & EventFilter, options?: CallOptions): Promise<EventList>
+  audit(
+    query?: PageRequest & {
+      readonly workspace?: string
+      readonly operation?: string
+      readonly actor?: string
+    },
+    options?: CallOptions,
+  ): Promise<AuditList>
+}
+
+export interface EventFilter {
+  readonly workspace?: string
+  /** `<kind>/<id>`: `workload/train-x7kqd`. */
+  readonly subject?: string
+  /** Any of them. */
+  readonly type?: readonly string[]
+}
+
+export function createBerthApiClient(http: Transport): BerthApiClient {
+  const get = <T>(at: string, options: CallOptions = {}, query: Query = {}) =>
+    http.json<T>({ method: "GET", path: at, query, ...options })
+  const send =
+    (method: "POST" | "PUT" | "PATCH" | "DELETE") =>
+    <T>(at: string, body: unknown, options: CallOptions = {}, query: Query = {}) =>
+      http.json<T>({ method, path: at, query, ...(body === undefined ? {} : { body }), ...options })
+  const [post, put, patch, del] = [send("POST"), send("PUT"), send("PATCH"), send("DELETE")]
+  const nodeAction =
+    (action: string) =>
+    (name: string, cluster?: string, options?: CallOptions): Promise<Node> =>
+      post(`${path`/berth/v1/nodes/${name}`}/${action}`, undefined, options, { cluster })
+  return {
+    me: (options) => get("/berth/v1/me", options),
+    status: (options) => get("/berth/v1/status", options),
+    stopServer: (pods, options) => post("/berth/v1/server/stop", { pods }, options),
+    clusters: (page, options) => get("/berth/v1/clusters", options, { ...page }),
+    nodes: (query, options) => get("/berth/v1/nodes", options, { ...query }),
+    node: (name, cluster, options) => get(path`/berth/v1/nodes/${name}`, options, { cluster }),
+    cordonNode: nodeAction("cordon"),
+    uncordonNode: nodeAction("uncordon"),
+    drainNode: nodeAction("drain"),
+    assignNode(name, workspaceId, cluster, options) {
+      const at = path`/berth/v1/nodes/${name}/workspace`
+      if (workspaceId === null) return del(at, undefined, options, { cluster })
+      return put(at, { workspaceId }, options, { cluster })
+    },
+    workspaces: (page, options) => get("/berth/v1/workspaces", options, { ...page }),
+    workspace: (id, options) => get(path`/berth/v1/workspaces/${id}`, options),
+    createWorkspace: (workspace, options) => post("/berth/v1/workspaces", workspace, options),
+    updateWorkspace: (id, change, options) => patch(path`/berth/v1/workspaces/${id}`, change, options),
+    async deleteWorkspace(id, force, options) {
+      await del(path`/berth/v1/workspaces/${id}`, undefined, options, force ? { force } : {})
+    },
+    members: (id, page, options) => get(path`/berth/v1/workspaces/${id}/members`, options, { ...page }),
+    setMember: (id, user, role, options) =>
+      put(path`/berth/v1/workspaces/${id}/members/${user}`, { role }, options),
+    async removeMember(id, user, options) {
+      await del(path`/berth/v1/workspaces/${id}/members/${user}`, undefined, options)
+    },
+    users: (page, options) => get("/berth/v1/users", options, { ...page }),
+    createUser: (user, options) => post("/berth/v1/users", user, options),
+    updateUser: (user, change, options) => patch(path`/berth/v1/users/${user}`, change, options),
+    keys: (page, options) => get("/berth/v1/keys", options, { ...page }),
+    createKey: (key, options) => post("/berth/v1/keys", key, options),
+    async revokeKey(id, options) {
+      await del(path`/berth/v1/keys/${id}`, undefined, options)
+    },
+    queue: (query, options) => get("/berth/v1/queue", options, { ...query }),
+    pauseQueue: (workspace, options) => post("/berth/v1/queue/pause", { workspace }, options),
+    resumeQueue: (workspace, options) => post("/berth/v1/queue/resume", { workspace }, options),
+    explainWorkload: (id, options) => get(path`/berth/v1/explain/workload/${id}`, options),
+    events: (query, options) => get("/berth/v1/events", options, { ...query }),
+    audit: (query, options) => get("/berth/v1/audit", options, { ...query }),
+  }
+}

@@ -1,0 +1,30 @@
+import type { BerthApiClient } from "./berth.ts"
+import { createBerthApiClient } from "./berth.ts"
+import type { ClientOptions } from "./http.ts"
+import { createTransport } from "./http.ts"
+import type { StreamsClient } from "./streams.ts"
+import { createStreamsClient } from "./streams.ts"
+import type { WorkloadsClient } from "./workloads.ts"
+import { createWorkloadsClient } from "./workloads.ts"
+
+/** Everything a Berth server answers, typed, one member a family. */
+export interface BerthClient {
+  readonly baseUrl: string
+  readonly workloads: WorkloadsClient
+  readonly berth: BerthApiClient
+  readonly streams: StreamsClient
+}
+
+/**
+ * A client of one server. Holds no connection and no state: make as many as you like.
+ * @throws BerthError code `invalid` for a base URL that is none
+ */
+export function createBerthClient(options: ClientOptions): BerthClient {
+  const http = createTransport(options)
+  return {
+    baseUrl: http.baseUrl,
+    workloads: createWorkloadsClient(http),
+    berth: createBerthApiClient(http),
+    streams: createStreamsClient(http),
+  }
+}

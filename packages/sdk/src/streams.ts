@@ -1,0 +1,82 @@
+import type { Event, LogEndEvent, LogLinesEvent } from "@berth/contract/berth"
+import type { EventFilter } from "./berth.ts"
+import { BerthError } from "./errors.ts"
+import type { ServerSentEvent, StreamOptions } from "./event-stream.ts"
+import { followEvents } from "./event-stream.ts"
+import type { Transport } from "./http.ts"
+import { path } from "./http.ts"
+
+/** Which part of a pod's log. */
+export interface FollowLogQuery {
+  /** The last n lines first; all that is kept when absent. */
+  readonly tail?: number
+  /** Seconds ago, or an RFC 3339 instant. */
+  readonly since?: string
+  /** The N of `run_N_times`; the latest when absent. */
+  readonly run?: number
+  readonly container?: string
+  /** false gives what there is now, then the end. Default true. */
+  readonly follow?: boolean
+}
+
+/** Lines as they come, then once how the pod ended (nulls when it was not followed to its end). */
+export type LogItem =
+  | { readonly kind: "lines"; readonly lines: readonly string[]; readonly droppedBytes: number }
+  | { readonly kind: "end"; readonly exitCode: number | null; readonly cause: string | null }
+
+export interface StreamsClient {
+  /** A pod's log, every line once, across broken connections and restarts of the server. @throws BerthError */
+  followLog(
+    workloadId: string,
+    podId: string,
+    query?: FollowLogQuery,
+    options?: StreamOptions,
+  ): AsyncGenerator<LogItem>
+  /**
+   * What happens from now on, or after `options.lastEventId`, each event once; never ends by itself.
+   * @throws BerthError status 410 when that id is older than what is kept
+   */
+  followEvents(filter?: EventFilter, options?: StreamOptions): AsyncGenerator<Event>
+}
+
+export function createStreamsClient(http: Transport): StreamsClient {
+  return {
+    async *followLog(workloadId, podId, query = {}, options = {}) {
+      const request = {
+        method: "GET",
+        path: path`/berth/v1/pods/${workloadId}/${podId}/log`,
+        query: { ...query },
+      } as const
+      for await (const event of followEvents(http, request, (item) => item.event === "end", options)) {
+        const item = readLogItem(event)
+        if (item) yield item
+      }
+    },
+    async *followEvents(filter = {}, options = {}) {
+      const request = { method: "GET", path: "/berth/v1/events", query: { ...filter } } as const
+      for await (const event of followEvents(http, request, () => false, options))
+        if (event.event === "message") yield parse(event) as Event
+    },
+  }
+}
+
+/** Kinds of events that a newer server may send are passed over. */
+function readLogItem(event: ServerSentEvent): LogItem | undefined {
+  if (event.event === "lines") {
+    const { lines, droppedBytes } = parse(event) as LogLinesEvent
+    return { kind: "lines", lines, droppedBytes }
+  }
+  if (event.event === "end") {
+    const { exitCode, cause } = parse(event) as LogEndEvent
+    return { kind: "end", exitCode, cause }
+  }
+  return undefined
+}
+
+function parse(event: ServerSentEvent): unknown {
+  try {
+    return JSON.parse(event.data)
+  } catch (cause) {
+    throw new BerthError("An event of the stream is not JSON.", { status: 406, code: "broken", cause })
+  }
+}

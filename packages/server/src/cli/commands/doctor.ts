@@ -1,0 +1,72 @@
+import { BerthError, isUnreachable } from "@berth/sdk"
+import type { Finding } from "../doctor-checks.ts"
+import { machineChecks } from "../doctor-checks.ts"
+import type { CommonOptions } from "../connect.ts"
+import { connect } from "../connect.ts"
+import { CliError } from "../cli-error.ts"
+import { explainError } from "../explain-error.ts"
+import { exitCodes } from "../exit-codes.ts"
+import { dataDirs } from "../find-server.ts"
+import { readOutputForm, writeValue } from "../output.ts"
+import type { Terminal } from "../terminal.ts"
+import { harmless, paint } from "../terminal.ts"
+
+/** `berth doctor`: what of this machine and its server is as it should be. Changes nothing. 1 when something fails. */
+export async function doctor(terminal: Terminal, options: CommonOptions): Promise<number> {
+  const form = readOutputForm(options.output ?? "table")
+  const server = await checkServer(terminal, options)
+  const [dataDir = "."] = dataDirs(terminal, options)
+  const findings = [...(await machineChecks({ dataDir, isRoot: terminal.isRoot })), ...server]
+  if (form === "table") for (const finding of findings) terminal.out(line(terminal, finding))
+  else await writeValue(terminal, form, findings)
+  return findings.some((finding) => finding.level === "fail") ? exitCodes.failure : exitCodes.ok
+}
+
+const colours = { ok: "green", warn: "yellow", fail: "red" } as const
+
+function line(terminal: Terminal, { level, name, message, advice }: Finding): string {
+  const todo = advice === "" || level === "ok" ? "" : `\n${" ".repeat(22)}${harmless(advice)}`
+  return `${paint(terminal, colours[level], level.padEnd(4))}  ${name.padEnd(14)}  ${harmless(message)}${todo}\n`
+}
+
+/** No server is no fault: there may be none on this machine. */
+async function checkServer(terminal: Terminal, options: CommonOptions): Promise<readonly Finding[]> {
+  const name = "server"
+  try {
+    const { client, place } = await connect(terminal, options)
+    const status = await client.berth.status({ timeoutMs: 5000 })
+    const state = status.ready ? "ready" : `not ready: ${status.readyMessage}`
+    const level = status.ready ? "ok" : "warn"
+    return [
+      {
+        name,
+        level,
+        message: `${place.url} (${status.version}) is ${state}.`,
+        advice: "Look again in a moment.",
+      },
+      clockFinding(status, terminal.nowMs()),
+      ...status.warnings.map((message) => ({ name, level: "warn", message, advice: "" }) as const),
+    ]
+  } catch (error) {
+    const { message, hints } = explainError(error)
+    const isAbsent = error instanceof CliError && error.exitCode === exitCodes.notReachable
+    const isAway = error instanceof BerthError && isUnreachable(error)
+    return [{ name, level: isAbsent || isAway ? "warn" : "fail", message, advice: hints.join(" ") }]
+  }
+}
+
+const mostSkewMs = 3000
+
+/** The server's clock against this one, to the second. */
+function clockFinding(status: { startedAt: string; uptimeSeconds: number }, nowMs: number): Finding {
+  const skewMs = Date.parse(status.startedAt) + status.uptimeSeconds * 1000 - nowMs
+  const isClose = Math.abs(skewMs) <= mostSkewMs
+  return {
+    name: "clock",
+    level: isClose ? "ok" : "warn",
+    message: isClose
+      ? "This machine and the server agree on the time."
+      : `The server's clock is ${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? "ahead of" : "behind"} this machine's, or was set since it started.`,
+    advice: "Keep both with NTP; ages and times that are shown are off by as much.",
+  }
+}

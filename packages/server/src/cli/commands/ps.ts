@@ -1,0 +1,55 @@
+import type { WorkloadItem } from "@berth/contract/workloads"
+import type { CommonOptions } from "../connect.ts"
+import { connect, readCount } from "../connect.ts"
+import { age } from "../human.ts"
+import type { Column } from "../output.ts"
+import { writeList } from "../output.ts"
+import type { Terminal } from "../terminal.ts"
+
+export interface PsOptions extends CommonOptions {
+  readonly workspace?: string
+  readonly all?: boolean
+  readonly phase?: string
+  readonly limit?: string
+  readonly user?: string
+}
+
+/** `berth ps`: workloads, newest first; only those that wait or run unless asked for more. */
+export async function ps(terminal: Terminal, options: PsOptions): Promise<void> {
+  const session = await connect(terminal, options)
+  const phase = options.phase?.split(",") ?? (options.all ? undefined : ["Pending", "Running"])
+  const { items, totalCount } = await session.client.workloads.list({
+    limit: readCount("--limit", options.limit ?? "100", { min: 1, max: 1000 }),
+    ...(options.workspace === undefined ? {} : { workspaceId: options.workspace }),
+    ...(options.user === undefined ? {} : { userName: options.user }),
+    ...(phase === undefined ? {} : { phase }),
+  })
+  const isAll = options.all === true || options.phase !== undefined
+  await writeList(terminal, session.form, {
+    rows: items,
+    columns: columns(terminal.nowMs()),
+    empty: isAll ? "There is none." : "Nothing waits or runs. `berth ps -a` also shows what has ended.",
+  })
+  if (session.form === "table" && totalCount > items.length)
+    terminal.err(`${items.length} of ${totalCount}: --limit shows more.\n`)
+}
+
+function columns(nowMs: number): readonly Column<WorkloadItem>[] {
+  return [
+    { title: "ID", cell: (one) => one.workloadId },
+    { title: "WORKSPACE", cell: (one) => one.workspaceId },
+    { title: "USER", cell: (one) => one.userName },
+    { title: "PHASE", cell: (one) => one.phase },
+    { title: "PODS", cell: (one) => one.resource.replica, align: "right" },
+    { title: "GPUS", cell: (one) => one.resource.gpu ?? "0", align: "right" },
+    { title: "AGE", cell: (one) => age(one.creationTime, nowMs), align: "right" },
+    { title: "RUNTIME", cell: (one) => (one.startTime === "" ? "-" : one.runtime), align: "right" },
+    { title: "WAITS", cell: waits },
+  ]
+}
+
+function waits(one: WorkloadItem): string {
+  if (one.phase !== "Pending") return ""
+  const place = one.schedulerOrder > 0 ? `${one.schedulerOrder}.` : ""
+  return [place, one.message].filter((part) => part !== "").join(" ")
+}

@@ -1,0 +1,82 @@
+import type { QueueEntry } from "@berth/contract/berth"
+import { collect } from "@berth/sdk"
+import { usageError } from "../cli-error.ts"
+import type { CommonOptions } from "../connect.ts"
+import { connect } from "../connect.ts"
+import { age } from "../human.ts"
+import type { Column } from "../output.ts"
+import { writeDone, writeList } from "../output.ts"
+import type { Terminal } from "../terminal.ts"
+
+export interface QueueOptions extends CommonOptions {
+  readonly workspace?: string
+  readonly all?: boolean
+}
+
+/** `berth queue`: what waits, by workspace and position. */
+export async function queueList(terminal: Terminal, options: QueueOptions): Promise<void> {
+  const session = await connect(terminal, options)
+  const { workspace } = options
+  const rows = await collect((page) =>
+    session.client.berth.queue({ ...page, ...(workspace === undefined ? {} : { workspace }) }),
+  )
+  await writeList(terminal, session.form, {
+    rows,
+    columns: columns(terminal.nowMs()),
+    empty: "Nothing waits.",
+  })
+}
+
+function columns(nowMs: number): readonly Column<QueueEntry>[] {
+  return [
+    { title: "WORKSPACE", cell: (one) => one.workspaceId },
+    { title: "POS", cell: (one) => one.position, align: "right" },
+    { title: "ID", cell: (one) => one.workloadId },
+    { title: "USER", cell: (one) => one.userName },
+    { title: "PRIORITY", cell: (one) => ["low", "normal", "high"][one.priority] ?? one.priority },
+    { title: "PODS", cell: (one) => one.pods, align: "right" },
+    { title: "GPUS/POD", cell: (one) => one.size.gpus, align: "right" },
+    { title: "WAITS", cell: (one) => age(one.queuedAt, nowMs), align: "right" },
+    { title: "REASON", cell: reasonText },
+  ]
+}
+
+function reasonText(one: QueueEntry): string {
+  const [first] = one.reasons
+  if (!first) return ""
+  const amount =
+    first.resource !== null && first.needed !== null
+      ? ` (${first.resource}: ${first.needed} needed, ${first.free ?? 0} free)`
+      : ""
+  return `${first.code.replaceAll("_", " ")}${amount}`
+}
+
+/** `berth queue pause`. */
+export async function queuePause(terminal: Terminal, workspace: string | undefined, options: QueueOptions) {
+  return queueSwitch(terminal, workspace, options, "pause")
+}
+
+/** `berth queue resume`. */
+export async function queueResume(terminal: Terminal, workspace: string | undefined, options: QueueOptions) {
+  return queueSwitch(terminal, workspace, options, "resume")
+}
+
+async function queueSwitch(
+  terminal: Terminal,
+  workspace: string | undefined,
+  options: QueueOptions,
+  verb: "pause" | "resume",
+): Promise<void> {
+  if ((workspace === undefined) === !options.all)
+    throw usageError(
+      `Say which queue to ${verb}: a workspace, or --all.`,
+      `For example: berth queue ${verb} default`,
+    )
+  const session = await connect(terminal, options)
+  const { berth } = session.client
+  const target = workspace ?? null
+  const answer = await (verb === "pause" ? berth.pauseQueue(target) : berth.resumeQueue(target))
+  const whose = workspace === undefined ? "All queues are" : `The queue of ${workspace} is`
+  const effect = answer.paused ? "paused: nothing more starts from it; what runs goes on" : "open again"
+  await writeDone(terminal, session.form, `${whose} ${effect}.`, answer)
+}

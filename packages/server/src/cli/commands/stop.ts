@@ -1,0 +1,52 @@
+import type { BatchFailures } from "@berth/contract/workloads"
+import type { CommonOptions, Session } from "../connect.ts"
+import { connect } from "../connect.ts"
+import { exitCodes } from "../exit-codes.ts"
+import { writeValue } from "../output.ts"
+import type { Terminal } from "../terminal.ts"
+import { harmless } from "../terminal.ts"
+
+/** `berth stop`: asks workloads to end; they have their grace for it. */
+export async function stop(terminal: Terminal, ids: readonly string[], options: CommonOptions) {
+  const session = await connect(terminal, options)
+  return report(session, ids, "stopping", await batch(session, ids, "stop"))
+}
+
+/** `berth rm`: stops workloads and removes them from lists. */
+export async function rm(terminal: Terminal, ids: readonly string[], options: CommonOptions) {
+  const session = await connect(terminal, options)
+  return report(session, ids, "removed", await batch(session, ids, "remove"))
+}
+
+/** One id goes by the route that answers with its own error. */
+async function batch(
+  session: Session,
+  ids: readonly string[],
+  verb: "stop" | "remove",
+): Promise<BatchFailures> {
+  const { workloads } = session.client
+  const [only] = ids
+  // The API takes stopping what never was as done; a person who mistyped an id wants to know.
+  for (const id of ids) await workloads.get(id)
+  if (ids.length === 1 && only !== undefined) {
+    await workloads[verb](only)
+    return { failed: [] }
+  }
+  return verb === "stop" ? workloads.stopMany(ids) : workloads.removeMany(ids)
+}
+
+async function report(
+  session: Session,
+  ids: readonly string[],
+  done: string,
+  outcome: BatchFailures,
+): Promise<number> {
+  const failed = new Set(outcome.failed.map((one) => one.workloadId))
+  const succeeded = ids.filter((id) => !failed.has(id))
+  if (session.form !== "table")
+    await writeValue(session.terminal, session.form, { done: succeeded, failed: outcome.failed })
+  else for (const id of succeeded) session.terminal.out(`${harmless(id)} ${done}\n`)
+  for (const one of outcome.failed)
+    session.terminal.err(`${harmless(one.workloadId)}: ${harmless(one.errorMessage)}\n`)
+  return failed.size > 0 ? exitCodes.failure : exitCodes.ok
+}

@@ -1,0 +1,179 @@
+import type { CreateWorkspace, Member, Role, Workspace, WorkspacePolicyChange } from "@berth/contract/berth"
+import { collect } from "@berth/sdk"
+import { usageError } from "../cli-error.ts"
+import type { CommonOptions } from "../connect.ts"
+import { connect, readCount } from "../connect.ts"
+import { age } from "../human.ts"
+import { writeDone, writeFacts, writeList } from "../output.ts"
+import type { Terminal } from "../terminal.ts"
+
+/** What `create` and `set` change; what is absent stays. */
+export interface WorkspaceOptions extends CommonOptions {
+  readonly description?: string
+  readonly cluster?: readonly string[]
+  readonly queuePolicy?: string
+  readonly preempt?: string
+  readonly stopGrace?: string
+  readonly openToAll?: string
+  readonly scope?: readonly string[]
+  readonly force?: boolean
+}
+
+/** `berth workspace ls`. */
+export async function workspaceList(terminal: Terminal, options: CommonOptions): Promise<void> {
+  const session = await connect(terminal, options)
+  const rows = await collect((page) => session.client.berth.workspaces(page))
+  await writeList(terminal, session.form, {
+    rows,
+    columns: [
+      { title: "NAME", cell: (one: Workspace) => one.id },
+      { title: "YOU", cell: (one) => one.role ?? "" },
+      { title: "STATE", cell: (one) => (one.queuePaused ? `${one.state}, paused` : one.state) },
+      { title: "QUEUE", cell: (one) => one.policy.queuePolicy },
+      { title: "CLUSTERS", cell: (one) => one.clusters.join(" ") },
+      { title: "AGE", cell: (one) => age(one.createdAt, terminal.nowMs()), align: "right" },
+      { title: "DESCRIPTION", cell: (one) => one.description },
+    ],
+    empty: "There is no workspace that you have a role in.",
+  })
+}
+
+/** `berth workspace show`. */
+export async function workspaceShow(terminal: Terminal, id: string, options: CommonOptions): Promise<void> {
+  const session = await connect(terminal, options)
+  const one = await session.client.berth.workspace(id)
+  await writeFacts(terminal, session.form, one, facts(one))
+}
+
+function facts(one: Workspace): readonly (readonly [string, string])[] {
+  const { policy } = one
+  return [
+    ["name", one.id],
+    ["key", one.key],
+    ["description", one.description],
+    ["your role", one.role ?? "none"],
+    ["state", one.state],
+    ["queue", one.queuePaused ? "paused" : "open"],
+    ["clusters", one.clusters.join(" ")],
+    ["queue-policy", policy.queuePolicy],
+    ["preempt", String(policy.enablePreempt)],
+    ["stop-grace", `${policy.stopGraceSeconds} s`],
+    ["open-to-all", String(policy.openToAll)],
+    ["scopes", policy.scopes.join(" ") || "all"],
+    ["created", one.createdAt],
+  ]
+}
+
+/** `berth workspace create`. */
+export async function workspaceCreate(
+  terminal: Terminal,
+  id: string,
+  options: WorkspaceOptions,
+): Promise<void> {
+  const session = await connect(terminal, options)
+  const request: CreateWorkspace = { id, ...readChange(options) }
+  const made = await session.client.berth.createWorkspace(request)
+  await writeDone(terminal, session.form, `Workspace ${made.id} is there.`, made)
+}
+
+/** `berth workspace set`. */
+export async function workspaceSet(terminal: Terminal, id: string, options: WorkspaceOptions): Promise<void> {
+  const change = readChange(options)
+  if (Object.keys(change).length === 0)
+    throw usageError("There is nothing to set.", "`berth workspace set --help` shows what can be.")
+  const session = await connect(terminal, options)
+  const changed = await session.client.berth.updateWorkspace(id, change)
+  await writeFacts(terminal, session.form, changed, facts(changed))
+}
+
+interface WorkspaceChange {
+  description?: string
+  clusters?: string[]
+  policy?: WorkspacePolicyChange
+}
+
+function readChange(options: WorkspaceOptions): WorkspaceChange {
+  const policy: WorkspacePolicyChange = {}
+  const { queuePolicy, preempt, stopGrace, openToAll, scope } = options
+  if (queuePolicy !== undefined)
+    policy.queuePolicy = readChoice("--queue-policy", queuePolicy, ["fifo", "balance"])
+  if (preempt !== undefined) policy.enablePreempt = readSwitch("--preempt", preempt)
+  if (stopGrace !== undefined)
+    policy.stopGraceSeconds = readCount("--stop-grace", stopGrace, { min: 0, max: 600 })
+  if (openToAll !== undefined) policy.openToAll = readSwitch("--open-to-all", openToAll)
+  if (scope !== undefined)
+    policy.scopes = scope
+      .filter((one) => one !== "all")
+      .map((one) => readChoice("--scope", one, ["Train", "Infer", "Authoring"]))
+  const change: WorkspaceChange = {}
+  if (options.description !== undefined) change.description = options.description
+  if (options.cluster !== undefined) change.clusters = [...options.cluster]
+  if (Object.keys(policy).length > 0) change.policy = policy
+  return change
+}
+
+function readChoice<const T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice.toLowerCase() === text.toLowerCase())
+  if (found === undefined) throw usageError(`${name} takes ${choices.join(", ")}, not "${text}".`)
+  return found
+}
+
+function readSwitch(name: string, text: string): boolean {
+  return readChoice(name, text, ["true", "false", "on", "off", "yes", "no"]).match(/^(true|on|yes)$/) !== null
+}
+
+/** `berth workspace rm`. */
+export async function workspaceRemove(
+  terminal: Terminal,
+  id: string,
+  options: WorkspaceOptions,
+): Promise<void> {
+  const session = await connect(terminal, options)
+  await session.client.berth.deleteWorkspace(id, options.force === true)
+  await writeDone(terminal, session.form, `Workspace ${id} is being deleted.`, { id })
+}
+
+/** `berth workspace members ls`. */
+export async function memberList(terminal: Terminal, id: string, options: CommonOptions): Promise<void> {
+  const session = await connect(terminal, options)
+  const rows = await collect((page) => session.client.berth.members(id, page))
+  await writeList(terminal, session.form, {
+    rows,
+    columns: [
+      { title: "USER", cell: (one: Member) => one.userName },
+      { title: "ROLE", cell: (one) => one.role },
+      { title: "ID", cell: (one) => one.userId },
+    ],
+    empty: `${id} has no members of its own.`,
+  })
+}
+
+/** Roles as people type them. @throws CliError */
+export function readRole(text: string): Role {
+  return readChoice("The role", text, ["owner", "editor", "viewer"])
+}
+
+/** `berth workspace members add`; changes the role of somebody who is one already. */
+export async function memberAdd(
+  terminal: Terminal,
+  names: readonly string[],
+  options: CommonOptions & { readonly role?: string },
+): Promise<void> {
+  const [id = "", user = ""] = names
+  const role = readRole(options.role ?? "editor")
+  const session = await connect(terminal, options)
+  const member = await session.client.berth.setMember(id, user, role)
+  await writeDone(terminal, session.form, `${member.userName} is ${member.role} in ${id}.`, member)
+}
+
+/** `berth workspace members rm`. */
+export async function memberRemove(
+  terminal: Terminal,
+  names: readonly string[],
+  options: CommonOptions,
+): Promise<void> {
+  const [id = "", user = ""] = names
+  const session = await connect(terminal, options)
+  await session.client.berth.removeMember(id, user)
+  await writeDone(terminal, session.form, `${user} has no role in ${id} any more.`, { id, user })
+}

@@ -1,0 +1,60 @@
+import { BerthError, isUnreachable } from "@berth/sdk"
+import { CliError } from "./cli-error.ts"
+import { exitCodes } from "./exit-codes.ts"
+
+/** What a person reads when a command fails, and its exit code. */
+export interface ErrorReport {
+  readonly message: string
+  readonly hints: readonly string[]
+  readonly exitCode: number
+}
+
+/** Words any error: what happened, and what to do. Never a stack, never a secret. */
+export function explainError(error: unknown): ErrorReport {
+  if (error instanceof CliError)
+    return { message: error.message, hints: error.hint ? [error.hint] : [], exitCode: error.exitCode }
+  if (error instanceof BerthError) return isUnreachable(error) ? unreachable(error) : refused(error)
+  const message = error instanceof Error ? error.message : String(error)
+  return { message, hints: [], exitCode: exitCodes.failure }
+}
+
+function unreachable(error: BerthError): ErrorReport {
+  const isUsage = error.code === "invalid"
+  return {
+    message: error.message,
+    hints: isUsage
+      ? []
+      : ["Start the server with `berth up`, or say where it is: --server URL or BERTH_SERVER."],
+    exitCode: isUsage ? exitCodes.usage : exitCodes.notReachable,
+  }
+}
+
+function refused(error: BerthError): ErrorReport {
+  const details = error.details
+    .filter((detail) => detail.message !== "" && detail.message !== error.message)
+    .map((detail) => (detail.path === "" ? detail.message : `${detail.path}: ${detail.message}`))
+  const hints = [...details, ...adviceFor(error)]
+  if (error.status >= 500 && error.requestId) hints.push(`Request ${error.requestId} in the server's log.`)
+  return { message: error.message, hints, exitCode: exitCodes.failure }
+}
+
+function adviceFor(error: BerthError): readonly string[] {
+  switch (error.status) {
+    case 401:
+      return ["Give a key in BERTH_TOKEN, or run this on the server's machine as its account."]
+    case 403:
+      return ["`berth status` shows who you are; a workspace owner can change your role."]
+    case 429:
+      return [
+        error.retryAfterMs === null
+          ? "Try again later."
+          : `Try again in ${Math.ceil(error.retryAfterMs / 1000)} s.`,
+      ]
+    case 503:
+      return error.code === "Primus.00008"
+        ? ["`berth nodes` shows what there is."]
+        : ["Try again in a moment."]
+    default:
+      return []
+  }
+}

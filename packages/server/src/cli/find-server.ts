@@ -1,0 +1,210 @@
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { CliError } from "./cli-error.ts"
+import { exitCodes } from "./exit-codes.ts"
+import type { Terminal } from "./terminal.ts"
+
+/** What a server writes into its data directory as `run.json` while it runs. */
+export interface RunFile {
+  readonly url: string
+  readonly pid: number
+  readonly version: string
+}
+
+/** Where to call, with what, and how that was found. */
+export interface ServerPlace {
+  readonly url: string
+  /** null: none was found; right for a server with --no-auth. */
+  readonly token: string | null
+  /** `--server`, `BERTH_SERVER`, a file's path: for messages. */
+  readonly from: string
+  /** The same, for the token; empty without one. */
+  readonly tokenFrom: string
+  /** Its data directory, where it runs on this machine and was found by its run file. */
+  readonly dataDir: string | null
+  readonly runFile: RunFile | null
+  /** The address is this machine's own. */
+  readonly isLoopback: boolean
+  /** Workspace of commands that do not name one, from the configuration file. */
+  readonly workspace: string | null
+}
+
+export interface FindOptions {
+  readonly server?: string
+  readonly data?: string
+}
+
+/** `~/.config/berth/config.yaml`: `server`, `tokenFile`, `workspace`. */
+interface ClientConfig {
+  readonly server: string | null
+  readonly tokenFile: string | null
+  readonly workspace: string | null
+}
+
+/**
+ * Finds the server: `--server`, `BERTH_SERVER`, the configuration file, then the run file of the local data
+ * directory. The token: `BERTH_TOKEN`, then the configuration file's `tokenFile`, then `owner.key` of the local
+ * data directory, which is sent to this machine only.
+ * @throws CliError when there is no server to be found, or a token file may be read by others
+ */
+export async function findServer(terminal: Terminal, options: FindOptions): Promise<ServerPlace> {
+  const config = await readClientConfig(terminal)
+  const dirs = dataDirs(terminal, options)
+  const target = chooseTarget(terminal, options, config, dirs)
+  const isLoopback = isLoopbackUrl(target.url)
+  const ownerDir = target.dataDir ?? dirs[0]
+  const token = findToken(terminal, config, isLoopback ? ownerDir : undefined)
+  return {
+    ...target,
+    token: token?.value ?? null,
+    tokenFrom: token?.from ?? "",
+    isLoopback,
+    workspace: config.workspace,
+  }
+}
+
+type Target = Pick<ServerPlace, "url" | "from" | "dataDir" | "runFile">
+
+function chooseTarget(
+  terminal: Terminal,
+  options: FindOptions,
+  config: ClientConfig,
+  dirs: readonly string[],
+): Target {
+  const running = firstRunFile(dirs)
+  const named =
+    pick(options.server, "--server") ??
+    pick(terminal.env["BERTH_SERVER"], "BERTH_SERVER") ??
+    pick(config.server, clientConfigPath(terminal))
+  if (!named) {
+    if (!running) throw noServer(dirs)
+    return { url: running.runFile.url, from: join(running.dataDir, "run.json"), ...running }
+  }
+  const place = { url: named.value, from: named.from }
+  // Named by hand, but the same server as the run file's: then all that lies in its directory holds.
+  if (running && sameOrigin(named.value, running.runFile.url)) return { ...place, ...running }
+  return { ...place, dataDir: null, runFile: null }
+}
+
+interface Named {
+  readonly value: string
+  readonly from: string
+}
+const pick = (value: string | null | undefined, from: string): Named | undefined =>
+  value === undefined || value === null || value.trim() === "" ? undefined : { value: value.trim(), from }
+
+/** The data directories to look into: the one that was said, else this account's, else the system's. */
+export function dataDirs(terminal: Terminal, options: FindOptions): readonly string[] {
+  const said = options.data ?? terminal.env["BERTH_DATA"]
+  if (said) return [said]
+  const own = `${terminal.homeDir}/.local/share/berth`
+  return terminal.isRoot ? ["/var/lib/berth"] : [own, "/var/lib/berth"]
+}
+
+function firstRunFile(dirs: readonly string[]): { dataDir: string; runFile: RunFile } | undefined {
+  for (const dataDir of dirs) {
+    const runFile = readRunFile(join(dataDir, "run.json"))
+    if (runFile) return { dataDir, runFile }
+  }
+  return undefined
+}
+
+/** The run file's content; undefined where there is none or it is not whole. */
+export function readRunFile(file: string): RunFile | undefined {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, "utf8"))
+    if (typeof parsed !== "object" || parsed === null) return undefined
+    const { url, pid, version } = parsed as Partial<Record<keyof RunFile, unknown>>
+    if (typeof url !== "string" || typeof pid !== "number") return undefined
+    return { url, pid, version: typeof version === "string" ? version : "" }
+  } catch {
+    return undefined
+  }
+}
+
+function noServer(dirs: readonly string[]): CliError {
+  return new CliError(
+    `No Berth server is running here: there is no run.json in ${dirs.join(" or ")}.`,
+    "Start one with `berth up`, or say where it is: --server URL, BERTH_SERVER, or --data DIR.",
+    exitCodes.notReachable,
+  )
+}
+
+function findToken(
+  terminal: Terminal,
+  config: ClientConfig,
+  ownerDir: string | undefined,
+): Named | undefined {
+  const fromEnv = pick(terminal.env["BERTH_TOKEN"], "BERTH_TOKEN")
+  if (fromEnv) return fromEnv
+  if (config.tokenFile) {
+    const file = config.tokenFile.replace(/^~(?=\/)/, terminal.homeDir)
+    const token = readTokenFile(file)
+    if (token === undefined)
+      throw new CliError(`The token file ${file} cannot be read.`, "It is named by the configuration file.")
+    return { value: token, from: file }
+  }
+  if (ownerDir === undefined) return undefined
+  const file = join(ownerDir, "owner.key")
+  const token = readTokenFile(file)
+  return token === undefined ? undefined : { value: token, from: file }
+}
+
+/** @throws CliError when others than the owner may read the file */
+function readTokenFile(file: string): string | undefined {
+  try {
+    const { mode } = statSync(file)
+    if ((mode & 0o077) !== 0)
+      throw new CliError(`Others may read the token file ${file}.`, `Run: chmod 600 ${file}`)
+    return readFileSync(file, "utf8").trim() || undefined
+  } catch (error) {
+    if (error instanceof CliError) throw error
+    return undefined
+  }
+}
+
+/** Where the client's own configuration lies. */
+export function clientConfigPath(terminal: Terminal): string {
+  const base = terminal.env["XDG_CONFIG_HOME"] || `${terminal.homeDir}/.config`
+  return join(base, "berth", "config.yaml")
+}
+
+async function readClientConfig(terminal: Terminal): Promise<ClientConfig> {
+  const file = clientConfigPath(terminal)
+  let text: string
+  try {
+    text = readFileSync(file, "utf8")
+  } catch {
+    return { server: null, tokenFile: null, workspace: null }
+  }
+  const { parse } = await import("yaml")
+  let parsed: unknown
+  try {
+    parsed = parse(text, { maxAliasCount: 20 })
+  } catch {
+    throw new CliError(`${file} is not YAML.`, "It may hold: server, tokenFile, workspace.", exitCodes.usage)
+  }
+  const fields = typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {}
+  const take = (name: string) => (typeof fields[name] === "string" ? fields[name] : null)
+  return { server: take("server"), tokenFile: take("tokenFile"), workspace: take("workspace") }
+}
+
+/** Whether the URL names this machine alone. */
+export function isLoopbackUrl(url: string): boolean {
+  try {
+    const host = new URL(url).hostname
+    return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host)
+  } catch {
+    return false
+  }
+}
+
+function sameOrigin(a: string, b: string): boolean {
+  try {
+    const [one, other] = [new URL(a), new URL(b)]
+    const bothHere = isLoopbackUrl(a) && isLoopbackUrl(b)
+    return one.port === other.port && (one.hostname === other.hostname || bothHere)
+  } catch {
+    return false
+  }
+}

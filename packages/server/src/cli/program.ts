@@ -1,0 +1,108 @@
+import type { Option } from "commander"
+import { Command, CommanderError } from "commander"
+import { version } from "../version.ts"
+import { addCommand } from "./command-spec.ts"
+import { exitCodes } from "./exit-codes.ts"
+import type { GroupSpec } from "./platform-commands.ts"
+import { platformGroups } from "./platform-commands.ts"
+import { configGroup, serverCommands } from "./server-commands.ts"
+import type { Terminal } from "./terminal.ts"
+import { harmless, paint } from "./terminal.ts"
+import { workCommands } from "./work-commands.ts"
+
+/** Runs one command line (without the program's name). Never throws; resolves with the exit code. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  try {
+    const program = buildProgram(terminal, await settingsFor(argv), (code) => {
+      exitCode = code
+    })
+    if (argv.length === 0) {
+      program.outputHelp()
+      return exitCodes.usage
+    }
+    await program.parseAsync([...argv], { from: "user" })
+  } catch (error) {
+    return reportError(terminal, error)
+  }
+  return exitCode
+}
+
+/** The table of settings is loaded for those commands alone that show or read it. */
+async function settingsFor(argv: readonly string[]): Promise<readonly Option[]> {
+  const named = argv.filter((word) => !word.startsWith("-")).slice(0, 2)
+  const isNeeded = named[0] === "up" || named[0] === "config" || named[0] === "help"
+  return isNeeded ? (await import("./config-options.ts")).configOptions() : []
+}
+
+function buildProgram(
+  terminal: Terminal,
+  settings: readonly Option[],
+  done: (exitCode: number) => void,
+): Command {
+  const program = new Command("berth")
+    .description("Share accelerators and run work on them.")
+    .version(version, "-v, --version", "print the version")
+    .enablePositionalOptions()
+    .showHelpAfterError("`--help` shows how it is used.")
+    .addHelpText("after", programHelp)
+  program.exitOverride().configureOutput({
+    writeOut: terminal.out,
+    writeErr: terminal.err,
+    getOutHelpWidth: () => terminal.columns || 100,
+    getErrHelpWidth: () => terminal.columns || 100,
+    outputError: (text, write) =>
+      write(`${paint(terminal, "red", "error:")} ${text.replace(/^error: /, "")}`),
+  })
+  for (const spec of workCommands) addCommand(program, spec, terminal, done)
+  const groups = [...platformGroups, configGroup(settings)]
+  for (const group of groups) addGroup(program, group, { terminal, done })
+  for (const spec of serverCommands(settings)) addCommand(program, spec, terminal, done)
+  for (const made of program.commands) inheritAll(program, made)
+  return program
+}
+
+interface Adding {
+  readonly terminal: Terminal
+  readonly done: (exitCode: number) => void
+}
+
+function addGroup(parent: Command, group: GroupSpec, adding: Adding): void {
+  const made = new Command(group.name).description(group.sentence)
+  for (const alias of group.aliases ?? []) made.alias(alias)
+  for (const spec of group.commands) addCommand(made, spec, adding.terminal, adding.done)
+  for (const inner of group.groups ?? []) addGroup(made, inner, adding)
+  parent.addCommand(made)
+}
+
+/** Commands that are added ready-made do not take over their parent's settings by themselves. */
+function inheritAll(parent: Command, made: Command): void {
+  made.copyInheritedSettings(parent)
+  for (const inner of made.commands) inheritAll(made, inner)
+}
+
+const programHelp = `
+Begin with:
+  berth up --demo                          a server with two simulated GPU nodes, and a job on them
+  berth run --gpus 1 -- python train.py    run something
+  berth COMMAND --help                     flags and examples
+
+The server is found by --server, BERTH_SERVER, ~/.config/berth/config.yaml (server, tokenFile, workspace), then
+run.json of the data directory on this machine; the key by BERTH_TOKEN, then the tokenFile, then owner.key there.
+
+Exit codes: 0 done, 1 failed or refused, 2 wrong command line or settings, 3 no server reached (up: data directory
+in use), 4 up cannot start here; run and logs -f: the workload's own code, 124 time over, 130 detached, 143 stopped.`
+
+async function reportError(terminal: Terminal, error: unknown): Promise<number> {
+  if (error instanceof CommanderError) {
+    // help and version were asked for and written
+    if (error.exitCode === 0) return exitCodes.ok
+    return exitCodes.usage
+  }
+  const { explainError } = await import("./explain-error.ts")
+  const report = explainError(error)
+  terminal.err(`${paint(terminal, "red", "error:")} ${harmless(report.message)}\n`)
+  for (const hint of report.hints) terminal.err(`  ${harmless(hint)}\n`)
+  if (terminal.env["BERTH_DEBUG"] && error instanceof Error) terminal.err(`${error.stack ?? ""}\n`)
+  return report.exitCode
+}

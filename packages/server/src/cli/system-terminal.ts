@@ -1,0 +1,50 @@
+import { homedir } from "node:os"
+import type { Terminal } from "./terminal.ts"
+
+/** The process's own terminal. Ends the process quietly when whoever reads its output has gone. */
+export function createSystemTerminal(env: Readonly<Record<string, string | undefined>>): Terminal {
+  const { stdout, stderr } = process
+  for (const stream of [stdout, stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // `berth logs x | head`: nobody reads on, and there is nobody to tell.
+      if (error.code === "EPIPE") process.exit(0)
+      throw error
+    })
+  const isTty = stdout.isTTY
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    drained: () =>
+      stdout.writableNeedDrain ? new Promise((resolve) => stdout.once("drain", resolve)) : Promise.resolve(),
+    isTty,
+    hasColour: isTty && !env["NO_COLOR"] && env["TERM"] !== "dumb",
+    columns: isTty ? stdout.columns : 0,
+    env,
+    cwd: workingDirectory(),
+    isRoot: process.getuid?.() === 0,
+    homeDir: homedir(),
+    nowMs: () => Date.now(),
+    exit: (code) => process.exit(code),
+    onInterrupt(listener, hangup = false) {
+      const onInt = () => listener("SIGINT")
+      const onTerm = () => listener("SIGTERM")
+      process.on("SIGINT", onInt)
+      process.on("SIGTERM", onTerm)
+      if (hangup) process.on("SIGHUP", onTerm)
+      return () => {
+        process.off("SIGINT", onInt)
+        process.off("SIGTERM", onTerm)
+        process.off("SIGHUP", onTerm)
+      }
+    },
+  }
+}
+
+/** The folder may have been removed under the shell. */
+function workingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return "/"
+  }
+}
