@@ -10,7 +10,7 @@ const expected: Record<ReasonCode, string> = {
   dependency: "Dependency cannot be satisfied",
   workspace_busy: "The workspace already has all the GPU requests that it may hold at once",
   reservation_pending: "The GPU request for the workload is not provisioned yet",
-  no_reservation: "No GPU request of the workspace can take the workload",
+  no_reservation: "The workspace holds no GPU node that can take the workload",
   quota_short: "Insufficient total gpu resources",
   no_node_fits: "Insufficient gpu due to node fragmentation",
   no_node_matches: "All nodes are unavailable or not enough nodes match the specified label.",

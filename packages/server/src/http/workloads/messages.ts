@@ -19,7 +19,7 @@ const reasonSentences: Readonly<Record<ReasonCode, Sentence>> = {
   dependency: () => "Dependency cannot be satisfied",
   workspace_busy: () => "The workspace already has all the GPU requests that it may hold at once",
   reservation_pending: () => "The GPU request for the workload is not provisioned yet",
-  no_reservation: () => "No GPU request of the workspace can take the workload",
+  no_reservation: () => "The workspace holds no GPU node that can take the workload",
   quota_short: (reason) => withLabelHint(reason, `Insufficient total ${resourceOf(reason, "")}resources`),
   no_node_fits: (reason) =>
     withLabelHint(reason, `Insufficient ${resourceOf(reason, "resources ")}due to node fragmentation`),

@@ -1,0 +1,215 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
+import type { Role } from "../../packages/server/src/domain/identity/index.ts"
+import type { NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
+import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
+import { createFakeWorld, type FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
+import { createApp } from "../../packages/server/src/http/app.ts"
+import { createBerthFamily } from "../../packages/server/src/http/berth/family.ts"
+import { createStreams, type Streams } from "../../packages/server/src/http/plugins/streams.ts"
+import type { Services } from "../../packages/server/src/http/services.ts"
+import { workloadsFamily } from "../../packages/server/src/http/workloads/routes.ts"
+import { createVirtualClock, type VirtualClock } from "../../packages/server/src/kit/clock.ts"
+import { createIds } from "../../packages/server/src/kit/ids.ts"
+import { silentLog } from "../../packages/server/src/kit/log.ts"
+import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
+import { createTelemetry } from "../../packages/server/src/telemetry/telemetry.ts"
+
+const cluster = "local"
+const gib = 2 ** 30
+
+function gpuNode(name: string): NodeFacts {
+  const amounts = { cpuMilli: 64_000, memoryBytes: 512 * gib, gpus: 8, ephemeralBytes: 1000 * gib }
+  return {
+    name,
+    hostIp: "10.0.0.1",
+    instanceType: "gpu-8",
+    gpuModel: "NVIDIA-H100-80GB-HBM3",
+    gpus: Array.from({ length: 8 }, (_, index) => ({
+      index,
+      uuid: `GPU-${name}-${index}`,
+      memoryBytes: 80 * gib,
+      usedOutside: false,
+      temperatureC: null,
+      powerW: null,
+      utilisationPercent: null,
+    })),
+    physical: amounts,
+    capacity: amounts,
+    labels: { zone: name },
+    taints: [],
+    simulated: true,
+    bootId: "boot-1",
+    healthy: true,
+    healthMessage: "",
+  }
+}
+
+/** An answer with its body as text, and as JSON where it is. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into any shape
+  readonly json: any
+}
+
+/** The whole server with both families; processes and time are the test's. */
+export interface BerthServer {
+  readonly url: string
+  readonly port: number
+  readonly clock: VirtualClock
+  readonly world: FakeWorld
+  readonly plane: ControlPlane
+  readonly store: OpenStore
+  readonly streams: Streams
+  /** The owner's token. */
+  readonly token: string
+  readonly stops: { readonly pods: boolean }[]
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>
+  /** A token of a new user with these roles. */
+  member(name: string, roles: Readonly<Record<string, Role>>): Promise<string>
+  /** Submits a job of one pod; its id. */
+  submit(body?: Readonly<Record<string, unknown>>): Promise<string>
+  /** Lets time pass until the condition holds, at most a virtual minute. */
+  until<T>(what: () => Promise<T | undefined> | T | undefined): Promise<T>
+  closeApp(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface CallOptions {
+  /** "" = none. Default: the owner's. */
+  readonly token?: string
+  readonly json?: unknown
+  readonly raw?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export async function startBerthServer(
+  options: { readonly noAuth?: boolean; readonly mostStreams?: number; readonly openMetrics?: boolean } = {},
+): Promise<BerthServer> {
+  const { noAuth = false, mostStreams = 256, openMetrics = false } = options
+  const directory = mkdtempSync(join(tmpdir(), "berth-http-"))
+  const clock = createVirtualClock()
+  const world = createFakeWorld({ clock, nodes: [gpuNode("node-a"), gpuNode("node-b")] })
+  const driver = createFakeDriver({ clusterId: cluster, clock, world })
+  const store = openStore({ path: join(directory, "berth.db"), clock, log: silentLog })
+  const ids = createIds(() => clock.nowMs())
+  const plane = await createControlPlane({
+    store,
+    rows: store,
+    clock,
+    ids,
+    log: silentLog,
+    clusters: [{ id: cluster, driver: "fake" }],
+    drivers: [driver],
+    sources: [driver],
+    noAuth,
+  })
+  const token = (await plane.identity.bootstrap())?.token ?? ""
+  await plane.start()
+  const telemetry = createTelemetry()
+  const streams = createStreams({ clock, most: mostStreams, onCount: telemetry.streamsOpen })
+  const stops: { pods: boolean }[] = []
+  const services: Services = {
+    ...plane,
+    clock,
+    ids,
+    journal: store.journal,
+    store,
+    shutdown(how) {
+      stops.push(how)
+      return Promise.resolve({ podsLeft: 3 })
+    },
+    version: "0.0.0-test",
+  }
+  const app = await createApp({
+    services,
+    log: silentLog,
+    config: { noAuth, allowedHosts: ["berth.test"], behindProxy: false, openMetrics, listenIsLoopback: true },
+    families: [
+      workloadsFamily,
+      createBerthFamily({ streams, noAuth, startedAtMs: clock.nowMs(), warnings: () => ["Not root."] }),
+    ],
+    streams,
+    meter: telemetry,
+    metrics: telemetry,
+  })
+  await app.listen({ host: "127.0.0.1", port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}`
+  const owner = plane.directory.authenticate(token, { address: null, requestId: null })
+  if (!owner) throw new Error("The owner's token does not hold.")
+
+  async function call(method: string, path: string, given: CallOptions = {}): Promise<Answer> {
+    const { token: sent = noAuth ? "" : token, json, raw, headers = {} } = given
+    const body = raw ?? (json === undefined ? undefined : JSON.stringify(json))
+    const answer = await fetch(url + path, {
+      method,
+      headers: { ...(sent === "" ? {} : { authorization: `Bearer ${sent}` }), ...headers },
+      ...(body === undefined ? {} : { body }),
+    })
+    const text = await answer.text()
+    const isJson = answer.headers.get("content-type")?.includes("application/json") ?? false
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      text,
+      json: isJson && text !== "" ? JSON.parse(text) : undefined,
+    }
+  }
+  const closeApp = async () => void (await app.close())
+  return {
+    url,
+    port,
+    clock,
+    world,
+    plane,
+    store,
+    streams,
+    token,
+    stops,
+    call,
+    async member(name, roles) {
+      const user = await plane.identity.createUser(owner, { name, email: null, serverRole: null })
+      for (const [workspace, role] of Object.entries(roles))
+        await plane.workspaces.setMember(owner, workspace, user.id, role)
+      const key = { name, userId: user.id, role: null, workspaceId: null, expiresAtMs: null }
+      return (await plane.identity.createKey(owner, key)).token
+    },
+    async submit(body = {}) {
+      const answer = await call("POST", "/api/v1/workloads", { json: { ...job, ...body } })
+      if (answer.status !== 200) throw new Error(`submit: ${answer.status} ${answer.text}`)
+      return answer.json.workloadId
+    },
+    async until(what) {
+      for (let step = 0; step < 1200; step++) {
+        const found = await what()
+        if (found !== undefined) return found
+        await clock.advance(50)
+      }
+      throw new Error("It did not come true in a minute.")
+    },
+    closeApp,
+    async close() {
+      await closeApp()
+      await plane.stop()
+      await driver.close()
+      await store.close()
+      telemetry.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+const job = {
+  displayName: "train",
+  workspaceId: "default",
+  resource: { replica: 1, cpu: "4", gpu: "8", memory: "16Gi" },
+  image: "image",
+  entryPoint: Buffer.from("true").toString("base64"),
+  groupVersionKind: { kind: "PyTorchJob", version: "v1" },
+}
