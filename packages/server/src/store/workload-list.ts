@@ -47,7 +47,10 @@ export async function listWorkloads(
   const session = sessionOf(from)
   const { dialect } = session
   if (matchesNothing(filter)) return { total: 0, items: [] }
-  const [counted, found] = await session.scan([countQuery(dialect, filter), pageQuery(dialect, filter, page)])
+  const [counted, found] = await session.scan([
+    countQuery(dialect, filter),
+    workloadPageQuery(dialect, filter, page),
+  ])
   return {
     total: Number(rowsAs<{ total: number | null }>(counted)[0]?.total ?? 0),
     items: rowsAs<FullRow>(found).map(toWorkload),
@@ -80,7 +83,7 @@ function countQuery(dialect: Dialect, filter: WorkloadFilter): BoundSql {
  * First the keys of the page, which for the usual sorts an index alone gives, then the wide rows of only
  * those: a deep page must not read the rows that it skips.
  */
-function pageQuery(dialect: Dialect, filter: WorkloadFilter, page: Page): BoundSql {
+export function workloadPageQuery(dialect: Dialect, filter: WorkloadFilter, page: Page): BoundSql {
   const keys = dialect.db
     .selectFrom("workload")
     .$if(page.sort === "entryPoint", (query) =>

@@ -3,7 +3,7 @@ import { type WorkloadKey, isTerminal, phases } from "../domain/workloads/index.
 import { statement } from "./statement.ts"
 import { countWorkload } from "./workload-counts.ts"
 
-const terminalPhases: readonly string[] = phases.filter(isTerminal)
+const livePhases: readonly string[] = phases.filter((phase) => !isTerminal(phase))
 
 /** Oldest end first. One whose claim is not gone keeps its rows: its nodes are still held in its name. */
 const selectOld = statement<{ beforeMs: number; limit: number }>("workload_by_end")((db, p) =>
@@ -11,7 +11,7 @@ const selectOld = statement<{ beforeMs: number; limit: number }>("workload_by_en
     .selectFrom("workload")
     .select(["key", "workspace_id", "phase", "hidden"])
     .where("ended_at_ms", "<", p("beforeMs"))
-    .where("phase", "in", terminalPhases)
+    .where("phase", "not in", livePhases)
     .where((eb) =>
       eb.not(
         eb.exists(

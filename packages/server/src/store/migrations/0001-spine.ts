@@ -175,7 +175,7 @@ export const spine: Migration = {
     `create index workload_by_workspace on workload
   (workspace_id, created_at_ms desc, id, phase, kind, cluster_id, user_id) where hidden = 0`,
     `create index workload_by_phase on workload (phase, created_at_ms desc, id)`,
-    `create index workload_awaiting_ttl on workload (ended_at_ms)
+    `create index workload_awaiting_ttl on workload (deleted_at_ms, ended_at_ms)
   where deleted_at_ms is null and ended_at_ms is not null`,
     `create index workload_by_end on workload (ended_at_ms) where ended_at_ms is not null`,
 

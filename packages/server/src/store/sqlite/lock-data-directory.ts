@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { AppError } from "../../kit/errors.ts"
 import { createPrivateFile } from "./private-file.ts"
@@ -20,12 +20,25 @@ export interface DataDirectoryLock {
 export function lockDataDirectory(dir: string): DataDirectoryLock {
   const path = join(dir, "lock")
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o711 })
+    makeDirectory(dir)
     createPrivateFile(path)
   } catch (error) {
     throw unwritable(dir, error)
   }
   return holdLock(dir, path)
+}
+
+/** Not by `recursive`: Node then never returns where a parent exists and takes no children (/proc). */
+function makeDirectory(dir: string) {
+  try {
+    mkdirSync(dir, { mode: 0o711 })
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error
+    if (error.code === "EEXIST") return
+    if (error.code !== "ENOENT" || dirname(dir) === dir) throw error
+    makeDirectory(dirname(dir))
+    mkdirSync(dir, { mode: 0o711 })
+  }
 }
 
 function holdLock(dir: string, path: string): DataDirectoryLock {

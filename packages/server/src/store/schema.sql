@@ -1,0 +1,233 @@
+CREATE TABLE api_key (
+  id text not null primary key,
+  name text not null,
+  user_id text not null references "user" (id),
+  prefix text not null,
+  hash text not null unique,
+  role text,
+  workspace_id text,
+  expires_at_ms integer,
+  revoked_at_ms integer,
+  created_at_ms integer not null,
+  last_used_at_ms integer
+) strict;
+
+CREATE INDEX api_key_by_user on api_key (user_id);
+
+CREATE TABLE attempt (
+  id text not null primary key,
+  workload_key text not null references workload ("key"),
+  claim_id text not null,
+  cluster_id text not null,
+  run integer not null,
+  state text not null,
+  pods text not null,
+  handle text,
+  cause text,
+  stop_message text not null,
+  grace_ms integer not null,
+  assigned_at_ms integer not null,
+  started_at_ms integer,
+  ending_at_ms integer,
+  gone_at_ms integer,
+  version integer not null
+) strict;
+
+CREATE INDEX attempt_by_workload on attempt (workload_key, run);
+
+CREATE INDEX attempt_live on attempt (state) where state <> 'gone';
+
+CREATE TABLE audit (
+  seq integer primary key autoincrement,
+  operation text not null,
+  subject_kind text not null,
+  subject_id text not null,
+  workspace_id text,
+  actor_id text not null,
+  actor text not null,
+  outcome text not null,
+  at_ms integer not null,
+  data text not null
+) strict;
+
+CREATE INDEX audit_by_actor on audit (actor_id, seq);
+
+CREATE TABLE claim (
+  id text not null primary key,
+  owner_kind text not null,
+  owner_id text not null,
+  owner_shown_id text not null,
+  owner_user_id text not null,
+  workspace_id text not null,
+  state text not null,
+  pods integer not null,
+  size text not null,
+  constraints text not null,
+  preemptible integer not null,
+  priority integer not null,
+  rescheduled integer not null,
+  queued_at_ms integer not null,
+  gates text not null,
+  placements text not null,
+  nominated text not null,
+  reason text,
+  reason_since_ms integer,
+  bound_at_ms integer,
+  releasing_at_ms integer,
+  release_deadline_ms integer,
+  version integer not null
+) strict;
+
+CREATE INDEX claim_by_owner on claim (owner_kind, owner_id, state);
+
+CREATE INDEX claim_live on claim (state) where state <> 'gone';
+
+CREATE TABLE event (
+  seq integer primary key autoincrement,
+  type text not null,
+  subject_kind text not null,
+  subject_id text not null,
+  workspace_id text,
+  actor text not null,
+  at_ms integer not null,
+  data text not null
+) strict;
+
+CREATE INDEX event_by_subject on event (subject_kind, subject_id, seq);
+
+CREATE TABLE journal_mark (
+  name text not null primary key,
+  value integer not null
+) strict;
+
+CREATE TABLE membership (
+  workspace_id text not null,
+  user_id text not null references "user" (id),
+  role text not null,
+  primary key (workspace_id, user_id)
+) strict;
+
+CREATE TABLE node (
+  id text not null primary key,
+  cluster_id text not null,
+  name text not null,
+  workspace_id text,
+  cordoned integer not null,
+  draining integer not null,
+  stuck integer not null,
+  first_seen_at_ms integer not null,
+  last_seen_at_ms integer not null,
+  removed_at_ms integer,
+  facts text not null,
+  version integer not null
+) strict;
+
+CREATE UNIQUE INDEX node_by_name on node (cluster_id, name) where removed_at_ms is null;
+
+CREATE TABLE queue_control (
+  name text not null primary key,
+  paused integer not null,
+  paused_by text,
+  since_ms integer
+) strict;
+
+CREATE TABLE schema_version (
+  version integer not null primary key,
+  name text not null,
+  applied_at_ms integer not null
+) strict;
+
+CREATE TABLE "user" (
+  id text not null primary key,
+  name text not null unique,
+  email text,
+  server_role text,
+  frozen integer not null,
+  created_at_ms integer not null,
+  version integer not null
+) strict;
+
+CREATE TABLE workload (
+  "key" text not null primary key,
+  id text not null,
+  uid text not null,
+  workspace_id text not null,
+  cluster_id text not null,
+  kind text not null,
+  display_name text not null,
+  description text not null,
+  user_id text not null,
+  user_name text not null,
+  as_server_owner integer not null,
+  priority integer not null,
+  phase text not null,
+  cause text,
+  dispatch_count integer not null,
+  failures integer not null,
+  preemptions integer not null,
+  node_losses integer not null,
+  start_deadlines integer not null,
+  claim_id text,
+  attempt_id text,
+  created_at_ms integer not null,
+  started_at_ms integer,
+  ended_at_ms integer,
+  deleted_at_ms integer,
+  hidden integer not null,
+  version integer not null,
+  max_retry integer not null,
+  timeout_seconds integer,
+  ttl_seconds integer not null,
+  image text not null,
+  is_supervised integer not null,
+  is_tolerate_all integer not null,
+  conditions text not null
+) strict;
+
+CREATE INDEX workload_awaiting_ttl on workload (deleted_at_ms, ended_at_ms)
+  where deleted_at_ms is null and ended_at_ms is not null;
+
+CREATE INDEX workload_by_creation on workload
+  (created_at_ms desc, id, workspace_id, phase, kind, cluster_id, user_id) where hidden = 0;
+
+CREATE INDEX workload_by_end on workload (ended_at_ms) where ended_at_ms is not null;
+
+CREATE UNIQUE INDEX workload_by_id on workload (id);
+
+CREATE INDEX workload_by_phase on workload (phase, created_at_ms desc, id);
+
+CREATE INDEX workload_by_workspace on workload
+  (workspace_id, created_at_ms desc, id, phase, kind, cluster_id, user_id) where hidden = 0;
+
+CREATE TABLE workload_count (
+  workspace_id text not null,
+  phase text not null,
+  n integer not null,
+  primary key (workspace_id, phase)
+) strict;
+
+CREATE TABLE workload_dependency (
+  workload_key text not null references workload ("key"),
+  depends_on_id text not null,
+  primary key (workload_key, depends_on_id)
+) strict;
+
+CREATE INDEX workload_dependency_by_target on workload_dependency (depends_on_id, workload_key);
+
+CREATE TABLE workload_spec (
+  workload_key text not null primary key references workload ("key"),
+  entry_point text not null,
+  spec text not null
+) strict;
+
+CREATE TABLE workspace (
+  id text not null primary key,
+  "key" text not null unique,
+  description text not null,
+  clusters text not null,
+  policy text not null,
+  queue_paused integer not null,
+  state text not null,
+  created_at_ms integer not null,
+  version integer not null
+) strict;
