@@ -121,12 +121,16 @@ function startWalker(round: Round, queue: WorkspaceQueue): Walker {
   return walker
 }
 
-/** Nothing of a halted queue is placed, and nothing stays kept for it. */
+/**
+ * Nothing of a halted queue is placed, and nothing stays kept for it. A long queue is passed at every turn,
+ * so what is known to be paused already is not said again.
+ */
 function passHalted(round: Round, queue: WorkspaceQueue): void {
   for (const { claim } of queue.order) {
+    if (claim.nominated.length > 0) withdraw(round, claim)
+    if (claim.reason === paused.code && claim.gates.length === 0) continue
     const [shut] = gateReasons(claim, round.nowMs)
     round.refusals.push({ claimId: claim.id, reason: shut ?? paused })
-    if (claim.nominated.length > 0) withdraw(round, claim)
   }
 }
 
