@@ -54,7 +54,7 @@ function gpuNode(name: string, hostIp: string): NodeFacts {
 }
 
 /** A request with what matters to a client: method, path below `/api/v1/workloads`, a body as a value or as text. */
-export interface Call {
+interface Call {
   readonly method?: string
   readonly path: string
   readonly json?: unknown

@@ -1,10 +1,9 @@
 import type { WorkloadPod } from "@berth/contract/workloads"
 import type { Attempt, Pod, Workload, WorkloadDetail } from "../../domain/workloads/index.ts"
+import { mainContainer } from "../../domain/workloads/index.ts"
 import { comparePods, formatInstant } from "./format.ts"
 import { wordsOfEnd } from "./messages.ts"
 
-/** The one container of a pod of these kinds. */
-const mainContainer = "pytorch"
 /** What is shown where a process went away without a code, as for a killed one. */
 const lostExitCode = 137
 

@@ -13,7 +13,7 @@ import type { Services } from "../services.ts"
 import { workloadsFamily } from "./routes.ts"
 
 /** The token that the test server knows. */
-export const testToken = "test-token"
+const testToken = "test-token"
 
 /** An answer as it came over the socket. */
 export interface RawAnswer {
