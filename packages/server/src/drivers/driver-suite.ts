@@ -212,7 +212,7 @@ export function driverSuite(name: string, makeWorld: () => Promise<DriverWorld>)
       it("starts nothing for a caller that has given up", async () => {
         const launch = world.behave(launchOf(), [{ does: "run" }])
         const gaveUp = AbortSignal.abort(new Error("too late"))
-        await expect(world.driver.ensure(launch, gaveUp)).rejects.toThrow()
+        await expect(world.driver.ensure(launch, gaveUp)).rejects.toThrow("too late")
         expect(await world.starts(launch, 0)).toBe(0)
       })
 
@@ -470,21 +470,23 @@ async function follow(
   onLines: () => void = () => undefined,
 ) {
   const seen: string[] = []
-  let end: LogFollowItem | undefined
-  let isOver = false
+  const state: { end: LogFollowItem | undefined; isOver: boolean } = { end: undefined, isOver: false }
   const reading = (async () => {
     for await (const item of world.driver.followLog(handle, podId, wholeLog, signal)) {
-      if (item.kind === "end") end = item
+      if (item.kind === "end") state.end = item
       else {
         seen.push(...item.chunk.lines)
         onLines()
       }
     }
   })().finally(() => {
-    isOver = true
+    state.isOver = true
   })
-  for (let round = 0; round < mostRounds && !isOver; round++) await world.goOn()
-  if (!isOver) throw new Error(`The log was never over; it gave ${JSON.stringify(seen)}.`)
+  for (let round = 0; round < mostRounds; round++) {
+    if (state.isOver) break
+    await world.goOn()
+  }
+  if (!state.isOver) throw new Error(`The log was never over; it gave ${JSON.stringify(seen)}.`)
   await reading
-  return { seen, end }
+  return { seen, end: state.end }
 }

@@ -4,6 +4,7 @@ import { dirname } from "node:path"
 import { userInfo } from "node:os"
 import { AppError } from "../../kit/errors.ts"
 import type { Log } from "../../kit/log.ts"
+import { dropTo, systemPath } from "./drop-account.ts"
 import { readTextSync, replaceFileSync, type LocalPaths } from "./attempt-files.ts"
 
 export interface AccountsOptions {
@@ -148,21 +149,6 @@ function closedParentOf(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat && (stat.mode & 0o001) === 0 ? path : undefined
 }
-
-/** The command that drops to an account, before the command it is for. */
-export function dropTo(uid: number, gid: number, groups: readonly number[]): readonly string[] {
-  return [
-    "setpriv",
-    `--reuid=${uid}`,
-    `--regid=${gid}`,
-    groups.length > 0 ? `--groups=${groups.join(",")}` : "--clear-groups",
-    "--inh-caps=-all",
-    "--no-new-privs",
-  ]
-}
-
-/** What pods' wrappers and this file's commands are found in: never a user's path. */
-export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 function tryDropping(uid: number): Promise<string | undefined> {
   const [file, ...args] = [...dropTo(uid, uid, []), "/bin/sh", "-c", "exit 0"]

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process"
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync, renameSync } from "node:fs"
 import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { dropTo, systemPath } from "./drop-account.ts"
 import type { EndCause } from "../../domain/queue/index.ts"
 
 /** One pod as it was prepared. */
@@ -125,7 +127,7 @@ export async function prepareAttempt(
 ): Promise<void> {
   const folder = paths.attempt(stored.attemptId)
   const gid = stored.sharesAccount ? undefined : stored.gid
-  await rm(folder, { recursive: true, force: true })
+  if (isKept(paths, stored.attemptId)) await removeTree([folder], [])
   await makeFolder(folder, 0o711)
   const readable = gid === undefined ? 0o600 : 0o640
   await replaceFile(join(folder, "entry"), entryPoint, readable, gid)
@@ -135,10 +137,11 @@ export async function prepareAttempt(
     // writable by the group, or a command could not open its own /dev/stdout and /dev/stderr
     await replaceFile(join(podFolder, "log"), pod.firstLines, gid === undefined ? 0o600 : 0o620, gid)
     await replaceFile(join(podFolder, "launch"), pod.launch, readable, gid)
-    for (const own of [join(podFolder, "work"), join(podFolder, "work", "tmp")]) {
-      await makeFolder(own, 0o700)
-      if (gid !== undefined) await chown(own, stored.uid, stored.gid)
-    }
+    const work = join(podFolder, "work")
+    const own = [work, join(work, "tmp")]
+    for (const path of own) await makeFolder(path, 0o700)
+    // the inner one first: once the account owns the outer, it could put a link in the inner's place
+    if (gid !== undefined) for (const path of own.reverse()) await chown(path, stored.uid, stored.gid)
   }
   await replaceFile(join(folder, "attempt.json"), JSON.stringify(stored), 0o600)
 }
@@ -251,15 +254,32 @@ export function isKept(paths: LocalPaths, attemptId: string): boolean {
   return writtenAtMs(paths.attempt(attemptId)) !== undefined
 }
 
-/** Removes the working folders, or with `logsToo` all there is. */
+/**
+ * Removes the working folders, or with `logsToo` all there is. What is in them goes under the pods' account:
+ * another pod of it could put a link in the place of a folder while the server, which may do all, follows it.
+ */
 export async function removeAttempt(
   paths: LocalPaths,
-  attemptId: string,
-  indexes: readonly number[],
+  stored: StoredAttempt,
   logsToo: boolean,
 ): Promise<void> {
-  const gone = logsToo
-    ? [paths.attempt(attemptId)]
-    : indexes.map((index) => join(paths.pod(attemptId, index), "work"))
-  for (const path of gone) await rm(path, { recursive: true, force: true, maxRetries: 2 })
+  const works = stored.pods.map((pod) => join(paths.pod(stored.attemptId, pod.index), "work"))
+  const present = works.filter((path) => writtenAtMs(path) !== undefined)
+  if (present.length > 0) {
+    if (!stored.sharesAccount) await removeTree(present, dropTo(stored.uid, stored.gid, []))
+    await removeTree(present, [])
+  }
+  if (logsToo) await removeTree([paths.attempt(stored.attemptId)], [])
+}
+
+/** By the system's `rm`, which unlike a walk by paths is not led astray by links that appear meanwhile. */
+function removeTree(trees: readonly string[], drop: readonly string[]): Promise<void> {
+  const [file = "", ...args] = [...drop, "rm", "-rf", "--", ...trees]
+  return new Promise((resolve, reject) => {
+    execFile(file, args, { env: { PATH: systemPath, LC_ALL: "C" } }, (error) => {
+      // an account cannot remove the folder itself from the server's: that is the second step's
+      if (error && drop.length === 0) reject(error)
+      else resolve()
+    })
+  })
 }

@@ -101,28 +101,21 @@ export function endOfPod(
   nowMs: number,
 ): PodEnd {
   const startedAtMs = pod.startedAtMs ?? truth.startedAtMs
-  const stopped = stop?.podIndexes.includes(pod.stored.index) ? stop : undefined
-  if (truth.is === "exited")
-    return {
-      state: "exited",
-      exitCode: pod.endedBy?.cause === "out_of_memory" ? 137 : truth.code,
-      cause: pod.endedBy?.cause ?? stopped?.cause ?? null,
-      message: pod.endedBy?.message ?? stopped?.message ?? signalSentence(truth.code),
-      startedAtMs,
-      endedAtMs: truth.endedAtMs,
-    }
-  const lost = truth.otherBoot
-    ? { cause: "node_lost" as const, message: "The machine was started anew." }
-    : { cause: "lost" as const, message: "Its process is gone and left no exit code." }
-  const known = pod.endedBy ?? stopped ?? lost
-  return {
-    state: "lost",
-    exitCode: 137,
-    cause: known.cause,
-    message: known.message,
-    startedAtMs,
-    endedAtMs: pod.endedBy?.atMs ?? nowMs,
+  const told = pod.endedBy ?? (stop?.podIndexes.includes(pod.stored.index) ? stop : undefined)
+  if (truth.is === "lost") {
+    const { cause, message } = told ?? lossOf(truth.otherBoot)
+    const endedAtMs = pod.endedBy?.atMs ?? nowMs
+    return { state: "lost", exitCode: 137, cause, message, startedAtMs, endedAtMs }
   }
+  const exitCode = told?.cause === "out_of_memory" ? 137 : truth.code
+  const { cause, message } = told ?? { cause: null, message: signalSentence(truth.code) }
+  return { state: "exited", exitCode, cause, message, startedAtMs, endedAtMs: truth.endedAtMs }
+}
+
+function lossOf(otherBoot: boolean): { readonly cause: EndCause; readonly message: string } {
+  return otherBoot
+    ? { cause: "node_lost", message: "The machine was started anew." }
+    : { cause: "lost", message: "Its process is gone and left no exit code." }
 }
 
 function signalSentence(code: number): string {

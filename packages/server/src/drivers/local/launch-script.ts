@@ -5,19 +5,25 @@ export interface LaunchScript {
   readonly leftOut: readonly string[]
 }
 
+/** Absolute paths. */
+export interface LaunchFiles {
+  readonly workDir: string
+  readonly entryFile: string
+  /** With it the pod is told to stop. */
+  readonly stopReasonFile: string
+}
+
 const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
  * The script that runs under the pod's account between the wrapper and the entry point. The environment travels
  * in it, not in the wrapper's own environment: that runs as the server's account, and LD_PRELOAD or PATH of a
  * user would act there; nor as arguments, which every account can read.
- * @param entryFile the entry point's absolute path
  * @param entryPoint its text: a first line `#!` names its interpreter, else it is for /bin/sh
  */
 export function launchScript(
   env: Readonly<Record<string, string>>,
-  workDir: string,
-  entryFile: string,
+  files: LaunchFiles,
   entryPoint: string,
 ): LaunchScript {
   const leftOut: string[] = []
@@ -28,12 +34,14 @@ export function launchScript(
     else exports.push(`command export ${shellQuote(`${name}=${value}`)} 2>/dev/null`)
   }
   const text = [
+    // TERM reached the wrapper before this process was there to get it
+    `[ -e ${shellQuote(files.stopReasonFile)} ] && exit 143`,
     "umask 022",
     // for the command only: the kernel ends it, not the wrapper that has to record the end
     "echo 800 2>/dev/null >/proc/$$/oom_score_adj",
-    `cd ${shellQuote(workDir)} || exit 126`,
+    `cd ${shellQuote(files.workDir)} || exit 126`,
     ...exports,
-    `exec ${[...interpreterOf(entryPoint), entryFile].map(shellQuote).join(" ")}`,
+    `exec ${[...interpreterOf(entryPoint), files.entryFile].map(shellQuote).join(" ")}`,
     "",
   ].join("\n")
   return { text, leftOut }

@@ -104,7 +104,15 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     serverUid,
   })
   const life = createPodLife({
-    ...{ paths, clock, log, logs, reaper, addresses, bootId, serverUid, hasUidAlone },
+    paths,
+    clock,
+    log,
+    logs,
+    reaper,
+    addresses,
+    bootId,
+    serverUid,
+    hasUidAlone,
     onChange: tell,
   })
   const startOptions: PodStartOptions = {
@@ -237,7 +245,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
 
   async function lookAtAdopted(): Promise<void> {
     let seen = 0
-    for (const record of [...attempts.values()]) {
+    for (const record of attempts.values()) {
       if (record.isGone || !record.pods.some((pod) => pod.hasStarted && !pod.end && !pod.isChild)) continue
       await life.refresh(record)
       if (++seen % 64 === 0) await nextTurn()
@@ -301,8 +309,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
       const record = await find(id, handle)
       if (!record) return
       if (!record.isGone) throw new AppError("conflict", `Attempt ${id} still has processes.`)
-      const indexes = record.pods.map((pod) => pod.stored.index)
-      await removeAttempt(paths, id, indexes, logsToo)
+      await removeAttempt(paths, record.stored, logsToo)
       attempts.delete(id)
     },
     async close() {

@@ -52,7 +52,8 @@ export function createMemoryWatch(options: {
 
   async function lookOnce(): Promise<void> {
     const pods = options.pods()
-    if (pods.length === 0) return void suspects.clear()
+    suspects = new Set([...suspects].filter((key) => pods.some((pod) => pod.key === key)))
+    if (pods.length === 0) return
     const members = membersOf(pods, await scanProcesses())
     const over = new Set<string>()
     for (const pod of pods) {

@@ -63,6 +63,10 @@ export interface PodLife {
 const beginningRounds = 100
 const beginningRoundMs = 50
 
+/** How long TERM waits for a wrapper that has just been started. */
+const termRounds = 200
+const termRoundMs = 10
+
 export function createPodLife(options: PodLifeOptions): PodLife {
   const { paths, clock, log, logs, reaper, addresses, bootId } = options
   let hasWarnedOfWatch = false
@@ -101,13 +105,13 @@ export function createPodLife(options: PodLifeOptions): PodLife {
   async function adoptPod(record: AttemptRecord, pod: PodRecord): Promise<void> {
     pod.endedBy = readEndSync(paths, record.id, pod.stored.index)
     let truth = readPodTruth(pod.folder, bootId)
-    if (truth.is === "beginning") truth = await waitForBeginning(record, pod)
+    if (isUnsaid(truth)) truth = await waitForBeginning(record, pod)
     if (truth.is === "waiting" && writtenAtMs(pod.folder) === undefined)
       truth = { is: "lost", startedAtMs: null, otherBoot: false } // its folder was taken away
     await takeIn(record, pod, truth)
   }
 
-  /** A wrapper that was caught between its lock and its pid file says soon who it is, or is gone. */
+  /** A wrapper that was caught before its lock or before its pid file says soon who it is, or is gone. */
   async function waitForBeginning(record: AttemptRecord, pod: PodRecord): Promise<PodTruth> {
     for (let round = 0; round < beginningRounds; round++) {
       const facts = factsOfScan()
@@ -116,7 +120,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
         return mark?.attemptId === record.id && mark.podIndex === pod.stored.index
       })
       const truth = readPodTruth(pod.folder, bootId)
-      if (truth.is !== "beginning") return truth
+      if (!isUnsaid(truth) || (truth.is === "waiting" && !isThere)) return truth
       if (!isThere) break
       await sleep(clock, beginningRoundMs)
     }
@@ -197,8 +201,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       if (at % 64 === 63) await nextTurn()
       if (pod.end || !pod.hasStarted) continue
       const truth = readPodTruth(pod.folder, bootId)
-      const isUnsaid = truth.is === "waiting" || truth.is === "beginning"
-      if (!isUnsaid) await takeIn(record, pod, truth)
+      if (!isUnsaid(truth)) await takeIn(record, pod, truth)
       else if (!pod.isChild) await adoptPod(record, pod)
     }
   }
@@ -293,28 +296,31 @@ export function createPodLife(options: PodLifeOptions): PodLife {
 
   async function stop(record: AttemptRecord, cause: EndCause, message: string, graceMs: number) {
     await refresh(record)
-    if (record.isGone || record.pods.every((pod) => pod.end)) return
-    const isFirst = record.stop === undefined
-    const killAtMs = clock.nowMs() + graceMs
-    if (!isFirst && record.stop && record.stop.killAtMs <= killAtMs) return
     const live = record.pods.filter((pod) => !pod.end)
-    const stopped: StoredStop = {
-      cause: record.stop?.cause ?? cause,
-      message: record.stop?.message ?? message,
+    const killAtMs = clock.nowMs() + graceMs
+    const before = record.stop
+    if (live.length === 0 || (before && before.killAtMs <= killAtMs)) return
+    record.stop = {
+      cause,
+      message,
+      podIndexes: live.map((pod) => pod.stored.index),
+      ...before,
       graceSeconds: Math.round(graceMs / 1000),
       killAtMs,
-      podIndexes: record.stop?.podIndexes ?? live.map((pod) => pod.stored.index),
     }
-    record.stop = stopped
+    await tellPods(record, record.stop)
+    for (const pod of live) if (!pod.hasStarted) await neverStart(record, pod)
+    if (!before) for (const pod of live) void terminate(pod)
+    armKill(record, graceMs)
+  }
+
+  async function tellPods(record: AttemptRecord, stopped: StoredStop): Promise<void> {
     try {
       await writeStop(paths, record.stored, stopped)
     } catch (error) {
       // a full disk must not keep a pod running
       log.warn({ err: error, attemptId: record.id }, "the cause of a stop could not be written for the pods")
     }
-    for (const pod of live) if (!pod.hasStarted) await neverStart(record, pod)
-    if (isFirst) for (const pod of live) terminate(pod)
-    armKill(record, graceMs)
   }
 
   async function neverStart(record: AttemptRecord, pod: PodRecord): Promise<void> {
@@ -324,10 +330,18 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     } else await adoptPod(record, pod)
   }
 
-  /** TERM to the wrapper's group, after a check that it is still this wrapper and has the server's account. */
-  function terminate(pod: PodRecord): void {
+  /**
+   * TERM to the wrapper's group, after a check that it is still this wrapper and has the server's account. A shell
+   * that has not come to its trap would die of it: one that has written its pid file has.
+   */
+  async function terminate(pod: PodRecord): Promise<void> {
     const { wrapper } = pod
-    if (pod.end || !wrapper || !isSameAlive(wrapper) || realUidOf(wrapper.pid) !== options.serverUid) return
+    for (let round = 0; round < termRounds; round++) {
+      if (pod.end || isClosed || !wrapper || !isSameAlive(wrapper)) return
+      if (wrapperOf(pod.folder, bootId)) break
+      await sleep(clock, termRoundMs)
+    }
+    if (!wrapper || !isSameAlive(wrapper) || realUidOf(wrapper.pid) !== options.serverUid) return
     try {
       process.kill(-wrapper.pid, "SIGTERM")
     } catch {
@@ -363,7 +377,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       log.warn({ err: error, attemptId: record.id }, "the cause of a pod's end could not be kept")
     }
     log.info({ attemptId: record.id, podId: pod.stored.podId, cause }, "pod is ended by the driver")
-    if (graceMs > 0) terminate(pod)
+    if (graceMs > 0) void terminate(pod)
     void reaper
       .end(pod.key, belongingsOf(record, pod), clock.monotonicMs() + graceMs)
       .then(() => forceEnd(record, pod))
@@ -384,6 +398,11 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       }
     },
   }
+}
+
+/** Whether no wrapper has said yet who it is. */
+function isUnsaid(truth: PodTruth): boolean {
+  return truth.is === "waiting" || truth.is === "beginning"
 }
 
 /** The shell's own last words say best why a command cannot run. */

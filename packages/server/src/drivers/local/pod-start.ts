@@ -3,7 +3,8 @@ import { cpus } from "node:os"
 import { join } from "node:path"
 import { AppError } from "../../kit/errors.ts"
 import type { AttemptLaunch, PodLaunch } from "../../domain/workloads/index.ts"
-import { dropTo, gpuDeviceGroups, systemPath, type Account, type Accounts } from "./accounts.ts"
+import { gpuDeviceGroups, type Account, type Accounts } from "./accounts.ts"
+import { dropTo, systemPath } from "./drop-account.ts"
 import type { Addresses } from "./addresses.ts"
 import {
   prepareAttempt,
@@ -107,7 +108,12 @@ function podFiles(
     stopReasonFile: stopReasonFile(paths, launch.id),
     gpuIsSimulated: options.isSimulated(pod.nodeName),
   })
-  const script = launchScript(env, workDir, join(paths.attempt(launch.id), "entry"), launch.entryPoint)
+  const files = {
+    workDir,
+    entryFile: join(paths.attempt(launch.id), "entry"),
+    stopReasonFile: stopReasonFile(paths, launch.id),
+  }
+  const script = launchScript(env, files, launch.entryPoint)
   return {
     index: pod.index,
     launch: script.text,

@@ -27,6 +27,8 @@ interface Quarry {
   nextLookMono: number
   looks: number
   firstKillMono: number | undefined
+  /** What was there at the first kill. */
+  firstFound: ReadonlySet<number> | undefined
   hasWarned: boolean
 }
 
@@ -105,9 +107,9 @@ export function createReaper(options: {
   function kill(quarry: Quarry, found: readonly ProcessStat[]): void {
     const now = clock.monotonicMs()
     quarry.firstKillMono ??= now
+    quarry.firstFound ??= new Set(found.map((process) => process.pid))
     const sparesWrappers = now - quarry.firstKillMono < wrapperSpareMs
-    const wrappers = new Set(quarry.belonging.wrappers.map((wrapper) => wrapper.pid))
-    for (const process of found) if (!sparesWrappers || !isRecording(process, wrappers)) killProcess(process)
+    for (const process of found) if (!sparesWrappers || !isRecording(process, quarry)) killProcess(process)
     if (quarry.hasWarned || now - quarry.firstKillMono < warnAfterMs) return
     quarry.hasWarned = true
     const pids = found.slice(0, 20).map((process) => process.pid)
@@ -136,10 +138,9 @@ export function createReaper(options: {
         return running.promise
       }
       const { promise, resolve } = Promise.withResolvers<void>()
-      quarries.set(key, {
-        ...{ key, belonging, promise, resolve, killAtMono, sinceMono: now, nextLookMono: now },
-        ...{ known: [], cleanLooks: 0, looks: 0, firstKillMono: undefined, hasWarned: false },
-      })
+      const quarry = { key, belonging, promise, resolve, killAtMono, sinceMono: now, nextLookMono: now }
+      const unseen = { known: [], cleanLooks: 0, looks: 0, hasWarned: false }
+      quarries.set(key, { ...quarry, ...unseen, firstKillMono: undefined, firstFound: undefined })
       schedule()
       return promise
     },
@@ -160,9 +161,12 @@ function longestDelay(ageMs: number): number {
   return ageMs < 600_000 ? 1000 : 5000
 }
 
-/** The wrapper, or the one command it runs to rename its exit file. */
-function isRecording(process: ProcessStat, wrappers: ReadonlySet<number>): boolean {
-  return wrappers.has(process.pid) || (process.name === "mv" && wrappers.has(process.parentPid))
+/** The wrapper, or a command that it began after its pod's was killed: it renames the exit file. */
+function isRecording(process: ProcessStat, quarry: Quarry): boolean {
+  const { wrappers } = quarry.belonging
+  if (wrappers.some((wrapper) => wrapper.pid === process.pid)) return true
+  const isNew = !quarry.firstFound?.has(process.pid)
+  return isNew && wrappers.some((wrapper) => wrapper.pid === process.parentPid)
 }
 
 function killProcess(target: ProcessStat): void {

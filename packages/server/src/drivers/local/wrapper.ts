@@ -9,31 +9,35 @@ export const wrapperExit = { noFolder: 120, alreadyStarted: 121, cannotRecord: 1
  * loses signals or exit codes, and without the trap it would die before it has written the code.
  * In a subshell, or the shell's own word on the signal that ended the command would get into the log.
  * `exit.new` is made before the start so that a full disk can still take the code into its block.
+ * A signal to the group may hit a rename too: what counts is whether the file is there.
  */
 export const wrapperScript = `set -uf
+trap : TERM INT HUP
 cd "$1" || exit ${wrapperExit.noFolder}
 shift
 mkdir lock 2>/dev/null || exit ${wrapperExit.alreadyStarted}
-told=
-trap 'told=1' TERM INT HUP
 start_of() {
   set -- \${stat##*) }
   shift 19
   start=$1
+}
+rename_to() {
+  tries=0
+  until [ -e "$1" ] || [ "$tries" -ge 20 ]; do
+    mv "$1.new" "$1" 2>/dev/null
+    tries=$((tries + 1))
+  done
+  [ -e "$1" ]
 }
 read -r boot </proc/sys/kernel/random/boot_id || exit ${wrapperExit.cannotRecord}
 read -r stat </proc/$$/stat || exit ${wrapperExit.cannotRecord}
 start_of
 printf '%16s\\n' '' >exit.new || exit ${wrapperExit.cannotRecord}
 printf '%s %s %s\\n' "$boot" "$$" "$start" >pid.new || exit ${wrapperExit.cannotRecord}
-mv pid.new pid || exit ${wrapperExit.cannotRecord}
-if [ -n "$told" ]; then
-  code=143
-else
-  (exec "$@" </dev/null >>log 2>&1)
-  code=$?
-fi
+rename_to pid || exit ${wrapperExit.cannotRecord}
+(exec "$@" </dev/null >>log 2>&1)
+code=$?
 printf '%-16s\\n' "$code" 1<>exit.new
-mv exit.new exit
+rename_to exit
 exit 0
 `
