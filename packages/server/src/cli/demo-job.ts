@@ -2,70 +2,83 @@ import { quoteWord } from "./quote.ts"
 
 /**
  * The program that each rank of the demo runs: it says who it is, meets the others over TCP at MASTER_ADDR and
- * adds up a vector with them, as the first step of any distributed training does.
+ * adds up a gradient with them, step by step, as any data-parallel training does. Ends with 1 for a wrong sum.
  */
 const program = String.raw`
 import net from "node:net"
 
-const rank = Number(process.env.RANK)
-const world = Number(process.env.WORLD_SIZE)
-const host = process.env.MASTER_ADDR
-const port = Number(process.env.MASTER_PORT)
-console.log("RANK=%d WORLD_SIZE=%d MASTER_ADDR=%s MASTER_PORT=%d", rank, world, host, port)
-console.log("GPUs %s on node %s%s", process.env.CUDA_VISIBLE_DEVICES, process.env.BERTH_NODE,
+const { RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, CUDA_VISIBLE_DEVICES, BERTH_NODE } = process.env
+const rank = Number(RANK), world = Number(WORLD_SIZE), steps = 4
+console.log("RANK=%s WORLD_SIZE=%s MASTER_ADDR=%s MASTER_PORT=%s", RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT)
+console.log("GPUs %s of node %s%s", CUDA_VISIBLE_DEVICES, BERTH_NODE,
   process.env.BERTH_GPU_SIMULATED ? " (simulated)" : "")
 
-const gradient = [1, 2, 3, 4].map((x) => x * (rank + 1))
-console.log("my part of the gradient:", gradient.join(" "))
-
-function lines(socket, take) {
+/** Calls take with each JSON line. */
+function onMessages(socket, take) {
   let rest = ""
   socket.setEncoding("utf8")
   socket.on("data", (text) => {
-    const parts = (rest + text).split("\n")
-    rest = parts.pop()
-    for (const part of parts) take(JSON.parse(part))
+    const lines = (rest + text).split("\n")
+    rest = lines.pop()
+    for (const line of lines) take(JSON.parse(line))
   })
 }
+const send = (socket, message) => socket.write(JSON.stringify(message) + "\n")
 
-function finish(sum) {
-  console.log("sum over all %d ranks: %s", world, sum.join(" "))
-  const factor = (world * (world + 1)) / 2
-  const isRight = sum.every((x, i) => x === (i + 1) * factor)
-  console.log(isRight ? "the sum is right" : "the sum is wrong")
-  process.exitCode = isRight ? 0 : 1
-}
-
-if (rank === 0) {
-  const sum = [...gradient]
-  const peers = []
-  const server = net.createServer((socket) => {
-    lines(socket, (message) => {
-      console.log("rank %d has joined", message.rank)
-      message.gradient.forEach((x, i) => (sum[i] += x))
-      peers.push(socket)
-      if (peers.length < world - 1) return
-      for (const peer of peers) peer.end(JSON.stringify(sum) + "\n")
-      server.close()
-      finish(sum)
-    })
-  })
-  server.listen(port, host)
-  if (world === 1) server.close(() => finish(sum))
-} else {
-  const deadline = Date.now() + 30000
-  const join = () => {
-    const socket = net.connect(port, host, () => {
-      socket.write(JSON.stringify({ rank, gradient }) + "\n")
-      lines(socket, finish)
-    })
-    socket.on("error", (error) => {
-      if (Date.now() > deadline) throw error
-      setTimeout(join, 50)
-    })
+/** Rank 0 gathers a part of every rank, adds them up and sends the sum to all. */
+function gather() {
+  const server = net.createServer()
+  const sockets = []
+  let waiting = [], done
+  const add = (part) => {
+    waiting.push(part)
+    if (waiting.length < world) return
+    const sum = waiting[0].map((_, i) => waiting.reduce((total, one) => total + one[i], 0))
+    waiting = []
+    for (const socket of sockets) send(socket, sum)
+    done(sum)
   }
-  join()
+  server.on("connection", (socket) => {
+    sockets.push(socket)
+    console.log("%d of %d ranks have joined", sockets.length + 1, world)
+    onMessages(socket, add)
+  })
+  server.listen(Number(MASTER_PORT), MASTER_ADDR)
+  return {
+    allReduce: (part) => new Promise((resolve) => ((done = resolve), add(part))),
+    close: () => { for (const socket of sockets) socket.end(); server.close() },
+  }
 }
+
+/** The others send their part and get the sum. The master may start later: they try for half a minute. */
+async function join() {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const socket = net.connect(Number(MASTER_PORT), MASTER_ADDR)
+    const isUp = await new Promise((resolve) => socket.once("connect", () => resolve(true)).once("error", () => resolve(false)))
+    if (!isUp) {
+      if (Date.now() > deadline) throw new Error("nobody answers at " + MASTER_ADDR)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      continue
+    }
+    let done
+    onMessages(socket, (sum) => done(sum))
+    return {
+      allReduce: (part) => new Promise((resolve) => ((done = resolve), send(socket, part))),
+      close: () => socket.end(),
+    }
+  }
+}
+
+const peers = rank === 0 ? gather() : await join()
+for (let step = 1; step <= steps; step++) {
+  const sum = await peers.allReduce([1, 2, 3].map((x) => x * step * (rank + 1)))
+  const isRight = sum.every((x, i) => x === (i + 1) * step * ((world * (world + 1)) / 2))
+  console.log("step %d/%d: all-reduce gives %s%s", step, steps, sum.join(" "), isRight ? "" : ", which is wrong")
+  if (!isRight) process.exitCode = 1
+  await new Promise((resolve) => setTimeout(resolve, 400))
+}
+peers.close()
 `
 
 const mark = "END_OF_PROGRAM"

@@ -12,6 +12,7 @@ import { pause } from "./patience.ts"
 import { quoteWord, toBase64 } from "./quote.ts"
 import type { Terminal } from "./terminal.ts"
 import { harmless, paint } from "./terminal.ts"
+import { endSentence, hasEnded } from "./workload-facts.ts"
 
 export interface DemoOptions {
   readonly url: string
@@ -115,9 +116,13 @@ interface Watching {
   readonly say: (text: string) => void
 }
 
-/** Shows placement, both ranks' logs and every phase until the job has ended. */
+/** Shows placement, every phase, and both ranks' logs until the job has ended. */
 async function watch(terminal: Terminal, client: BerthClient, { id, signal, say }: Watching): Promise<void> {
-  let phase = ""
+  const placed = await untilJob(client, id, signal, (detail) => detail.dispatchCount > 0)
+  say(`it is placed: ${await placement(client, placed, signal)}`)
+  const started = await untilJob(client, id, signal, (detail) => detail.phase !== "Pending")
+  say(`it is ${started.phase}`)
+  // the end is said here, with the rest of the story
   const session: Session = {
     terminal: { ...terminal, err: () => undefined },
     client,
@@ -130,18 +135,33 @@ async function watch(terminal: Terminal, client: BerthClient, { id, signal, say 
     since: null,
     rank: null,
     signal,
-    async onLook(detail) {
-      if (detail.dispatchCount > 0 && phase === "")
-        say(`it is placed: ${await placement(client, detail, signal)}`)
-      if (detail.phase !== phase && detail.dispatchCount > 0) say(`it is ${detail.phase}`)
-      if (detail.dispatchCount > 0) phase = detail.phase
-    },
     onLines(rank, lines) {
       for (const line of lines)
         terminal.out(`${paint(terminal, rank === 0 ? "green" : "cyan", `rank ${rank}`)}  ${line}\n`)
     },
   })
+  const ended = await client.workloads.get(id, { signal })
+  say(endSentence(ended))
   if (code !== 0) throw new CliError(`The job ended with ${code}: berth why ${id}`)
+}
+
+const longestStartMs = 60_000
+
+/** Looks at the job until it is as wanted, or has ended. @throws CliError after a minute */
+async function untilJob(
+  client: BerthClient,
+  id: string,
+  signal: AbortSignal,
+  isWanted: (detail: WorkloadDetail) => boolean,
+): Promise<WorkloadDetail> {
+  const startedAt = performance.now()
+  for (;;) {
+    const detail = await client.workloads.get(id, { signal })
+    if (isWanted(detail) || hasEnded(detail.phase)) return detail
+    if (performance.now() - startedAt > longestStartMs)
+      throw new CliError(`The job did not start within a minute: berth why ${id}`)
+    await pause(30, signal)
+  }
 }
 
 function demoPlace(url: string): Session["place"] {
