@@ -21,7 +21,7 @@ export interface DirectoryOptions {
 }
 
 /** A membership, or its end (role null). */
-export interface MembershipChange {
+interface MembershipChange {
   readonly workspaceId: string
   readonly userId: UserId
   readonly role: Role | null

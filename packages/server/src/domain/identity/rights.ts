@@ -1,21 +1,14 @@
 import type { Operation } from "./commands.ts"
 
 /** How far a right goes: nothing, one's own things only, everything. */
-export type Grant = "no" | "own" | "all"
+type Grant = "no" | "own" | "all"
 
 /**
  * Who somebody is for one target. The server's two roles count everywhere; `workspaceOwner`, `editor` and
  * `viewer` are the role in the target's workspace; `anyone` is everybody who is signed in, and counts only
  * where the target is the server itself (`workspaceId` null).
  */
-export const standings = [
-  "serverOwner",
-  "serverViewer",
-  "workspaceOwner",
-  "editor",
-  "viewer",
-  "anyone",
-] as const
+const standings = ["serverOwner", "serverViewer", "workspaceOwner", "editor", "viewer", "anyone"] as const
 export type Standing = (typeof standings)[number]
 
 export interface Right extends Readonly<Record<Standing, Grant>> {

@@ -300,12 +300,19 @@ describe("keys", () => {
 it("every change has one event and one audit record by the same person with the request's id", async () => {
   const ann = await platform.person("ann")
   await platform.identity.updateUser(platform.owner, ann.userId, { serverRole: "viewer" })
+  // A key of a workspace is the business of its Owner, not of all who may read its events.
+  const { key } = await platform.keyOf(ann.userId, { workspaceId: "default" })
   await platform.identity.revokeKey(platform.owner, ann.keyId as ApiKey["id"])
   const { events, audit } = await platform.journal()
   const ofEvents = events.map((event) => [event.subject.id, event.actor.id, event.atMs])
   const ofAudit = audit.map((record) => [record.subject.id, record.actor.id, record.atMs]).toReversed()
   expect(ofEvents).toEqual(ofAudit)
-  expect(audit.slice(0, 2).map((record) => record.operation)).toEqual(["key.revoke", "user.update"])
+  expect(audit.slice(0, 3).map((record) => [record.operation, record.workspace])).toEqual([
+    ["key.revoke", null],
+    ["key.create", "default"],
+    ["user.update", null],
+  ])
+  expect(audit[1]?.subject.id).toBe(key.id)
   expect(audit[0]?.actor).toMatchObject({ name: "owner", address: "127.0.0.1", requestId: "req-1" })
   expect(events.every((event) => event.subject.kind === "workspace" || event.workspace === null)).toBe(true)
 })

@@ -69,7 +69,7 @@ it("takes no note of readings or of the order of labels, but of every fact that 
     { simulated: true },
   ]
   for (const change of changes)
-    expect(observe(known, [aMachine("a", change)], look), JSON.stringify(change)).toHaveLength(1)
+    expect([change, observe(known, [aMachine("a", change)], look).length]).toEqual([change, 1])
 })
 
 it("keeps what people decided about a node when its facts change", () => {

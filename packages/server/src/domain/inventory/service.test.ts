@@ -19,11 +19,11 @@ describe("a look", () => {
   it("writes a node once, and afterwards nothing while only readings change", async () => {
     const { inventory, clock, store } = platform
     await inventory.seen("local", [aMachine("n1")])
-    const [events, version] = [await platform.events(), node("n1").version]
+    const [events, version, commits] = [await platform.events(), node("n1").version, platform.commits()]
     await clock.advance(1_000)
     const hot = aMachine("n1").gpus.map((gpu) => ({ ...gpu, temperatureC: 85 }))
     await inventory.seen("local", [aMachine("n1", { gpus: hot })])
-    expect(await platform.events()).toEqual(events)
+    expect([await platform.events(), platform.commits()]).toEqual([events, commits])
     expect(node("n1")).toMatchObject({ version, lastSeenAtMs: clock.nowMs() })
     expect(node("n1").gpus.map((gpu) => gpu.temperatureC)).toEqual([85, 85])
     const [row] = await store.inventory.nodes(store.committed)

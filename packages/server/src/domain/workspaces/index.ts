@@ -1,7 +1,4 @@
 export * from "./types.ts"
 export * from "./commands.ts"
 export * from "./workspace-index.ts"
-export { defaultPolicy } from "./checks.ts"
-export type { WorkspacesOptions } from "./options.ts"
-export { defaultWorkspaceId, type Removal } from "./removal.ts"
 export { createWorkspaces } from "./service.ts"

@@ -25,7 +25,9 @@ function countedBytes() {
 export async function openPlatform(options: { readonly noAuth?: boolean } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "berth-platform-"))
   const clock = createVirtualClock()
-  const store = openStore({ path: join(dir, "berth.db"), clock, log: silentLog })
+  let commits = 0
+  const onCommit = () => void commits++
+  const store = openStore({ path: join(dir, "berth.db"), clock, log: silentLog, onCommit })
   const ids = createIds(clock.nowMs, () => 0.5)
   const live = new Map<string, number>()
   const index = createWorkspaceIndex()
@@ -88,6 +90,7 @@ export async function openPlatform(options: { readonly noAuth?: boolean } = {}) 
     identity,
     workspaces,
     nodeNotices,
+    commits: () => commits,
     owner,
     ownerToken,
     principalOf,
