@@ -6,7 +6,7 @@ import type { JsonObject } from "../../kit/json.ts"
 import type { Operation, Principal } from "../identity/index.ts"
 import { authorize, isAllowed } from "../identity/index.ts"
 import type { Store, Tx } from "../journal/index.ts"
-import type { Capacity, Claim, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
+import type { Capacity, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import { claimFor } from "./claim-for.ts"
 import type {
@@ -19,7 +19,8 @@ import type {
 import { checkCreate, type CheckedCreate } from "./validate.ts"
 import { applyPatch } from "./patch.ts"
 import { stopped } from "./lifecycle.ts"
-import { mainContainer, workloadIdFor } from "./naming.ts"
+import { workloadIdFor } from "./naming.ts"
+import { createPodLogs } from "./pod-logs.ts"
 import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
 import { isTerminal } from "./states.ts"
 import type { Attempt, PodDriver, Workload, WorkloadFilter, WorkloadKey, WorkloadStore } from "./types.ts"
@@ -40,8 +41,6 @@ export interface WorkloadsOptions {
   readonly trouble: (key: WorkloadKey) => string | undefined
 }
 
-/** Most workloads of a workspace that may wait or run at once. */
-const liveLimit = 100_000
 /** Tries at an id whose random suffix is free. */
 const idTries = 20
 
@@ -326,38 +325,6 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     return { total: found.total, items: found.items.map((workload) => view(principal, workload)) }
   }
 
-  async function podOf(
-    principal: Principal,
-    id: string,
-    podId: string,
-    run: number | undefined,
-    operation: Operation,
-  ): Promise<{ readonly workload: Workload; readonly attempt: Attempt }> {
-    const workload = await visible(principal, id, operation)
-    const attempts = await rows.attempts(store.committed, workload.key)
-    const attempt = run === undefined ? attempts.at(-1) : attempts.find((one) => one.run === run)
-    if (!attempt?.pods.some((pod) => pod.podId === podId))
-      throw new AppError("not_found", `pods "${podId}" not found`, { resource: "pod", name: podId })
-    return { workload, attempt }
-  }
-
-  async function logSource(
-    principal: Principal,
-    id: string,
-    podId: string,
-    given: { readonly container: string; readonly run?: number },
-  ) {
-    const { attempt } = await podOf(principal, id, podId, given.run, "workload.logs")
-    if (given.container !== "" && given.container !== mainContainer)
-      throw invalidContainer(`container ${given.container} is not valid for pod ${podId}`)
-    const driver = options.drivers.get(attempt.clusterId)
-    if (!driver || attempt.handle === null)
-      throw invalidContainer(
-        `container "${mainContainer}" in pod "${podId}" is waiting to start: ContainerCreating`,
-      )
-    return { driver, handle: attempt.handle }
-  }
-
   return {
     create,
     patch,
@@ -372,27 +339,12 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       const attempts = await rows.attempts(store.committed, workload.key)
       return { ...view(principal, workload, attempts.at(-1)), attempts }
     },
-    async readLog(principal, id, podId, given) {
-      const { driver, handle } = await logSource(principal, id, podId, given)
-      return driver.readLog(handle, podId, given.query)
-    },
-    async followLog(principal, id, podId, given, signal) {
-      const { driver, handle } = await logSource(principal, id, podId, given)
-      return driver.followLog(handle, podId, given.query, signal)
-    },
-    async containers(principal, id, podId) {
-      await podOf(principal, id, podId, undefined, "workload.get")
-      return [mainContainer]
-    },
+    ...createPodLogs(options, visible),
   }
 }
 
 function workloadNotFound(id: string): AppError {
   return new AppError("not_found", `Workload ${id} not found.`, { resource: "workload", name: id })
-}
-
-function invalidContainer(message: string): AppError {
-  return new AppError("invalid", message, { detail: "container", issues: [{ path: ["container"], message }] })
 }
 
 /** The request that would make the same workload again. */
@@ -409,6 +361,3 @@ function commandOf(source: Workload): CreateWorkload {
     priority: source.priority,
   }
 }
-
-export { liveLimit }
-export type { Claim }

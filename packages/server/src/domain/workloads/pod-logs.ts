@@ -1,0 +1,107 @@
+import { AppError } from "../../kit/errors.ts"
+import type { Operation, Principal } from "../identity/index.ts"
+import type { Store } from "../journal/index.ts"
+import type { WorkloadService } from "./commands.ts"
+import { mainContainer } from "./naming.ts"
+import type { Attempt, LogFollowItem, LogQuery, PodDriver, Workload, WorkloadStore } from "./types.ts"
+import { attemptChanged } from "./types.ts"
+
+type PodLogs = Pick<WorkloadService, "readLog" | "followLog" | "containers">
+
+/**
+ * What pods wrote, of this attempt or an earlier one (reference/workloads.md 7).
+ * @param visible the workload of a shown id, for a principal with the right to it
+ */
+export function createPodLogs(
+  options: {
+    readonly store: Store
+    readonly rows: WorkloadStore
+    readonly drivers: ReadonlyMap<string, PodDriver>
+  },
+  visible: (principal: Principal, id: string, operation: Operation) => Promise<Workload>,
+): PodLogs {
+  const { store, rows } = options
+
+  async function podOf(
+    principal: Principal,
+    id: string,
+    podId: string,
+    run: number | undefined,
+    operation: Operation,
+  ): Promise<{ readonly workload: Workload; readonly attempt: Attempt }> {
+    const workload = await visible(principal, id, operation)
+    const attempts = await rows.attempts(store.committed, workload.key)
+    const attempt = run === undefined ? attempts.at(-1) : attempts.find((one) => one.run === run)
+    if (!attempt?.pods.some((pod) => pod.podId === podId))
+      throw new AppError("not_found", `pods "${podId}" not found`, { resource: "pod", name: podId })
+    return { workload, attempt }
+  }
+
+  async function logSource(
+    principal: Principal,
+    id: string,
+    podId: string,
+    given: { readonly container: string; readonly run?: number },
+  ) {
+    const { attempt } = await podOf(principal, id, podId, given.run, "workload.logs")
+    if (given.container !== "" && given.container !== mainContainer)
+      throw invalidContainer(`container ${given.container} is not valid for pod ${podId}`)
+    const driver = options.drivers.get(attempt.clusterId)
+    if (driver) return { driver, attempt }
+    throw new AppError("unavailable", `There is no driver for the cluster ${attempt.clusterId}.`)
+  }
+
+  /** The attempt once the driver has it, or once it is over without that; event-driven, ends with the signal. */
+  function handed(attempt: Attempt, signal: AbortSignal): Promise<Attempt> {
+    return new Promise((resolve, reject) => {
+      const settle = (row: Attempt | undefined) => {
+        if (row && row.handle === null && row.state !== "gone") return
+        off()
+        signal.removeEventListener("abort", onAbort)
+        if (row) resolve(row)
+        else reject(signal.reason as Error)
+      }
+      const onAbort = () => settle(undefined)
+      const off = store.subscribe(attemptChanged, (row) => {
+        if (row.id === attempt.id) settle(row)
+      })
+      signal.addEventListener("abort", onAbort, { once: true })
+      // what changed between the caller's look and the subscription
+      rows.attempt(store.committed, attempt.id).then(settle, reject)
+      if (signal.aborted) onAbort()
+    })
+  }
+
+  async function* followPod(
+    source: { readonly driver: PodDriver; readonly attempt: Attempt },
+    podId: string,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<LogFollowItem> {
+    const attempt = source.attempt.handle === null ? await handed(source.attempt, signal) : source.attempt
+    if (attempt.handle === null) yield { kind: "end", exitCode: null, cause: attempt.cause }
+    else yield* source.driver.followLog(attempt.handle, podId, query, signal)
+  }
+
+  return {
+    async readLog(principal, id, podId, given) {
+      const { driver, attempt } = await logSource(principal, id, podId, given)
+      if (attempt.handle === null)
+        throw invalidContainer(
+          `container "${mainContainer}" in pod "${podId}" is waiting to start: ContainerCreating`,
+        )
+      return driver.readLog(attempt.handle, podId, given.query)
+    },
+    async followLog(principal, id, podId, given, signal) {
+      return followPod(await logSource(principal, id, podId, given), podId, given.query, signal)
+    },
+    async containers(principal, id, podId) {
+      await podOf(principal, id, podId, undefined, "workload.get")
+      return [mainContainer]
+    },
+  }
+}
+
+function invalidContainer(message: string): AppError {
+  return new AppError("invalid", message, { detail: "container", issues: [{ path: ["container"], message }] })
+}
