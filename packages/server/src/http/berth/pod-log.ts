@@ -1,5 +1,6 @@
 import { logLimits, type LogEndEvent, type LogLinesEvent } from "@berth/contract/berth"
 import type { FastifyReply, FastifyRequest } from "fastify"
+import type { EndCause } from "../../domain/queue/index.ts"
 import type { LogChunk, LogFollowItem, LogQuery } from "../../domain/workloads/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import { plainErrorAnswer } from "../plugins/plain-errors.ts"
@@ -27,6 +28,8 @@ interface LogRequest {
   readonly follow: boolean
   readonly options: { readonly container: string; readonly run?: number; readonly query: LogQuery }
 }
+
+type LogEnd = Extract<LogFollowItem, { readonly kind: "end" }>
 
 interface Reading {
   readonly services: Services
@@ -179,9 +182,9 @@ async function pump(
   try {
     let hasEnded = false
     for await (const item of items) {
-      const text = write(item)
-      if (text !== "" && !(await stream.write(text))) return
       if (item.kind === "end") hasEnded = true
+      const text = write(item.kind === "end" ? await withCause(reading, item) : item)
+      if (text !== "" && !(await stream.write(text))) return
     }
     if (!hasEnded && wanted.isEvents && !wanted.follow)
       await stream.write(endEvent({ exitCode: null, cause: null }))
@@ -193,6 +196,17 @@ async function pump(
     await stream.write(sseEvent({ event: "error", data: plainErrorAnswer(AppError.from(error), place).body }))
     stream.end()
   }
+}
+
+/** The driver knows the code, and the cause only where it had a hand in it; the rest is in the rows. */
+async function withCause(reading: Reading, end: LogEnd): Promise<LogEnd> {
+  const { services, request, wanted } = reading
+  if (end.cause !== null || end.exitCode === null) return end
+  const { attempts } = await services.workloads.get(request.principal, wanted.workloadId)
+  const attempt = wanted.options.run === undefined ? attempts.at(-1) : attempts[wanted.options.run - 1]
+  const pod = attempt?.pods.find(({ podId }) => podId === wanted.podId)
+  const plain: EndCause = end.exitCode === 0 ? "succeeded" : "failed"
+  return { ...end, cause: pod?.cause ?? attempt?.cause ?? plain }
 }
 
 function eventOf(item: LogFollowItem): string {
