@@ -220,12 +220,15 @@ const causes: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
 }
 
+/** The first known code on the way down, else what the innermost error says. */
 function reasonOf(error: unknown): string {
+  let innermost = "the connection failed"
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     const code = (at as NodeJS.ErrnoException).code ?? firstCode(at)
     if (code !== undefined) return causes[code] ?? code
+    innermost = at.message
   }
-  return error instanceof Error ? error.message : String(error)
+  return innermost
 }
 
 /** Connecting to several addresses of a name fails with all their errors in one. */

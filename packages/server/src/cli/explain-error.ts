@@ -34,7 +34,7 @@ function refused(error: BerthError): ErrorReport {
     .filter((detail) => detail.message !== "" && detail.message !== error.message)
     .map((detail) => (detail.path === "" ? detail.message : `${detail.path}: ${detail.message}`))
   const hints = [...details, ...adviceFor(error)]
-  if (error.status >= 500 && error.requestId) hints.push(`Request ${error.requestId} in the server's log.`)
+  if (error.status === 500 && error.requestId) hints.push(`Request ${error.requestId} in the server's log.`)
   return { message: error.message, hints, exitCode: exitCodes.failure }
 }
 
