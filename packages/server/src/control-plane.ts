@@ -188,6 +188,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     drivers,
     workspace: (id) => workspaceIndex.find(id),
+    workspaceRow: (from, id) => rows.workspaces.byId(from, id),
     trouble: theRunner().trouble,
   })
 

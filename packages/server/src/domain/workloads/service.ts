@@ -4,8 +4,8 @@ import type { Ids } from "../../kit/ids.ts"
 import { ulidToUuid } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Operation, Principal } from "../identity/index.ts"
-import { authorize, isAllowed } from "../identity/index.ts"
-import type { Store, Tx } from "../journal/index.ts"
+import { authorize, isAllowed, workspaceNotFound } from "../identity/index.ts"
+import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { Capacity, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import { claimFor } from "./claim-for.ts"
@@ -37,6 +37,8 @@ export interface WorkloadsOptions {
   readonly drivers: ReadonlyMap<string, PodDriver>
   /** In memory; undefined when there is none. */
   readonly workspace: (id: string) => Workspace | undefined
+  /** As the transaction sees it. */
+  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
   /** The runner's word on why the driver does not start it. */
   readonly trouble: (key: WorkloadKey) => string | undefined
 }
@@ -62,10 +64,7 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
   function existing(workspaceId: string): Workspace {
     const workspace = options.workspace(workspaceId)
     if (workspace) return workspace
-    throw new AppError("not_found", `Workspace ${workspaceId} not found.`, {
-      resource: "workspace",
-      name: workspaceId,
-    })
+    throw workspaceNotFound(workspaceId)
   }
 
   const view = (principal: Principal, workload: Workload, attempt?: Attempt): WorkloadView =>
@@ -95,6 +94,7 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     const claimId = ids.next("clm") as ClaimId
     const names = Array.from({ length: idTries }, () => workloadIdFor(checked.displayName, ids.random))
     return store.tx(async (tx) => {
+      await refuseDeleting(tx, checked.workspace.id)
       const id = await freeId(tx, names)
       const workload = newWorkload(principal, checked, { ulid, id, claimId, nowMs })
       const gates = await gatesFor(tx, principal, checked)
@@ -106,6 +106,18 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       await audit(tx, principal, "workload.create", workload, nowMs, { kind: workload.kind })
       if (gates.some((gate) => gate.kind === "dependency")) tx.publish(workloadPoked, workload.key)
       return workload
+    })
+  }
+
+  /** Else work could be born into a workspace whose deletion is being finished in the same batch. */
+  async function refuseDeleting(tx: Tx, id: string): Promise<void> {
+    const workspace = await options.workspaceRow(tx, id)
+    if (workspace?.state === "active") return
+    if (!workspace) throw workspaceNotFound(id)
+    throw new AppError("conflict", `The workspace ${id} is being deleted and takes no new work.`, {
+      resource: "workspace",
+      name: id,
+      detail: "deleting",
     })
   }
 
