@@ -162,7 +162,9 @@ export async function startBerthServer(
       json: isJson && text !== "" ? JSON.parse(text) : undefined,
     }
   }
-  const closeApp = async () => void (await app.close())
+  const closeApp = async () => {
+    await app.close()
+  }
   return {
     url,
     port,

@@ -381,6 +381,7 @@ describe("bad requests", () => {
   })
 
   it("does not coerce", async () => {
+    expect.hasAssertions()
     for (const policy of [
       { stopGraceSeconds: "5" },
       { enablePreempt: 1 },
@@ -392,6 +393,7 @@ describe("bad requests", () => {
   })
 
   it("refuses bodies that are not JSON, not UTF-8, not objects, whatever they call themselves", async () => {
+    expect.hasAssertions()
     for (const raw of ["{", "[]", "null", '"x"', "{} {}", '{"id":"a","__proto__":{}}', "\ufffe"])
       for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded", "???", ""])
         await expectError("POST", "/berth/v1/workspaces", 400, { raw, headers: { "content-type": type } })
@@ -409,6 +411,7 @@ describe("bad requests", () => {
   })
 
   it("refuses queries it does not know, twice-given and malformed ones", async () => {
+    expect.hasAssertions()
     for (const query of [
       "limit=0",
       "limit=1001",
@@ -477,6 +480,7 @@ describe("bad requests", () => {
 })
 
 it("every route of the table answers 401 without a token and with one that does not hold", async () => {
+  expect.hasAssertions()
   for (const route of Object.values(berthRoutes)) {
     const path = route.path.replaceAll(/:\w+/g, "x")
     for (const token of ["", "berth_wrong", "x".repeat(5000)])

@@ -80,8 +80,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   if (config.noAuth && !config.listenIsLoopback) throw new Error("--no-auth is for loopback addresses only.")
   const respond = createResponder(options.families)
   const app = createServer(options, respond)
+  const isClosing = watchClosing(app)
   addRequestLife(app, options)
-  addGates(app, options)
+  addGates(app, options, isClosing)
   const routes = createRouteTable(app)
   app.setErrorHandler((error, request, reply) => respond(error, request, reply))
   app.setNotFoundHandler((request, reply) => {
@@ -165,6 +166,16 @@ function sendError(
   return reply.type("application/json; charset=utf-8").send(JSON.stringify(answer.body))
 }
 
+/** Whether the application has begun to close. Called before other hooks on closing are added: they wait. */
+function watchClosing(app: FastifyInstance): () => boolean {
+  let isClosing = false
+  app.addHook("preClose", (done) => {
+    isClosing = true
+    done()
+  })
+  return () => isClosing
+}
+
 /** Request id, log line, metrics, and the count of what is being answered, which closing waits for. */
 function addRequestLife(app: FastifyInstance, options: AppOptions): void {
   const { services, log, meter, streams } = options
@@ -205,7 +216,7 @@ function addRequestLife(app: FastifyInstance, options: AppOptions): void {
 }
 
 /** The checks before every handler, in this order: host, origin, readiness, credential. */
-function addGates(app: FastifyInstance, options: AppOptions): void {
+function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => boolean): void {
   const { config, services } = options
   const checkHost = createHostCheck(config.allowedHosts)
   const authenticate = createAuthentication({ directory: services.directory, noAuth: config.noAuth })
@@ -214,16 +225,11 @@ function addGates(app: FastifyInstance, options: AppOptions): void {
   app.decorateRequest("renewPrincipal", function renew(this: FastifyRequest) {
     return renewed(() => authenticate(this))
   })
-  let isClosing = false
-  app.addHook("preClose", (done) => {
-    isClosing = true
-    done()
-  })
   app.addHook("onRequest", (request, _reply, done) => {
     checkHost(request.headers)
     if (config.noAuth) checkOrigin(request.method, request.headers)
     const route = request.routeOptions.config
-    if (route?.isEarly !== true) checkReady(services, isClosing)
+    if (route?.isEarly !== true) checkReady(services, isClosing())
     if (route?.isOpen !== true) request.heldPrincipal = authenticate(request)
     done()
   })
