@@ -24,7 +24,8 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
     `It waits behind ${who || "an entry ahead of it"}, which is short of the same resource.`,
   waiting_for_victims: (reason, who) =>
     `Room is being made for it${on(reason)}${who ? `: ${who} must end first` : ""}.`,
-  quota_short: (reason, who) => `${amounts(reason, "needed", "free in all")}${heldBy(who)}.`,
+  quota_short: (reason, who) =>
+    `Not enough is free: ${amounts(reason, "needed", "free in all")}${heldBy(who)}.`,
   no_node_fits: (reason, who) =>
     `No node has enough left: ${amounts(reason, "needed on one node", "free on the best")}${heldBy(who)}.`,
   no_node_matches: (reason) =>
