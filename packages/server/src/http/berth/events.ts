@@ -11,7 +11,6 @@ import {
 } from "../../domain/journal/index.ts"
 import { sleep } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
-import { plainErrorAnswer } from "../plugins/plain-errors.ts"
 import {
   sseEvent,
   sseHeartbeat,
@@ -20,6 +19,7 @@ import {
   type Streams,
 } from "../plugins/streams.ts"
 import type { Services } from "../services.ts"
+import { failureEvent } from "./failure-event.ts"
 import { toAuditRecord, toEvent } from "./map.ts"
 import { createQueryReader, type PageRequest } from "./query.ts"
 
@@ -176,7 +176,7 @@ async function followEvents(
       cursor = next.cursor
     }
   } catch (error) {
-    await sendFailure(stream, error, request)
+    await stream.write(failureEvent(error, request))
   } finally {
     news.close()
     stream.end()
@@ -218,10 +218,4 @@ function createWakeUp(services: Services, stream: OpenStream) {
     },
     close: unsubscribe,
   }
-}
-
-async function sendFailure(stream: OpenStream, thrown: unknown, request: FastifyRequest): Promise<void> {
-  const place = { method: request.method, url: request.url, requestId: request.id }
-  const { body } = plainErrorAnswer(AppError.from(thrown), place)
-  await stream.write(sseEvent({ event: "error", data: body }))
 }

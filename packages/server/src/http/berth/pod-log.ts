@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from "fastify"
 import type { EndCause } from "../../domain/queue/index.ts"
 import type { LogChunk, LogFollowItem, LogQuery } from "../../domain/workloads/index.ts"
 import { AppError } from "../../kit/errors.ts"
-import { plainErrorAnswer } from "../plugins/plain-errors.ts"
 import {
   sseEvent,
   sseHeartbeat,
@@ -12,6 +11,7 @@ import {
   type Streams,
 } from "../plugins/streams.ts"
 import type { Services } from "../services.ts"
+import { failureEvent, noteFailure } from "./failure-event.ts"
 import { createQueryReader, type QueryReader } from "./query.ts"
 
 /** Read and sent at once. */
@@ -178,24 +178,35 @@ async function pump(
   items: AsyncIterable<LogFollowItem>,
 ): Promise<void> {
   const { request, wanted } = reading
-  const write = wanted.isEvents ? eventOf : textOf
   try {
-    let hasEnded = false
-    for await (const item of items) {
-      if (item.kind === "end") hasEnded = true
-      const text = write(item.kind === "end" ? await withCause(reading, item) : item)
-      if (text !== "" && !(await stream.write(text))) return
-    }
-    if (!hasEnded && wanted.isEvents && !wanted.follow)
-      await stream.write(endEvent({ exitCode: null, cause: null }))
-    stream.end()
+    if (await writeAll(stream, reading, items)) stream.end()
   } catch (error) {
     if (stream.signal.aborted) return
-    if (!wanted.isEvents) return stream.cut()
-    const place = { method: request.method, url: request.url, requestId: request.id }
-    await stream.write(sseEvent({ event: "error", data: plainErrorAnswer(AppError.from(error), place).body }))
-    stream.end()
+    if (wanted.isEvents) {
+      await stream.write(failureEvent(error, request))
+      stream.end()
+    } else {
+      noteFailure(error, request)
+      stream.cut()
+    }
   }
+}
+
+/** False when the stream was over before. */
+async function writeAll(
+  stream: OpenStream,
+  reading: Reading,
+  items: AsyncIterable<LogFollowItem>,
+): Promise<boolean> {
+  const { wanted } = reading
+  const textFor = wanted.isEvents ? eventOf : textOf
+  for await (const item of items) {
+    const text = textFor(item.kind === "end" ? await withCause(reading, item) : item)
+    if (text !== "" && !(await stream.write(text))) return false
+  }
+  // Every stream of events that is complete says so, or the reader would connect again.
+  if (wanted.isEvents && !wanted.follow) return stream.write(endEvent({ exitCode: null, cause: null }))
+  return !stream.signal.aborted
 }
 
 /** The driver knows the code, and the cause only where it had a hand in it; the rest is in the rows. */
