@@ -68,8 +68,3 @@ export class AppError extends Error {
     return new AppError("internal", "Something went wrong inside the server.", { cause: thrown })
   }
 }
-
-/** Closes an exhaustive switch: a value that the types exclude reached it. */
-export function assertNever(value: never): never {
-  throw new AppError("internal", `Unexpected value ${JSON.stringify(value)}.`)
-}

@@ -1,10 +1,8 @@
-import type { Issue } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
 import type { Reason } from "../queue/index.ts"
 import type {
   Attempt,
-  CronJob,
   LogChunk,
   LogFollowItem,
   LogQuery,
@@ -144,9 +142,3 @@ export interface WorkloadService {
   containers(principal: Principal, id: string, podId: string): Promise<readonly string[]>
 }
 
-/** The result of checking a request; the messages are the family's sentences without its prefix. */
-export type Checked<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly issues: readonly Issue[] }
-
-export type { CronJob }

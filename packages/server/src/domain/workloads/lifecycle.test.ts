@@ -157,7 +157,7 @@ describe("whatever happens in whatever order", () => {
       weight: 2,
       arbitrary: fc
         .constantFrom("stop", "timeout", "evict", "gone", "restart")
-        .map((what) => ({ do: what }) as Step),
+        .map((what) => ({ do: what })),
     },
   )
 

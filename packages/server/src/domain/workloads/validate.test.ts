@@ -150,7 +150,7 @@ describe("a request", () => {
     [{ env: { A: "x\0y" } }, "the env A contains a NUL character"],
     [{ kind: "Authoring", specifiedNodes: ["a", "b"] }, "the authoring can only be created with one node"],
   ])("is refused with the sentence of its first fault: %j", (change, expected) => {
-    const refused = refusal(change as Partial<CreateWorkload>)
+    const refused = refusal(change)
     expect(refused?.code).toBe("invalid")
     expect(refused?.messages).toHaveLength(1)
     if (expected instanceof RegExp) expect(refused?.messages[0]).toMatch(expected)
