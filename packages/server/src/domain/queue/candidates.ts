@@ -30,12 +30,10 @@ export function candidatesFor(world: World, queue: WorkspaceQueue, shape: Shape)
     queue.candidates.clear()
     queue.candidatesTopology = world.topology
   }
-  const { size } = shape
-  const key = `${shape.pods}x${size.gpus},${size.cpuMilli},${size.memoryBytes},${size.ephemeralBytes};${shape.constraintsKey}`
-  const known = queue.candidates.get(key)
+  const known = queue.candidates.get(shape.placeKey)
   if (known) return known
   const found = findCandidates(world, queue, shape)
-  queue.candidates.set(key, found)
+  queue.candidates.set(shape.placeKey, found)
   return found
 }
 

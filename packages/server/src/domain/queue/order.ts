@@ -1,10 +1,21 @@
 import type { Shape } from "./shape.ts"
 import type { Claim } from "./types.ts"
 
+/** The entries of one shape in one queue. */
+export interface Tally {
+  readonly shape: Shape
+  entries: number
+  /** Those without a gate. */
+  ready: number
+  /** The last look at which the shape was refused or held back: no other entry of it need be tried in it. */
+  closedIn: number
+}
+
 /** A claim in a queue, with what is asked of it at every look. */
 export interface Entry {
   readonly claim: Claim
   readonly shape: Shape
+  readonly tally: Tally
   /** See `opensAtMs` in states.ts. */
   readonly opensAtMs: number
 }

@@ -1,5 +1,5 @@
 import type { Amounts, ResourceName } from "../inventory/index.ts"
-import { amountOf, resourceNames } from "../inventory/index.ts"
+import { amountOf, resourceNames, unconstrained } from "../inventory/index.ts"
 import type { Candidates } from "./candidates.ts"
 import { candidatesFor } from "./candidates.ts"
 import type { NodeLedger } from "./node-ledger.ts"
@@ -89,8 +89,9 @@ function noNodeReason(queue: WorkspaceQueue, shape: Shape): Reason {
 
 /** Even with nothing else running: which resource, against all that the workspace's nodes have. */
 function cannotBeMet(world: World, queue: WorkspaceQueue, shape: Shape): Reason {
-  const anywhere = { ...shape, constraints: { ...shape.constraints, tolerateAll: true }, constraintsKey: "*" }
-  const nodes = candidatesFor(world, queue, anywhere).usable.map((ledger) => ledger.node)
+  const anywhere = { ...shape, constraints: { ...unconstrained, tolerateAll: true } }
+  const asked = { ...anywhere, placeKey: `${shape.placeKey}*` }
+  const nodes = candidatesFor(world, queue, asked).usable.map((ledger) => ledger.node)
   const sizes = nodes.flatMap((node) => (node ? [node.capacity] : []))
   for (const resource of resourceNames) {
     const largest = Math.max(0, ...sizes.map((size) => amountOf(size, resource)))

@@ -8,10 +8,11 @@ import type { Claim, ClaimId } from "./types.ts"
  */
 export interface Shape {
   readonly key: string
+  /** What decides where it may go: the same for every priority. */
+  readonly placeKey: string
   readonly pods: number
   readonly size: Amounts
   readonly constraints: Constraints
-  readonly constraintsKey: string
   readonly isConstrained: boolean
   readonly priority: number
   /** The resources it asks for, as bits in the order of `resourceNames`. */
@@ -26,12 +27,13 @@ export function shapeOf(claim: Claim): Shape {
   const constraintsKey = keyOfConstraints(constraints)
   const nominee = claim.nominated.length > 0 ? claim.id : null
   const amounts = `${size.gpus},${size.cpuMilli},${size.memoryBytes},${size.ephemeralBytes}`
+  const placeKey = `${pods}x${amounts};${constraintsKey}`
   return {
-    key: `${pods}x${amounts};${priority};${nominee ?? ""};${constraintsKey}`,
+    key: `${priority};${nominee ?? ""};${placeKey}`,
+    placeKey,
     pods,
     size,
     constraints,
-    constraintsKey,
     isConstrained: isConstrained(constraints),
     priority,
     asks: maskOf(resourceNames.filter((resource) => amountOf(size, resource) > 0)),

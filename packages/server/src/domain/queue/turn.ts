@@ -7,7 +7,6 @@ import { placeGang } from "./placement.ts"
 import { isNominationGood, leavingFor, planPreemption } from "./preemption.ts"
 import type { Refused } from "./refusal.ts"
 import { gateReasons, refuse } from "./refusal.ts"
-import { isGated } from "./states.ts"
 import type { Admission, Claim, ClaimId, Placement, Plan, Preemption, Reason, Refusal } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
 import { isHalted } from "./world.ts"
@@ -34,10 +33,9 @@ interface Walker {
   readonly queue: WorkspaceQueue
   readonly isFifo: boolean
   readonly blockers: Blocker[]
-  /** Shapes that were refused, and those that a blocker holds back. */
-  readonly refused: Map<string, Reason>
-  readonly held: Set<string>
-  /** Shapes of entries without gates among them; all of them: the look is over. */
+  /** Which look this is: marks the shapes that were refused or are held back. */
+  readonly look: number
+  /** How many of them have entries without gates; when all have been, the look is over. */
   closedReady: number
   timedLeft: number
   at: number
@@ -109,8 +107,7 @@ function startWalker(round: Round, queue: WorkspaceQueue): Walker {
     queue,
     isFifo: queue.workspace?.policy.queuePolicy !== "balance",
     blockers: [],
-    refused: new Map(),
-    held: new Set(),
+    look: ++round.world.looks,
     closedReady: 0,
     timedLeft: queue.timed,
     at: 0,
@@ -138,43 +135,41 @@ function passHalted(round: Round, queue: WorkspaceQueue): void {
 function advance(round: Round, walker: Walker): void {
   const { order } = walker.queue
   walker.next = undefined
-  while (walker.at < order.length) {
+  for (; walker.at < order.length; pass(walker)) {
     if (walker.closedReady === walker.queue.readyShapes && walker.timedLeft === 0) return
     const entry = order[walker.at]
-    if (!entry) return
-    const reason = skipReason(round, walker, entry)
-    if (!reason) {
-      walker.next = entry
-      return
-    }
-    round.refusals.push({ claimId: entry.claim.id, reason })
-    pass(walker, entry)
+    if (!entry || isSkipped(round, walker, entry)) continue
+    walker.next = entry
+    return
   }
 }
 
-function pass(walker: Walker, entry: Entry): void {
+function pass(walker: Walker): void {
+  if (Number.isFinite(walker.queue.order[walker.at]?.opensAtMs)) walker.timedLeft--
   walker.at++
-  if (Number.isFinite(entry.opensAtMs)) walker.timedLeft--
 }
 
-/** Why an entry need not be tried; undefined when it must be. */
-function skipReason(round: Round, walker: Walker, entry: Entry): Reason | undefined {
+/** Whether an entry need not be tried: a gate is shut, its shape was refused before, or somebody holds it back. */
+function isSkipped(round: Round, walker: Walker, entry: Entry): boolean {
+  const { claim } = entry
   if (entry.opensAtMs > round.nowMs) {
-    if (entry.shape.nominee !== null) withdraw(round, entry.claim)
-    if (isGated(entry.claim, round.nowMs)) return gateReasons(entry.claim, round.nowMs)[0]
+    if (entry.shape.nominee !== null) withdraw(round, claim)
+    const [reason] = gateReasons(claim, round.nowMs)
+    if (reason && reason.code !== claim.reason) round.refusals.push({ claimId: claim.id, reason })
+    return true
   }
-  const { key } = entry.shape
+  if (entry.tally.closedIn === walker.look) return true
   const blocker = blockerOf(walker.blockers, entry, walker.isFifo)
-  if (!blocker) return walker.refused.get(key)
-  if (!walker.held.has(key) && !walker.refused.has(key)) {
-    walker.held.add(key)
-    closeShape(walker, key)
-  }
-  return blocker.reason
+  if (!blocker) return false
+  round.refusals.push({ claimId: claim.id, reason: blocker.reason })
+  closeShape(walker, entry)
+  return true
 }
 
-function closeShape(walker: Walker, key: string): void {
-  if ((walker.queue.shapes.get(key)?.ready ?? 0) > 0) walker.closedReady++
+/** No other entry of the shape is tried in this look: less is free than there was for this one. */
+function closeShape(walker: Walker, { tally }: Entry): void {
+  tally.closedIn = walker.look
+  if (tally.ready > 0) walker.closedReady++
 }
 
 /** Ties are broken by the queue's id, so that the same world gives the same plan. */
@@ -200,7 +195,7 @@ function tryNext(round: Round, walker: Walker): void {
   const placements = candidates.holds.usable ? placeGang(candidates, shape, claim.id) : undefined
   if (placements) admit(round, entry, placements)
   else refuseEntry(round, walker, entry)
-  pass(walker, entry)
+  pass(walker)
 }
 
 function admit(round: Round, entry: Entry, placements: readonly Placement[]): void {
@@ -218,10 +213,7 @@ function refuseEntry(round: Round, walker: Walker, entry: Entry): void {
   const refused = refuse(round.world, walker.queue, { shape, id: claim.id }, false)
   const reason = preempt(round, walker, entry, refused)
   round.refusals.push({ claimId: claim.id, reason })
-  if (!walker.refused.has(shape.key)) {
-    walker.refused.set(shape.key, reason)
-    closeShape(walker, shape.key)
-  }
+  closeShape(walker, entry)
   if (refused.shortOf !== 0) addBlocker(walker, entry, refused.shortOf)
 }
 

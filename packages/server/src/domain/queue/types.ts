@@ -149,7 +149,10 @@ export interface Refusal {
 export interface Plan {
   readonly admissions: readonly Admission[]
   readonly preemptions: readonly Preemption[]
-  /** Everything looked at and not admitted, with why. */
+  /**
+   * What was looked at and not admitted, with why: one entry of each shape (what is behind it and asks for
+   * the same gets the same answer), and gated or paused ones whose row does not say so yet.
+   */
   readonly refusals: readonly Refusal[]
   /** The turn ended at its bound; call again. */
   readonly more: boolean

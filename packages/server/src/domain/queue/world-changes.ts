@@ -8,7 +8,7 @@ import { shapeOf } from "./shape.ts"
 import { holdsCapacity, isQueued, opensAtMs } from "./states.ts"
 import type { Claim, QueueControl } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
-import { countEntry, isEligible, queueOf, touch, touchUsersOf } from "./world.ts"
+import { countEntry, isEligible, queueOf, tallyOf, touch, touchUsersOf } from "./world.ts"
 
 /** Takes over a claim's row: O(log n) and a splice. Older rows than the known one are ignored. */
 export function changeClaim(world: World, claim: Claim): void {
@@ -106,9 +106,8 @@ function putIn(world: World, queue: WorkspaceQueue, claim: Claim): void {
 }
 
 function enqueue(world: World, queue: WorkspaceQueue, claim: Claim): void {
-  const made = shapeOf(claim)
-  const shape = queue.shapes.get(made.key)?.shape ?? made
-  const entry: Entry = { claim, shape, opensAtMs: opensAtMs(claim) }
+  const tally = tallyOf(queue, shapeOf(claim))
+  const entry: Entry = { claim, shape: tally.shape, tally, opensAtMs: opensAtMs(claim) }
   queue.order.splice(indexInOrder(queue.order, claim), 0, entry)
   countEntry(world, queue, entry, 1)
 }

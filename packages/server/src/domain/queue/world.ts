@@ -2,7 +2,7 @@ import type { Node } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { Candidates } from "./candidates.ts"
 import type { NodeLedger } from "./node-ledger.ts"
-import type { Entry } from "./order.ts"
+import type { Entry, Tally } from "./order.ts"
 import { compareText } from "./order.ts"
 import type { Refused } from "./refusal.ts"
 import type { Shape } from "./shape.ts"
@@ -16,8 +16,8 @@ export interface WorkspaceQueue {
   workspace: Workspace | undefined
   /** Wanted claims, in order. */
   readonly order: Entry[]
-  /** Its entries by shape: how many in all, and how many of those have no gate. */
-  readonly shapes: Map<string, { readonly shape: Shape; entries: number; ready: number }>
+  /** Its entries by shape. */
+  readonly shapes: Map<string, Tally>
   /** How many shapes have an entry without a gate: when all of them are refused, a look is over. */
   readyShapes: number
   /** How many entries wait for an instant. */
@@ -55,6 +55,8 @@ export interface World {
   topology: number
   /** Grows with every change of anything. */
   epoch: number
+  /** Counts the looks at queues. */
+  looks: number
 }
 
 export function createWorld(): World {
@@ -68,6 +70,7 @@ export function createWorld(): World {
     lookedUpToMs: -Infinity,
     topology: 0,
     epoch: 0,
+    looks: 0,
   }
 }
 
@@ -131,17 +134,24 @@ export function touchUsersOf(world: World, node: Node | undefined): void {
   }
 }
 
+/** The tally of a shape, made for its first entry. */
+export function tallyOf(queue: WorkspaceQueue, shape: Shape): Tally {
+  const known = queue.shapes.get(shape.key)
+  if (known) return known
+  const made: Tally = { shape, entries: 0, ready: 0, closedIn: 0 }
+  queue.shapes.set(shape.key, made)
+  return made
+}
+
 /** Counts an entry in (1) or out (-1): what tells a look when it has seen everything, and the gates. */
 export function countEntry(world: World, queue: WorkspaceQueue, entry: Entry, by: 1 | -1): void {
-  const { shape, opensAtMs } = entry
-  const count = queue.shapes.get(shape.key) ?? { shape, entries: 0, ready: 0 }
-  queue.shapes.set(shape.key, count)
-  count.entries += by
+  const { tally, opensAtMs } = entry
+  tally.entries += by
   if (opensAtMs === -Infinity) {
-    count.ready += by
-    if (count.ready === (by === 1 ? 1 : 0)) queue.readyShapes += by
+    tally.ready += by
+    if (tally.ready === (by === 1 ? 1 : 0)) queue.readyShapes += by
   } else if (opensAtMs !== Infinity) countGate(world, queue, entry, by)
-  if (count.entries === 0) queue.shapes.delete(shape.key)
+  if (tally.entries === 0) queue.shapes.delete(tally.shape.key)
 }
 
 function countGate(world: World, queue: WorkspaceQueue, entry: Entry, by: 1 | -1): void {
