@@ -53,6 +53,14 @@ const selectBounds = statement<object>("primary")((db) =>
   ]),
 )
 
+interface Bounds {
+  readonly newest: number | null
+  readonly pruned: number | null
+}
+
+/** At most this many rows are looked at on the event loop, which takes about a millisecond. */
+const nearEndEvents = 1_000
+
 function toEvent(row: EventRow): StoredEvent {
   return {
     seq: String(row.seq) as EventSeq,
@@ -105,12 +113,21 @@ async function eventsAfter(
   if (workspaces) query = query.where("workspace_id", "in", workspaces)
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
-  const [bounds, found] = await session.scan([selectBounds.bind(session.dialect, {}), compileNow(query)])
-  if (after !== null) checkCursor(seq, rowsAs<{ newest: number | null; pruned: number | null }>(bounds)[0])
+  const queries = [selectBounds.bind(session.dialect, {}), compileNow(query)]
+  const [bounds, found] = (await isNearEnd(from, seq))
+    ? await session.together(queries)
+    : await session.scan(queries)
+  if (after !== null) checkCursor(seq, rowsAs<Bounds>(bounds)[0])
   return rowsAs<EventRow>(found).map(toEvent)
 }
 
-function checkCursor(seq: number, bounds: { newest: number | null; pruned: number | null } | undefined) {
+/** Followers read on from close to the end: that little is read at once and never waits behind lists. */
+async function isNearEnd(from: Reads, seq: number): Promise<boolean> {
+  const newest = (await selectBounds.get(from, {}))?.newest ?? 0
+  return newest - seq <= nearEndEvents
+}
+
+function checkCursor(seq: number, bounds: Bounds | undefined) {
   const pruned = bounds?.pruned ?? 0
   if (seq > Math.max(bounds?.newest ?? 0, pruned)) throw invalidCursor()
   if (seq < pruned)

@@ -23,6 +23,8 @@ export interface Session extends Reads {
   get(query: BoundSql): Promise<SqlRow | undefined>
   /** How many rows were inserted, updated or deleted. */
   run(query: BoundSql): Promise<number>
+  /** Short queries, all on one snapshot. */
+  together(queries: readonly BoundSql[]): Promise<readonly (readonly SqlRow[])[]>
   /**
    * Queries that may take long (lists, counts, scans), all on one snapshot. On `committed` they run beside
    * the event loop and are refused with `unavailable` `store_busy` when they had to wait too long.

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks"
 import type { Tx } from "../../domain/journal/index.ts"
 import { type EventSeq, eventsAppended } from "../../domain/journal/index.ts"
 import type { Clock } from "../../kit/clock.ts"
@@ -49,6 +50,8 @@ type Outcome =
  */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { scope, maxWaiting, log } = options
+  // Else subscribers would run in the context of whichever request happened to begin the batch.
+  const inOwnContext = AsyncLocalStorage.snapshot()
   const waiting: Job[] = []
   const idle: (() => void)[] = []
   let isBusy = false
@@ -58,7 +61,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   function schedule() {
     if (isBusy) return
     isBusy = true
-    setImmediate(() => void turn())
+    setImmediate(() => inOwnContext(() => void turn()))
   }
 
   async function turn() {
@@ -123,10 +126,19 @@ async function runBatch(options: GroupCommitOptions, jobs: readonly Job[]): Prom
     for (const job of jobs) job.reject(failure)
     return failure
   }
-  options.topics.deliver(noticesOf(outcomes))
-  options.onCommit?.({ closures: jobs.length, durationMs: clock.monotonicMs() - startedMono })
+  tellOf(options, outcomes, clock.monotonicMs() - startedMono)
   answer(jobs, outcomes)
   return undefined
+}
+
+/** Whatever listeners do, the batch stands and its callers are answered. */
+function tellOf(options: GroupCommitOptions, outcomes: readonly Outcome[], durationMs: number) {
+  options.topics.deliver(noticesOf(outcomes))
+  try {
+    options.onCommit?.({ closures: outcomes.length, durationMs })
+  } catch (error) {
+    options.log.error({ err: error }, "a listener to commits threw")
+  }
 }
 
 /**
@@ -183,15 +195,11 @@ function settle(options: GroupCommitOptions, job: Job, run: ClosureRun): Promise
       resolve(outcome)
     }
     const call = async () => job.closure(options.openTx(run))
-    scope(options, run, call).then(
+    options.scope.run(run, call).then(
       (value) => done({ ok: true, value, run }),
       (error: unknown) => done({ ok: false, error }),
     )
   })
-}
-
-function scope(options: GroupCommitOptions, run: ClosureRun, call: () => Promise<unknown>): Promise<unknown> {
-  return options.scope.run(run, call)
 }
 
 /** In the order of the closures; news of the journal once, at the end. */
@@ -220,6 +228,8 @@ function answer(jobs: readonly Job[], outcomes: readonly Outcome[]) {
 export function perform<T>(writer: Connection, run: ClosureRun, work: () => T): Promise<T> {
   if (run.phase !== "running")
     return Promise.reject(new AppError("internal", "The transaction is over.", { detail: "tx_over" }))
+  // Outside a transaction a statement would commit on its own.
+  if (!writer.isTransaction) run.failure ??= storeFailed(new Error("the transaction ended by itself"))
   if (run.failure) return Promise.reject(run.failure)
   try {
     return Promise.resolve(work())

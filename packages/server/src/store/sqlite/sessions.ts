@@ -16,7 +16,8 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     all: (query) => perform(writer, run, () => writer.all(query)),
     get: (query) => perform(writer, run, () => writer.get(query)),
     run: (query) => perform(writer, run, () => writer.run(query)),
-    scan: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
+    together: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
+    scan: (queries) => tx.together(queries),
     async emit(event) {
       run.lastEventSeq = await appendEvent(tx, event)
     },
@@ -51,6 +52,8 @@ export function openCommittedSession(
     all: (query) => read(() => reader.all(query)),
     get: (query) => read(() => reader.get(query)),
     run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
+    // One snapshot because nothing else runs meanwhile: whoever commits is in this thread.
+    together: (queries) => read(() => queries.map((query) => reader.all(query))),
     scan: (queries) => read(() => undefined).then(() => scan(queries)),
   }
 }
