@@ -38,6 +38,8 @@ interface Wanted {
 /** Events (page and stream) and the audit trail. */
 export function eventHandlers(services: Services, streams: Streams) {
   const { journal, store } = services
+  const workspaceIds = async (principal: Principal) =>
+    (await services.workspaces.list(principal)).map((workspace) => workspace.id)
   return {
     async events(request: FastifyRequest, reply: FastifyReply): Promise<EventList | undefined> {
       const { wanted, page } = readEventsQuery(request)
@@ -64,7 +66,12 @@ export function eventHandlers(services: Services, streams: Streams) {
       query.check()
       const actorId = actor === undefined ? undefined : (services.directory.userByName(actor)?.id ?? actor)
       const filter = {
-        workspaces: visible(request.principal, "audit.read", workspace),
+        workspaces: visible(
+          request.principal,
+          "audit.read",
+          workspace,
+          await workspaceIds(request.principal),
+        ),
         ...(operation === undefined ? {} : { operation }),
         ...(actorId === undefined ? {} : { actorId }),
       }
@@ -115,13 +122,15 @@ function filterFor(principal: Principal, wanted: Wanted): EventFilter {
 }
 
 /**
- * The workspaces whose records the caller may read; null = all, and the server's own.
+ * The workspaces whose records the caller may read; null = all, and the server's own. `known` are those that a
+ * reader of the whole server can see: in some it may have more rights than in the server.
  * @throws AppError `not_found` for a workspace that does not exist for it, `forbidden` where it may read none
  */
 function visible(
   principal: Principal,
   operation: Operation,
   workspace: string | undefined,
+  known: readonly string[] = [],
 ): readonly string[] | null {
   if (workspace !== undefined) {
     authorize(principal, operation, { workspaceId: workspace })
@@ -129,7 +138,7 @@ function visible(
   }
   const all = principal.workspaces()
   if (all === null && isAllowed(principal, operation, { workspaceId: null })) return null
-  const readable = (all ?? []).filter((workspaceId) => isAllowed(principal, operation, { workspaceId }))
+  const readable = (all ?? known).filter((workspaceId) => isAllowed(principal, operation, { workspaceId }))
   if (readable.length === 0) authorize(principal, operation, { workspaceId: null })
   return readable
 }
