@@ -28,6 +28,8 @@ export interface StoredAttempt {
   readonly sharesAccount: boolean
   /** Further groups of the commands: those of the GPU devices. */
   readonly groups: readonly number[]
+  /** The folder of the control groups of its pods; null where there are none. */
+  readonly groupRoot: string | null
   readonly masterPort: number
   readonly pods: readonly StoredPod[]
 }

@@ -24,6 +24,8 @@ export interface PodRecord {
   hasStarted: boolean
   startedAtMs: number | null
   wrapper: KnownWrapper | undefined
+  /** The control group that its wrapper told it is in; undefined = none, or not told yet. */
+  group: string | undefined
   /** A child of this process: its exit needs no looking. */
   isChild: boolean
   unwatch: (() => void) | undefined
@@ -55,6 +57,7 @@ export function newPodRecord(stored: StoredPod, attemptId: string, folder: strin
     hasStarted: false,
     startedAtMs: null,
     wrapper: undefined,
+    group: undefined,
     isChild: false,
     unwatch: undefined,
     endedBy: undefined,

@@ -1,4 +1,5 @@
-import { podMarkOf, realUidOf, type PodMark, type ProcessIdentity, type ProcessStat } from "./processes.ts"
+import type { ProcessTable } from "./process-table.ts"
+import type { ProcessIdentity, ProcessStat } from "./processes.ts"
 
 /** A pod's wrapper: the leader of its session. */
 export interface KnownWrapper extends ProcessIdentity {
@@ -15,6 +16,8 @@ export interface Belonging {
   /** null = all pods. */
   readonly podIndex: number | null
   readonly wrappers: readonly KnownWrapper[]
+  /** The control groups that hold all of it; null where they do not, so that marks have to tell. */
+  readonly groups: readonly string[] | null
   /** Nothing of a pod is older than its wrapper; 0 where a wrapper left no name. */
   readonly sinceTicks: number
   /** The account of the commands. */
@@ -25,67 +28,29 @@ export interface Belonging {
   readonly hasUidAlone: () => boolean
 }
 
-/** Looks up marks and uids of one scan at most once each. */
-export interface ProcessFacts {
-  mark(pid: number): PodMark | undefined
-  uid(pid: number): number | undefined
-}
-
-export function factsOfScan(): ProcessFacts {
-  const marks = new Map<number, PodMark | undefined>()
-  const uids = new Map<number, number | undefined>()
-  return { mark: (pid) => once(marks, pid, podMarkOf), uid: (pid) => once(uids, pid, realUidOf) }
-}
-
-function once<T>(seen: Map<number, T>, pid: number, find: (pid: number) => T): T {
-  if (!seen.has(pid)) seen.set(pid, find(pid))
-  return seen.get(pid) as T
-}
-
-/** Those of the scanned processes that belong: by session, by mark, by uid, and all their descendants. */
-export function belongingTo(
-  belonging: Belonging,
-  scanned: readonly ProcessStat[],
-  facts: ProcessFacts,
-): readonly ProcessStat[] {
-  const sessions = trustedSessions(belonging.wrappers, scanned)
-  const candidates = scanned.filter(
-    (process) => process.pid > 1 && process.startTicks >= belonging.sinceTicks,
-  )
+/** The processes of a table that belong: by session, by mark, by uid, and all their descendants. */
+export function belongingTo(belonging: Belonging, table: ProcessTable): readonly ProcessStat[] {
   const own = new Map<number, ProcessStat>()
-  for (const process of candidates)
-    if (sessions.has(process.session) || isMarked(belonging, process.pid, facts))
-      own.set(process.pid, process)
-  addDescendants(own, candidates)
+  const add = (process: ProcessStat) => {
+    if (process.pid > 1 && process.startTicks >= belonging.sinceTicks) own.set(process.pid, process)
+  }
+  for (const wrapper of belonging.wrappers)
+    if (isSessionOf(wrapper, table)) for (const process of table.inSession(wrapper.pid)) add(process)
+  for (const { process, podIndex } of table.markedFor(belonging.attemptId))
+    if (isMarked(belonging, podIndex, table.uidOf(process.pid))) add(process)
+  if (belonging.podIndex === null && belonging.hasUidAlone())
+    for (const process of table.unmarked) if (table.uidOf(process.pid) === belonging.uid) add(process)
+  // what is added while the map is walked is walked too
+  for (const pid of own.keys()) for (const child of table.childrenOf(pid)) add(child)
   return [...own.values()]
 }
 
-function trustedSessions(
-  wrappers: readonly KnownWrapper[],
-  scanned: readonly ProcessStat[],
-): ReadonlySet<number> {
-  const sessions = new Set<number>()
-  for (const wrapper of wrappers) {
-    const leader = scanned.find((process) => process.pid === wrapper.pid)
-    const isLeader = leader?.startTicks === wrapper.startTicks
-    if (isLeader || (leader === undefined && wrapper.wasSeenAlive)) sessions.add(wrapper.pid)
-  }
-  return sessions
+function isSessionOf(wrapper: KnownWrapper, table: ProcessTable): boolean {
+  const leader = table.byPid(wrapper.pid)
+  return leader ? leader.startTicks === wrapper.startTicks : wrapper.wasSeenAlive
 }
 
-function isMarked(belonging: Belonging, pid: number, facts: ProcessFacts): boolean {
-  const uid = facts.uid(pid)
+function isMarked(belonging: Belonging, podIndex: number, uid: number | undefined): boolean {
   if (uid !== belonging.uid && !belonging.mayBeAnyUid) return false
-  const mark = facts.mark(pid)
-  if (mark === undefined)
-    return belonging.podIndex === null && uid === belonging.uid && belonging.hasUidAlone()
-  if (mark.attemptId !== belonging.attemptId) return false
-  return belonging.podIndex === null || belonging.podIndex === mark.podIndex
-}
-
-function addDescendants(own: Map<number, ProcessStat>, candidates: readonly ProcessStat[]): void {
-  for (let before = -1; before < own.size;) {
-    before = own.size
-    for (const process of candidates) if (own.has(process.parentPid)) own.set(process.pid, process)
-  }
+  return belonging.podIndex === null || belonging.podIndex === podIndex
 }

@@ -4,7 +4,7 @@ import type { LocalPaths } from "./attempt-files.ts"
 
 /** One thing the local driver depends on. */
 export interface DoctorFact {
-  /** A stable name: `data_dir`, `root`, `separate_accounts`, `private_data`. */
+  /** A stable name: `data_dir`, `root`, `separate_accounts`, `control_groups`, `private_data`. */
   readonly name: string
   readonly ok: boolean
   /** A sentence, also when all is well. */
@@ -16,6 +16,7 @@ export async function examineMachine(options: {
   readonly paths: LocalPaths
   readonly accounts: Accounts
   readonly serverUid: number
+  readonly hasGroups: boolean
 }): Promise<readonly DoctorFact[]> {
   const { paths, serverUid } = options
   const trouble = await options.accounts.troubleWithSeparation()
@@ -33,6 +34,13 @@ export async function examineMachine(options: {
       name: "separate_accounts",
       ok: trouble === undefined,
       message: trouble ?? "Workspaces get accounts of their own.",
+    },
+    {
+      name: "control_groups",
+      ok: options.hasGroups,
+      message: options.hasGroups
+        ? "Pods are kept in control groups."
+        : "No control group can be made: the processes of pods are found by session and environment.",
     },
     privateFact(paths.own),
   ]

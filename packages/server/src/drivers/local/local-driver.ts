@@ -27,6 +27,7 @@ import { observationOf, type AttemptRecord, type PodRecord } from "./attempt-rec
 import { examineMachine, type DoctorFact } from "./doctor.ts"
 import type { LogFiles, LogSource } from "./log-types.ts"
 import { createMemoryWatch } from "./memory-watch.ts"
+import { openPodGroups } from "./pod-groups.ts"
 import { createPodLife } from "./pod-life.ts"
 import { prepare, spawnWrapper, type PodStartOptions } from "./pod-start.ts"
 import { podMarkOf, readBootId, readProcess } from "./processes.ts"
@@ -51,6 +52,8 @@ export interface LocalDriverOptions {
   readonly path?: string
   /** Whether a node is only declared. Default: none is. */
   readonly isSimulated?: (nodeName: string) => boolean
+  /** Whether to keep pods in control groups where the machine lets the server. Default true. */
+  readonly useGroups?: boolean
   /** Between two looks at the memory of pods. Default 5,000 ms. */
   readonly memoryLookMs?: number
   /** Between two looks at processes whose end no event tells. Default 5,000 ms. */
@@ -121,6 +124,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     addresses,
     path: options.path ?? defaultPath,
     isSimulated: options.isSimulated ?? (() => false),
+    groups: (options.useGroups ?? true) ? openPodGroups(options.dataDir) : undefined,
   }
 
   function tell(id: AttemptId): void {
@@ -203,11 +207,12 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     log,
     everyMs: options.memoryLookMs ?? 5000,
     pods: () =>
-      [...livePods()].flatMap(({ pod }) =>
-        pod.wrapper && !pod.end && !pod.endedBy && pod.stored.memoryBytes > 0
-          ? [{ key: pod.key, wrapperPid: pod.wrapper.pid, memoryBytes: pod.stored.memoryBytes }]
-          : [],
-      ),
+      [...livePods()].flatMap(({ record, pod }) => {
+        const { memoryBytes } = pod.stored
+        if (!pod.wrapper || pod.end || pod.endedBy || memoryBytes <= 0) return []
+        const group = life.groupOf(record, pod) ?? null
+        return [{ key: pod.key, wrapperPid: pod.wrapper.pid, group, memoryBytes }]
+      }),
     onExceeded(key, usedBytes) {
       const found = podByKey(key)
       if (found)
@@ -332,7 +337,8 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
       const record = attempts.get(basename(dirname(dirname(path))))
       return record !== undefined && !record.isGone
     },
-    doctor: () => examineMachine({ paths, accounts, serverUid }),
+    doctor: () =>
+      examineMachine({ paths, accounts, serverUid, hasGroups: startOptions.groups !== undefined }),
     get liveAttempts() {
       let live = 0
       for (const record of attempts.values()) if (!record.isGone) live++

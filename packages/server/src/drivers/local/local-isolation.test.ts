@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { AttemptHandle, AttemptLaunch } from "../../domain/workloads/index.ts"
 import { launchOf, until, untilGone, untilLogged, wholeLog } from "../driver-suite.ts"
-import { createLocalWorld, scripted, type LocalWorld } from "./local-test-world.ts"
+import { createLocalWorld, groupModes, scripted, type LocalWorld } from "./local-test-world.ts"
 import { podMarkOf, realUidOf, scanProcesses } from "./processes.ts"
 
 const isRoot = process.getuid?.() === 0
@@ -205,13 +205,18 @@ describe.runIf(isRoot)("accounts of workspaces", () => {
     expect(Date.parse(String(told["deadline"]))).toBeGreaterThan(Date.now() - 60_000)
   })
 
-  it("leave nothing running: not even what shed its session, its parent and its environment", async () => {
-    const escape = `setsid env -i /bin/sh -c '(exec sleep 3605) & (exec sleep 3605) & exit 0' & wait; sleep 0.1`
-    const { handle } = await start(`${escape}; exit 0`, other)
-    await untilGone(world, handle)
-    const left = (await scanProcesses()).filter(({ pid }) => realUidOf(pid) === firstUid)
-    expect(left).toEqual([])
-  })
+  it.each(groupModes)(
+    "leave nothing running: not even what shed its session, its parent and its environment (control groups: %s)",
+    async (useGroups) => {
+      await world.close()
+      world = createLocalWorld({ useGroups, uidRange: [firstUid, firstUid + 9] })
+      const escape = `setsid env -i /bin/sh -c '(exec sleep 3605) & (exec sleep 3605) & exit 0' & wait; sleep 0.1`
+      const { handle } = await start(`${escape}; exit 0`, other)
+      await untilGone(world, handle)
+      const left = (await scanProcesses()).filter(({ pid }) => realUidOf(pid) === firstUid)
+      expect(left).toEqual([])
+    },
+  )
 
   it("are shared by a workspace's attempts, which do not end each other", async () => {
     const first = await start("echo up; exec sleep 3600", other)

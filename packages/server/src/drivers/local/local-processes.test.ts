@@ -8,7 +8,7 @@ import { silentLog } from "../../kit/log.ts"
 import type { AttemptHandle, AttemptLaunch } from "../../domain/workloads/index.ts"
 import { launchOf, until, untilGone, untilLogged, wholeLog } from "../driver-suite.ts"
 import { localPaths, prepareAttempt, type StoredAttempt } from "./attempt-files.ts"
-import { createLocalWorld, scripted, type LocalWorld } from "./local-test-world.ts"
+import { createLocalWorld, groupModes, scripted, type LocalWorld } from "./local-test-world.ts"
 import { createLogFiles } from "./log-files.ts"
 import { spawnWrapper } from "./pod-start.ts"
 import { isSameAlive, podMarkOf, readBootId, readProcess, scanProcesses } from "./processes.ts"
@@ -21,6 +21,12 @@ beforeEach(() => {
   world = createLocalWorld()
 })
 afterEach(() => world.close())
+
+/** Replaces the world by one that does, or does not, keep pods in control groups. */
+async function withGroups(useGroups: boolean): Promise<void> {
+  await world.close()
+  world = createLocalWorld({ useGroups, memoryLookMs: 50 })
+}
 
 async function start(entryPoint: string, overrides: Partial<AttemptLaunch> = {}, pods = 1) {
   const launch = scripted(world, launchOf(pods, overrides), entryPoint)
@@ -42,7 +48,9 @@ async function logOf(handle: AttemptHandle, podId: string) {
   return (await world.driver.readLog(handle, podId, wholeLog)).lines
 }
 
-describe("survivors of a pod", () => {
+describe.each(groupModes)("survivors of a pod (control groups: %s)", (useGroups) => {
+  beforeEach(() => withGroups(useGroups))
+
   it("are ended with the command that left them, wherever they hid", async () => {
     const { launch, handle } = await start(`
       (trap '' TERM HUP; exec sleep 3600) &
@@ -98,7 +106,9 @@ describe("survivors of a pod", () => {
   })
 })
 
-describe("a killed wrapper", () => {
+describe.each(groupModes)("a killed wrapper (control groups: %s)", (useGroups) => {
+  beforeEach(() => withGroups(useGroups))
+
   it("makes its pod lost, and what it ran is ended", async () => {
     const { launch, handle, podId } = await start(`trap '' TERM; echo ready; sleep 3600; sleep 3600`)
     await untilLogged(world, handle, podId, "ready")
@@ -167,6 +177,7 @@ async function prepareOnly(id: string, entryPoint: string): Promise<StoredAttemp
     gid: process.getgid?.() ?? 0,
     sharesAccount: true,
     groups: [],
+    groupRoot: null,
     masterPort: 29_999,
     pods: [{ podId: "p-master-0", index: 0, podIp: "127.64.9.9", memoryBytes: 0, nice: 1 }],
   }
@@ -350,10 +361,10 @@ describe("starting", () => {
   })
 })
 
-describe("ending by the driver", () => {
+describe.each(groupModes)("ending by the driver (control groups: %s)", (useGroups) => {
+  beforeEach(() => withGroups(useGroups))
+
   it("ends a pod that uses more memory than it asked for, and says what to do", async () => {
-    await world.close()
-    world = createLocalWorld({ memoryLookMs: 50 })
     const launch = launchOf(2)
     const size = { cpuMilli: 100, memoryBytes: 24 * 1024 ** 2, gpus: 0, ephemeralBytes: 0 }
     const { handle } = await start(
@@ -369,8 +380,6 @@ describe("ending by the driver", () => {
   })
 
   it("still knows after a restart that the memory was the cause", async () => {
-    await world.close()
-    world = createLocalWorld({ memoryLookMs: 50 })
     const launch = launchOf()
     const size = { cpuMilli: 100, memoryBytes: 8 * 1024 ** 2, gpus: 0, ephemeralBytes: 0 }
     const { handle } = await start(`x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 3600; echo $x`, {
@@ -385,7 +394,7 @@ describe("ending by the driver", () => {
   it("ends a pod that floods its log", async () => {
     await world.close()
     const logs = createLogFiles({ clock: systemClock, log: silentLog, lookMs: 50, floodBytes: 100_000 })
-    world = createLocalWorld({ logs })
+    world = createLocalWorld({ logs, useGroups })
     const { handle } = await start(`exec yes`)
     const seen = await untilGone(world, handle)
     expect(seen.pods[0]).toMatchObject({ exitCode: 143, cause: "log_flood" })

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { systemClock } from "../../kit/clock.ts"
@@ -7,6 +7,7 @@ import type { AttemptLaunch } from "../../domain/workloads/index.ts"
 import type { DriverWorld, PodBehaviour } from "../driver-suite.ts"
 import { createLocalDriver, type LocalDriver, type LocalDriverOptions } from "./local-driver.ts"
 import { createLogFiles } from "./log-files.ts"
+import { openPodGroups, removeGroup } from "./pod-groups.ts"
 import { podMarkOf, scanProcesses } from "./processes.ts"
 
 export interface LocalWorld extends DriverWorld {
@@ -15,6 +16,12 @@ export interface LocalWorld extends DriverWorld {
   /** A folder that every account may write to. */
   readonly openDir: string
 }
+
+/** Whether this machine lets the tests make control groups; without them only the other way is tested. */
+const probe = openPodGroups(join(tmpdir(), "berth-probe"))?.root
+if (probe === undefined) process.emitWarning("left out: control groups, none can be made here")
+else removeGroup(probe)
+export const groupModes: readonly boolean[] = probe ? [true, false] : [false]
 
 /** A data directory of its own in the temporary folder; `close` ends every process that was started from it. */
 export function createLocalWorld(overrides: Partial<LocalDriverOptions> = {}): LocalWorld {
@@ -81,6 +88,7 @@ export function createLocalWorld(overrides: Partial<LocalDriverOptions> = {}): L
       await driver.close()
       await logs.close()
       await killMarked(ids)
+      removeGroups(dataDir)
       rmSync(root, { recursive: true, force: true })
     },
   }
@@ -94,7 +102,7 @@ function scriptOf(behaviour: PodBehaviour): string {
     case "run":
       return `${print(behaviour.lines)} exec sleep 3600`
     case "exitOnTerm":
-      return `trap 'cat "$BERTH_STOP_REASON_FILE"; exit ${behaviour.code}' TERM; echo ready; sleep 3600 & wait`
+      return `trap 'cat "$BERTH_STOP_REASON_FILE"; exit ${behaviour.code}' TERM; echo ready; while :; do sleep 0.02; done`
     case "ignoreTerm":
       return `trap '' TERM; echo ready; exec sleep 3600`
     case "signalItself":
@@ -110,9 +118,17 @@ function print(lines: readonly string[] = []): string {
   return lines.map((line) => `echo '${line}';`).join(" ")
 }
 
+function removeGroups(dataDir: string): void {
+  const root = openPodGroups(dataDir)?.root
+  if (root === undefined) return
+  for (const entry of readdirSync(root, { withFileTypes: true }))
+    if (entry.isDirectory()) removeGroup(join(root, entry.name))
+  removeGroup(root)
+}
+
 /** However the test ended, nothing of its attempts is left. */
 async function killMarked(ids: ReadonlySet<string>): Promise<void> {
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < 100; round++) {
     const left = (await scanProcesses()).filter((process) => ids.has(podMarkOf(process.pid)?.attemptId ?? ""))
     if (left.length === 0) return
     for (const { pid } of left)

@@ -1,4 +1,7 @@
 import { driverSuite } from "../driver-suite.ts"
-import { createLocalWorld } from "./local-test-world.ts"
+import { createLocalWorld, groupModes } from "./local-test-world.ts"
 
-driverSuite("the local driver", () => Promise.resolve(createLocalWorld()))
+for (const useGroups of groupModes)
+  driverSuite(`the local driver ${useGroups ? "with" : "without"} control groups`, () =>
+    Promise.resolve(createLocalWorld({ useGroups })),
+  )

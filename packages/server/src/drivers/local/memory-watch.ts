@@ -1,11 +1,15 @@
+import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Clock } from "../../kit/clock.ts"
 import type { Log } from "../../kit/log.ts"
+import { pidsInGroup } from "./pod-groups.ts"
 import { proportionalBytesOf, residentBytesOf, scanProcesses, type ProcessStat } from "./processes.ts"
 
 /** A running pod with a bound on its memory. */
 export interface BoundedPod {
   readonly key: string
   readonly wrapperPid: number
+  /** The control group that holds all of it; null where its processes are found by session and descent. */
+  readonly group: string | null
   readonly memoryBytes: number
 }
 
@@ -17,6 +21,10 @@ export interface MemoryWatch {
 }
 
 const tolerance = 1.1
+/** Pods measured in one turn of the event loop: about a millisecond. */
+const podsPerTurn = 16
+/** With very many pods the looks come more seldom: they take a fiftieth of the time. */
+const restPerLook = 50
 
 /**
  * One shared look at all bounded pods. Resident sizes come first, which are never below the proportional ones
@@ -36,8 +44,10 @@ export function createMemoryWatch(options: {
   let cancelAlarm = clock.alarm(options.everyMs, tick)
 
   function tick(): void {
+    const startedMono = clock.monotonicMs()
     void look().finally(() => {
-      if (!isClosed) cancelAlarm = clock.alarm(options.everyMs, tick)
+      const tookMs = clock.monotonicMs() - startedMono
+      if (!isClosed) cancelAlarm = clock.alarm(Math.max(options.everyMs, tookMs * restPerLook), tick)
     })
   }
 
@@ -54,10 +64,12 @@ export function createMemoryWatch(options: {
     const pods = options.pods()
     suspects = new Set([...suspects].filter((key) => pods.some((pod) => pod.key === key)))
     if (pods.length === 0) return
-    const members = membersOf(pods, await scanProcesses())
+    const members = await membersByTable(pods.filter((pod) => pod.group === null))
     const over = new Set<string>()
-    for (const pod of pods) {
-      const used = await usedBytes(members.get(pod.wrapperPid) ?? [], pod.memoryBytes * tolerance)
+    for (const [at, pod] of pods.entries()) {
+      if (at % podsPerTurn === podsPerTurn - 1) await nextTurn()
+      const pids = pod.group === null ? members.get(pod.wrapperPid) : pidsInGroup(pod.group)
+      const used = await usedBytes(pids ?? [], pod.memoryBytes * tolerance)
       if (isClosed || used <= pod.memoryBytes * tolerance) continue
       if (suspects.has(pod.key)) options.onExceeded(pod.key, used)
       else over.add(pod.key)
@@ -83,10 +95,9 @@ async function usedBytes(pids: readonly number[], bound: number): Promise<number
 }
 
 /** The processes of each pod, by its wrapper's pid: its session's, and descendants that left the session. */
-function membersOf(
-  pods: readonly BoundedPod[],
-  scanned: readonly ProcessStat[],
-): ReadonlyMap<number, readonly number[]> {
+async function membersByTable(pods: readonly BoundedPod[]): Promise<ReadonlyMap<number, readonly number[]>> {
+  if (pods.length === 0) return new Map()
+  const scanned = await scanProcesses()
   const wrappers = new Set(pods.map((pod) => pod.wrapperPid))
   const byPid = new Map(scanned.map((process) => [process.pid, process]))
   const members = new Map<number, number[]>()

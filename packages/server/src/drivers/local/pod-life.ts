@@ -21,10 +21,12 @@ import {
   type StoredStop,
 } from "./attempt-files.ts"
 import { endOfPod, newPodRecord, type AttemptRecord, type PodEnd, type PodRecord } from "./attempt-record.ts"
-import { factsOfScan, type Belonging, type KnownWrapper } from "./belongings.ts"
+import type { Belonging, KnownWrapper } from "./belongings.ts"
+import { podGroup, removeGroup } from "./pod-groups.ts"
+import { createTableReader } from "./process-table.ts"
 import type { LogFiles } from "./log-types.ts"
 import { forbidStart, readPodTruth, wrapperOf, type PodTruth } from "./pod-truth.ts"
-import { isSameAlive, readProcess, realUidOf, scanProcesses } from "./processes.ts"
+import { isSameAlive, readProcess, realUidOf } from "./processes.ts"
 import type { Reaper } from "./reaper.ts"
 
 export interface PodLifeOptions {
@@ -53,6 +55,8 @@ export interface PodLife {
   /** Takes in what is true of the pods that had not ended. */
   refresh(record: AttemptRecord): Promise<void>
   stop(record: AttemptRecord, cause: EndCause, message: string, graceMs: number): Promise<void>
+  /** The control group that holds all processes of a pod; undefined where none does. */
+  groupOf(record: AttemptRecord, pod: PodRecord): string | undefined
   /** Ends one pod for a reason of the driver's own. */
   endPod(record: AttemptRecord, pod: PodRecord, cause: EndCause, message: string, graceMs: number): void
   /** Lets go of all timers and watchers; processes stay, and what they do is no longer taken in. */
@@ -69,6 +73,7 @@ const termRoundMs = 10
 
 export function createPodLife(options: PodLifeOptions): PodLife {
   const { paths, clock, log, logs, reaper, addresses, bootId } = options
+  const readTable = createTableReader()
   let hasWarnedOfWatch = false
   let isClosed = false
 
@@ -114,11 +119,8 @@ export function createPodLife(options: PodLifeOptions): PodLife {
   /** A wrapper that was caught before its lock or before its pid file says soon who it is, or is gone. */
   async function waitForBeginning(record: AttemptRecord, pod: PodRecord): Promise<PodTruth> {
     for (let round = 0; round < beginningRounds; round++) {
-      const facts = factsOfScan()
-      const isThere = (await scanProcesses()).some((process) => {
-        const mark = facts.mark(process.pid)
-        return mark?.attemptId === record.id && mark.podIndex === pod.stored.index
-      })
+      const seen = (await readTable(0)).markedFor(record.id)
+      const isThere = seen.some((each) => each.podIndex === pod.stored.index)
       const truth = readPodTruth(pod.folder, bootId)
       if (!isUnsaid(truth) || (truth.is === "waiting" && !isThere)) return truth
       if (!isThere) break
@@ -230,7 +232,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
 
   function formerWrapper(pod: PodRecord): KnownWrapper | undefined {
     const wrapper = wrapperOf(pod.folder, bootId)
-    return wrapper && { ...wrapper, wasSeenAlive: false }
+    return wrapper && { pid: wrapper.pid, startTicks: wrapper.startTicks, wasSeenAlive: false }
   }
 
   function keepEnd(record: AttemptRecord, pod: PodRecord, end: PodEnd): void {
@@ -273,23 +275,36 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       record.pods.map((pod) => pod.stored.podIp),
       record.stored.masterPort,
     )
-    for (const pod of record.pods) quiet(pod)
+    const { groupRoot } = record.stored
+    for (const pod of record.pods) {
+      if (groupRoot) removeGroup(podGroup(groupRoot, record.id, pod.stored.index))
+      quiet(pod)
+    }
     options.onChange(record.id)
   }
 
   function belongingsOf(record: AttemptRecord, pod: PodRecord | null): Belonging {
     const pods = pod ? [pod] : record.pods
     const wrappers = pods.flatMap((each) => (each.wrapper ? [each.wrapper] : []))
+    const groups = pods.flatMap((each) => groupOf(record, each) ?? [])
     return {
       attemptId: record.id,
       podIndex: pod ? pod.stored.index : null,
       wrappers,
+      groups: groups.length === pods.length ? groups : null,
       sinceTicks:
         wrappers.length === pods.length ? Math.min(...wrappers.map((wrapper) => wrapper.startTicks)) : 0,
       uid: record.stored.uid,
       mayBeAnyUid: record.stored.sharesAccount && record.stored.uid === 0,
       hasUidAlone: () => !record.stored.sharesAccount && options.hasUidAlone(record),
     }
+  }
+
+  function groupOf(record: AttemptRecord, pod: PodRecord): string | undefined {
+    const { groupRoot } = record.stored
+    if (groupRoot && !pod.group && wrapperOf(pod.folder, bootId)?.isGrouped)
+      pod.group = podGroup(groupRoot, record.id, pod.stored.index)
+    return pod.group
   }
 
   // ---- being told to end -------------------------------------------------------------------------
@@ -389,6 +404,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     started,
     refresh,
     stop,
+    groupOf,
     endPod,
     close(records) {
       isClosed = true

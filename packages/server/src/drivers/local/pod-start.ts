@@ -15,6 +15,7 @@ import {
   type StoredPod,
 } from "./attempt-files.ts"
 import { podEnvironment } from "./environment.ts"
+import { makeGroup, podGroup, type PodGroups } from "./pod-groups.ts"
 import { launchScript } from "./launch-script.ts"
 
 export interface PodStartOptions {
@@ -24,6 +25,8 @@ export interface PodStartOptions {
   /** The search path that pods start with. */
   readonly path: string
   readonly isSimulated: (nodeName: string) => boolean
+  /** undefined where the server can make no control groups. */
+  readonly groups: PodGroups | undefined
 }
 
 /**
@@ -38,7 +41,8 @@ export async function prepare(options: PodStartOptions, launch: AttemptLaunch): 
   try {
     for (let pod = 0; pod < launch.pods.length; pod++) ips.push(addresses.takeIp())
     port = await addresses.takePort(ips[0] ?? "127.0.0.1")
-    const stored = storedAttempt(launch, account, ips, port)
+    const groupRoot = makeGroups(options.groups, launch)
+    const stored = { ...storedAttempt(launch, account, ips, port), groupRoot }
     const files = launch.pods.map((pod) => podFiles(options, launch, pod, stored, account))
     await prepareAttempt(paths, stored, launch.entryPoint, files)
     return stored
@@ -55,7 +59,7 @@ function storedAttempt(
   account: Account,
   ips: readonly string[],
   masterPort: number,
-): StoredAttempt {
+): Omit<StoredAttempt, "groupRoot"> {
   const wantsGpus = launch.pods.some((pod) => pod.gpuIndexes.length > 0)
   return {
     format: 1,
@@ -73,6 +77,17 @@ function storedAttempt(
       memoryBytes: pod.size.memoryBytes,
       nice: niceFor(pod.size.cpuMilli, cpus().length),
     })),
+  }
+}
+
+/** Without groups a pod runs as well: its processes are then found by their marks. */
+function makeGroups(groups: PodGroups | undefined, launch: AttemptLaunch): string | null {
+  if (!groups) return null
+  try {
+    for (const pod of launch.pods) makeGroup(podGroup(groups.root, launch.id, pod.index))
+    return groups.root
+  } catch {
+    return null
   }
 }
 
@@ -137,9 +152,10 @@ export function spawnWrapper(
   const folder = paths.pod(stored.attemptId, pod.index)
   const drop = stored.sharesAccount ? [] : dropTo(stored.uid, stored.gid, stored.groups)
   const command = ["nice", "-n", String(pod.nice), ...drop, "/bin/sh", join(folder, "launch")]
+  const group = stored.groupRoot === null ? "" : podGroup(stored.groupRoot, stored.attemptId, pod.index)
   let child: ChildProcess
   try {
-    child = spawn("/bin/sh", [paths.wrapper, folder, ...command], {
+    child = spawn("/bin/sh", [paths.wrapper, folder, group, ...command], {
       cwd: "/",
       detached: true,
       stdio: "ignore",

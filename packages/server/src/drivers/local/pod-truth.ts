@@ -35,9 +35,13 @@ export function readPodTruth(folder: string, bootId: string): PodTruth {
 }
 
 /** The process that was a pod's wrapper, alive or not; undefined when it left no name in this boot. */
-export function wrapperOf(folder: string, bootId: string): ProcessIdentity | undefined {
-  const [boot, pid, start] = (readTextSync(join(folder, "pid")) ?? "").trim().split(" ")
-  return boot === bootId && pid && start ? { pid: Number(pid), startTicks: Number(start) } : undefined
+export function wrapperOf(
+  folder: string,
+  bootId: string,
+): (ProcessIdentity & { readonly isGrouped: boolean }) | undefined {
+  const [boot, pid, start, grouped] = (readTextSync(join(folder, "pid")) ?? "").trim().split(" ")
+  if (boot !== bootId || !pid || !start) return undefined
+  return { pid: Number(pid), startTicks: Number(start), isGrouped: grouped === "grouped" }
 }
 
 function readExit(folder: string): PodTruth | undefined {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { belongingTo, type Belonging, type ProcessFacts } from "./belongings.ts"
+import { belongingTo, type Belonging } from "./belongings.ts"
+import { processTable, type ProcessFacts } from "./process-table.ts"
 import { parseStat, type PodMark, type ProcessStat } from "./processes.ts"
 
 describe("a line of the process table", () => {
@@ -35,45 +36,46 @@ describe("what belongs to a pod", () => {
     ...change,
   })
   const facts = (marks: Record<number, PodMark> = {}, uids: Record<number, number> = {}): ProcessFacts => ({
-    mark: (pid) => marks[pid],
+    mark: ({ pid }) => marks[pid],
     uid: (pid) => uids[pid] ?? 60_000,
   })
   const belonging = (change: Partial<Belonging> = {}): Belonging => ({
     attemptId: "att_1",
     podIndex: 0,
     wrappers: [{ pid: 100, startTicks: 1000, wasSeenAlive: true }],
+    groups: null,
     sinceTicks: 1000,
     uid: 60_000,
     mayBeAnyUid: false,
     hasUidAlone: () => false,
     ...change,
   })
-  const pidsOf = (of: Belonging, scanned: readonly ProcessStat[], known = facts()) =>
-    belongingTo(of, scanned, known).map((found) => found.pid)
+  const pidsOf = async (of: Belonging, scanned: readonly ProcessStat[], known = facts()) =>
+    belongingTo(of, await processTable(scanned, 0, known)).map((found) => found.pid)
 
-  it("is its session, also once the wrapper is gone", () => {
+  it("is its session, also once the wrapper is gone", async () => {
     const member = process(101, { session: 100, parentPid: 100 })
-    expect(pidsOf(belonging(), [process(100), member, process(200)])).toEqual([100, 101])
-    expect(pidsOf(belonging(), [member, process(200)])).toEqual([101])
+    expect(await pidsOf(belonging(), [process(100), member, process(200)])).toEqual([100, 101])
+    expect(await pidsOf(belonging(), [member, process(200)])).toEqual([101])
   })
 
-  it("is not the session of another process that got the wrapper's pid", () => {
+  it("is not the session of another process that got the wrapper's pid", async () => {
     const reused = process(100, { startTicks: 5000 })
     const member = process(101, { session: 100, startTicks: 5001 })
-    expect(pidsOf(belonging(), [reused, member])).toEqual([])
+    expect(await pidsOf(belonging(), [reused, member])).toEqual([])
   })
 
-  it("is not a session whose leader was never seen, since its number may be another's by now", () => {
+  it("is not a session whose leader was never seen, since its number may be another's by now", async () => {
     const unseen = belonging({ wrappers: [{ pid: 100, startTicks: 1000, wasSeenAlive: false }] })
-    expect(pidsOf(unseen, [process(101, { session: 100, startTicks: 5001 })])).toEqual([])
+    expect(await pidsOf(unseen, [process(101, { session: 100, startTicks: 5001 })])).toEqual([])
   })
 
-  it("is nothing older than the wrapper", () => {
+  it("is nothing older than the wrapper", async () => {
     const old = process(50, { startTicks: 999 })
-    expect(pidsOf(belonging(), [old], facts({ 50: { attemptId: "att_1", podIndex: 0 } }))).toEqual([])
+    expect(await pidsOf(belonging(), [old], facts({ 50: { attemptId: "att_1", podIndex: 0 } }))).toEqual([])
   })
 
-  it("is what carries the pod's mark under the pod's account", () => {
+  it("is what carries the pod's mark under the pod's account", async () => {
     const marks = {
       301: { attemptId: "att_1", podIndex: 0 },
       302: { attemptId: "att_1", podIndex: 1 },
@@ -82,12 +84,12 @@ describe("what belongs to a pod", () => {
     }
     const scanned = [301, 302, 303, 304].map((pid) => process(pid))
     const known = facts(marks, { 304: 61_000 })
-    expect(pidsOf(belonging(), scanned, known)).toEqual([301])
-    expect(pidsOf(belonging({ podIndex: null }), scanned, known)).toEqual([301, 302])
-    expect(pidsOf(belonging({ mayBeAnyUid: true }), scanned, known)).toEqual([301, 304])
+    expect(await pidsOf(belonging(), scanned, known)).toEqual([301])
+    expect(await pidsOf(belonging({ podIndex: null }), scanned, known)).toEqual([301, 302])
+    expect(await pidsOf(belonging({ mayBeAnyUid: true }), scanned, known)).toEqual([301, 304])
   })
 
-  it("is every descendant of those, in whatever order the table lists them", () => {
+  it("is every descendant of those, in whatever order the table lists them", async () => {
     const scanned = [
       process(90, { parentPid: 402 }),
       process(402, { parentPid: 401 }),
@@ -95,21 +97,25 @@ describe("what belongs to a pod", () => {
       process(100),
       process(500),
     ]
-    expect(pidsOf(belonging(), scanned).sort((a, b) => a - b)).toEqual([90, 100, 401, 402])
+    expect((await pidsOf(belonging(), scanned)).sort((a, b) => a - b)).toEqual([90, 100, 401, 402])
   })
 
-  it("is all of its account, marked for others or not at all, only when the account runs nothing else", () => {
+  it("is all of its account, marked for others or not at all, only when the account runs nothing else", async () => {
     const scanned = [process(600), process(601), process(602)]
     const known = facts({ 601: { attemptId: "att_2", podIndex: 0 } }, { 602: 0 })
-    expect(pidsOf(belonging({ podIndex: null }), scanned, known)).toEqual([])
+    expect(await pidsOf(belonging({ podIndex: null }), scanned, known)).toEqual([])
     const alone = { hasUidAlone: () => true }
-    expect(pidsOf(belonging({ podIndex: null, ...alone }), scanned, known)).toEqual([600])
-    expect(pidsOf(belonging(alone), scanned, known)).toEqual([])
+    expect(await pidsOf(belonging({ podIndex: null, ...alone }), scanned, known)).toEqual([600])
+    expect(await pidsOf(belonging(alone), scanned, known)).toEqual([])
   })
 
-  it("is never the first process of the machine", () => {
+  it("is never the first process of the machine", async () => {
     expect(
-      pidsOf(belonging({ sinceTicks: 0 }), [process(1)], facts({ 1: { attemptId: "att_1", podIndex: 0 } })),
+      await pidsOf(
+        belonging({ sinceTicks: 0 }),
+        [process(1)],
+        facts({ 1: { attemptId: "att_1", podIndex: 0 } }),
+      ),
     ).toEqual([])
   })
 })

@@ -1,7 +1,10 @@
+import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Clock } from "../../kit/clock.ts"
 import type { Log } from "../../kit/log.ts"
-import { belongingTo, factsOfScan, type Belonging } from "./belongings.ts"
-import { isSameAlive, scanProcesses, type ProcessIdentity, type ProcessStat } from "./processes.ts"
+import { belongingTo, type Belonging } from "./belongings.ts"
+import { pidsInGroup } from "./pod-groups.ts"
+import { createTableReader } from "./process-table.ts"
+import { isAlive, isSameAlive, readProcess, type ProcessIdentity, type ProcessStat } from "./processes.ts"
 
 /** Ends what belongs to pods, with one look at the process table for all of them. */
 export interface Reaper {
@@ -32,21 +35,22 @@ interface Quarry {
   hasWarned: boolean
 }
 
-/** A process may fork between being listed and being read: only a second clean look counts. */
-const cleanLooksNeeded = 2
+/** A process may fork between being listed and being read: only a second clean table counts. */
+const cleanTablesNeeded = 2
 /** So long a wrapper may take to write its exit file once its command was killed. */
 const wrapperSpareMs = 1000
 const warnAfterMs = 30_000
 /** While known processes live the table is not read in full more often than this. */
 const fullLookEveryMs = 2000
 
-export function createReaper(options: {
-  readonly clock: Clock
-  readonly log: Log
-  readonly scan?: () => Promise<readonly ProcessStat[]>
-}): Reaper {
+/** Groups read in one turn of the event loop. */
+const groupsPerTurn = 16
+
+export function createReaper(options: { readonly clock: Clock; readonly log: Log }): Reaper {
   const { clock, log } = options
-  const scan = options.scan ?? scanProcesses
+  const readTable = createTableReader()
+  /** Before it no table is read: reading takes at most half of the time. */
+  let nextTableMono = 0
   const quarries = new Map<string, Quarry>()
   let cancelAlarm: (() => void) | undefined
   let isLooking = false
@@ -79,6 +83,11 @@ export function createReaper(options: {
   function isDue(quarry: Quarry): boolean {
     const now = clock.monotonicMs()
     if (quarry.nextLookMono > now) return false
+    if (quarry.belonging.groups) return true
+    if (nextTableMono > now) {
+      quarry.nextLookMono = nextTableMono
+      return false
+    }
     const waitsQuietly = now < quarry.killAtMono && quarry.looks % fullLookRounds !== 0
     if (!waitsQuietly || !quarry.known.some(isSameAlive)) return true
     plan(quarry)
@@ -86,13 +95,25 @@ export function createReaper(options: {
   }
 
   async function lookAtAll(due: readonly Quarry[]): Promise<void> {
-    const scanned = await scan()
-    if (isClosed) return
-    const facts = factsOfScan()
-    for (const quarry of due) settle(quarry, belongingTo(quarry.belonging, scanned, facts))
+    let read = 0
+    for (const quarry of due) {
+      if (!quarry.belonging.groups) continue
+      if (++read % groupsPerTurn === 0) await nextTurn()
+      if (!isClosed) settle(quarry, processesOf(quarry.belonging.groups), 1)
+    }
+    const others = due.filter((quarry) => !quarry.belonging.groups)
+    if (others.length > 0) await lookInTable(others)
   }
 
-  function settle(quarry: Quarry, found: readonly ProcessStat[]): void {
+  async function lookInTable(due: readonly Quarry[]): Promise<void> {
+    const startedMono = clock.monotonicMs()
+    const table = await readTable(Math.min(...due.map((quarry) => quarry.belonging.sinceTicks)))
+    nextTableMono = 2 * clock.monotonicMs() - startedMono
+    if (isClosed) return
+    for (const quarry of due) settle(quarry, belongingTo(quarry.belonging, table), cleanTablesNeeded)
+  }
+
+  function settle(quarry: Quarry, found: readonly ProcessStat[], cleanLooksNeeded: number): void {
     quarry.known = found
     quarry.cleanLooks = found.length === 0 ? quarry.cleanLooks + 1 : 0
     if (quarry.cleanLooks >= cleanLooksNeeded) {
@@ -167,6 +188,10 @@ function isRecording(process: ProcessStat, quarry: Quarry): boolean {
   if (wrappers.some((wrapper) => wrapper.pid === process.pid)) return true
   const isNew = !quarry.firstFound?.has(process.pid)
   return isNew && wrappers.some((wrapper) => wrapper.pid === process.parentPid)
+}
+
+function processesOf(groups: readonly string[]): readonly ProcessStat[] {
+  return groups.flatMap(pidsInGroup).map(readProcess).filter(isAlive)
 }
 
 function killProcess(target: ProcessStat): void {

@@ -3,7 +3,8 @@ export const wrapperExit = { noFolder: 120, alreadyStarted: 121, cannotRecord: 1
 
 /**
  * The parent of every pod's command. It keeps the server's account, so that a pod can forge neither its pid
- * nor its exit file; only the command it runs drops to the pod's. `$1` is the pod's folder, the rest the command.
+ * nor its exit file; only the command it runs drops to the pod's. `$1` is the pod's folder, `$2` its
+ * control group or empty, the rest the command.
  *
  * The command runs in the foreground and TERM, INT and HUP are caught by a trap: with `cmd & wait` the shell
  * loses signals or exit codes, and without the trap it would die before it has written the code.
@@ -14,7 +15,8 @@ export const wrapperExit = { noFolder: 120, alreadyStarted: 121, cannotRecord: 1
 export const wrapperScript = `set -uf
 trap : TERM INT HUP
 cd "$1" || exit ${wrapperExit.noFolder}
-shift
+group=$2
+shift 2
 mkdir lock 2>/dev/null || exit ${wrapperExit.alreadyStarted}
 start_of() {
   set -- \${stat##*) }
@@ -29,11 +31,13 @@ rename_to() {
   done
   [ -e "$1" ]
 }
+grouped=alone
+[ -n "$group" ] && echo 0 >"$group/cgroup.procs" && grouped=grouped
 read -r boot </proc/sys/kernel/random/boot_id || exit ${wrapperExit.cannotRecord}
 read -r stat </proc/$$/stat || exit ${wrapperExit.cannotRecord}
 start_of
 printf '%16s\\n' '' >exit.new || exit ${wrapperExit.cannotRecord}
-printf '%s %s %s\\n' "$boot" "$$" "$start" >pid.new || exit ${wrapperExit.cannotRecord}
+printf '%s %s %s %s\\n' "$boot" "$$" "$start" "$grouped" >pid.new || exit ${wrapperExit.cannotRecord}
 rename_to pid || exit ${wrapperExit.cannotRecord}
 (exec "$@" </dev/null >>log 2>&1)
 code=$?
