@@ -112,13 +112,12 @@ const nodesGroup: GroupSpec = {
 const workspaceFlags = [
   flag("--description <TEXT>", "for people"),
   listFlag("--cluster <CLUSTER>", "where its work may run, in order of preference"),
-  flag(
-    "--queue-policy <POLICY>",
-    "fifo: a job that does not fit holds the line; balance: whatever fits may run",
-  ),
-  flag("--preempt <true|false>", "whether work of lower priority gives way"),
+  flag("--policy <POLICY>", "fifo: a job that does not fit holds the line; balance: whatever fits may run"),
+  flag("--preempt", "work of lower priority gives way"),
+  flag("--no-preempt", "it does not"),
   flag("--stop-grace <SECONDS>", "between TERM and KILL, 0 to 600"),
-  flag("--open-to-all <true|false>", "whether every user is an editor"),
+  flag("--open-to-all", "every user is an editor"),
+  flag("--no-open-to-all", "only members have a role"),
   listFlag("--scope <KIND>", "takes only Train, Infer or Authoring work; all = any"),
 ]
 
@@ -186,7 +185,7 @@ const workspaceGroup: GroupSpec = {
       usage: "set <name>",
       sentence: "change a workspace's policy",
       flags: workspaceFlags,
-      examples: ["berth workspace set research --queue-policy balance --preempt true"],
+      examples: ["berth workspace set research --policy balance --preempt"],
       run: async (terminal, [id = ""], options) =>
         (await import("./commands/workspace.ts")).workspaceSet(terminal, id, options),
     }),

@@ -11,10 +11,10 @@ import type { Terminal } from "../terminal.ts"
 export interface WorkspaceOptions extends CommonOptions {
   readonly description?: string
   readonly cluster?: readonly string[]
-  readonly queuePolicy?: string
-  readonly preempt?: string
+  readonly policy?: string
+  readonly preempt?: boolean
   readonly stopGrace?: string
-  readonly openToAll?: string
+  readonly openToAll?: boolean
   readonly scope?: readonly string[]
   readonly force?: boolean
 }
@@ -55,7 +55,7 @@ function facts(one: Workspace): readonly (readonly [string, string])[] {
     ["state", one.state],
     ["queue", one.queuePaused ? "paused" : "open"],
     ["clusters", one.clusters.join(" ")],
-    ["queue-policy", policy.queuePolicy],
+    ["policy", policy.queuePolicy],
     ["preempt", String(policy.enablePreempt)],
     ["stop-grace", `${policy.stopGraceSeconds} s`],
     ["open-to-all", String(policy.openToAll)],
@@ -93,18 +93,7 @@ interface WorkspaceChange {
 }
 
 function readChange(options: WorkspaceOptions): WorkspaceChange {
-  const policy: WorkspacePolicyChange = {}
-  const { queuePolicy, preempt, stopGrace, openToAll, scope } = options
-  if (queuePolicy !== undefined)
-    policy.queuePolicy = readChoice("--queue-policy", queuePolicy, ["fifo", "balance"])
-  if (preempt !== undefined) policy.enablePreempt = readSwitch("--preempt", preempt)
-  if (stopGrace !== undefined)
-    policy.stopGraceSeconds = readCount("--stop-grace", stopGrace, { min: 0, max: 600 })
-  if (openToAll !== undefined) policy.openToAll = readSwitch("--open-to-all", openToAll)
-  if (scope !== undefined)
-    policy.scopes = scope
-      .filter((one) => one !== "all")
-      .map((one) => readChoice("--scope", one, ["Train", "Infer", "Authoring"]))
+  const policy = readPolicy(options)
   const change: WorkspaceChange = {}
   if (options.description !== undefined) change.description = options.description
   if (options.cluster !== undefined) change.clusters = [...options.cluster]
@@ -112,14 +101,30 @@ function readChange(options: WorkspaceOptions): WorkspaceChange {
   return change
 }
 
+function readPolicy({
+  policy,
+  preempt,
+  stopGrace,
+  openToAll,
+  scope,
+}: WorkspaceOptions): WorkspacePolicyChange {
+  const change: WorkspacePolicyChange = {}
+  if (policy !== undefined) change.queuePolicy = readChoice("--policy", policy, ["fifo", "balance"])
+  if (preempt !== undefined) change.enablePreempt = preempt
+  if (stopGrace !== undefined)
+    change.stopGraceSeconds = readCount("--stop-grace", stopGrace, { min: 0, max: 600 })
+  if (openToAll !== undefined) change.openToAll = openToAll
+  if (scope !== undefined)
+    change.scopes = scope
+      .filter((one) => one !== "all")
+      .map((one) => readChoice("--scope", one, ["Train", "Infer", "Authoring"]))
+  return change
+}
+
 function readChoice<const T extends string>(name: string, text: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice.toLowerCase() === text.toLowerCase())
   if (found === undefined) throw usageError(`${name} takes ${choices.join(", ")}, not "${text}".`)
   return found
-}
-
-function readSwitch(name: string, text: string): boolean {
-  return readChoice(name, text, ["true", "false", "on", "off", "yes", "no"]).match(/^(true|on|yes)$/) !== null
 }
 
 /** `berth workspace rm`. */

@@ -1,0 +1,67 @@
+import type { BerthRouteName } from "@berth/contract/berth"
+import { berthRoutes } from "@berth/contract/berth"
+import { expect, it } from "vitest"
+import { createBerthApiClient } from "./berth.ts"
+import type { HttpRequest, Transport } from "./http.ts"
+
+/** A transport that keeps what was asked for. */
+function recorder() {
+  const asked: HttpRequest[] = []
+  const take = <T>(request: HttpRequest): Promise<T> => {
+    asked.push(request)
+    return Promise.resolve({} as T)
+  }
+  const http: Transport = {
+    baseUrl: "http://x",
+    json: take,
+    text: take<string>,
+    open: () => Promise.reject(new Error("no streams here")),
+  }
+  return { asked, api: createBerthApiClient(http) }
+}
+
+type Api = ReturnType<typeof createBerthApiClient>
+
+/** Every route but the streams' own, by the call that uses it. */
+const calls: { readonly [K in Exclude<BerthRouteName, "podLog">]: (api: Api) => Promise<unknown> } = {
+  me: (api) => api.me(),
+  status: (api) => api.status(),
+  stopServer: (api) => api.stopServer(true),
+  listClusters: (api) => api.clusters(),
+  listNodes: (api) => api.nodes(),
+  getNode: (api) => api.node("x"),
+  cordonNode: (api) => api.cordonNode("x"),
+  uncordonNode: (api) => api.uncordonNode("x"),
+  drainNode: (api) => api.drainNode("x"),
+  assignNode: (api) => api.assignNode("x", "w"),
+  unassignNode: (api) => api.assignNode("x", null),
+  listWorkspaces: (api) => api.workspaces(),
+  createWorkspace: (api) => api.createWorkspace({ id: "w" }),
+  getWorkspace: (api) => api.workspace("x"),
+  updateWorkspace: (api) => api.updateWorkspace("x", {}),
+  deleteWorkspace: (api) => api.deleteWorkspace("x", true),
+  listMembers: (api) => api.members("x"),
+  setMember: (api) => api.setMember("x", "x", "viewer"),
+  removeMember: (api) => api.removeMember("x", "x"),
+  listUsers: (api) => api.users(),
+  createUser: (api) => api.createUser({ name: "u" }),
+  updateUser: (api) => api.updateUser("x", {}),
+  listKeys: (api) => api.keys(),
+  createKey: (api) => api.createKey({ name: "k" }),
+  revokeKey: (api) => api.revokeKey("x"),
+  listQueue: (api) => api.queue(),
+  pauseQueue: (api) => api.pauseQueue(null),
+  resumeQueue: (api) => api.resumeQueue("w"),
+  explainWorkload: (api) => api.explainWorkload("x"),
+  events: (api) => api.events(),
+  listAudit: (api) => api.audit(),
+}
+
+it.each(Object.entries(calls))("%s goes by the route of the contract", async (name, call) => {
+  const { asked, api } = recorder()
+  await call(api)
+  const route = berthRoutes[name as BerthRouteName]
+  expect(asked).toHaveLength(1)
+  expect(asked[0]).toMatchObject({ method: route.method, path: route.path.replaceAll(/:\w+/g, "x") })
+  expect(asked[0]?.body !== undefined, "a body only where the contract has one").toBe("body" in route)
+})
