@@ -6,7 +6,7 @@ import { checkRoom, readResources } from "./resources.ts"
 import { checkStartTimes } from "./start-times.ts"
 import { isTerminal } from "./states.ts"
 import type { Workload, WorkloadSpec } from "./types.ts"
-import { envIssues, positiveOrNull, refuse, secondsIssues } from "./validate.ts"
+import { envIssues, positiveOrNull, refuse, secondsIssues, withoutEmpty } from "./validate.ts"
 
 export interface Patched {
   readonly workload: Workload
@@ -92,8 +92,9 @@ function patchLaunch(workload: Workload, change: PatchWorkload, isScheduled: boo
   const entryPoint = workload.kind === "Authoring" ? "" : encodeEntryPoint(change.entryPoint ?? "")
   if (entryPoint !== "" && entryPoint !== spec.entryPoint) next.entryPoint = entryPoint
   if (change.env !== undefined) {
-    refuse(envIssues(change.env))
-    if (!sameMap(change.env, spec.env)) next.env = change.env
+    const env = withoutEmpty(change.env)
+    refuse(envIssues(env))
+    if (!sameMap(env, spec.env)) next.env = env
   }
   if (isScheduled) refuseLaunchChange(next)
   return next
