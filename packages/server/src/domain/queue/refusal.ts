@@ -90,7 +90,7 @@ function noNodeReason(queue: WorkspaceQueue, shape: Shape): Reason {
 /** Even with nothing else running: which resource, against all that the workspace's nodes have. */
 function cannotBeMet(world: World, queue: WorkspaceQueue, shape: Shape): Reason {
   const anywhere = { ...shape, constraints: { ...unconstrained, tolerateAll: true } }
-  const asked = { ...anywhere, placeKey: `${shape.placeKey}*` }
+  const asked = { ...anywhere, placeKey: `${shape.placeKey}*`, constraintsKey: "*" }
   const nodes = candidatesFor(world, queue, asked).usable.map((ledger) => ledger.node)
   const sizes = nodes.flatMap((node) => (node ? [node.capacity] : []))
   for (const resource of resourceNames) {

@@ -13,6 +13,7 @@ export interface Shape {
   readonly pods: number
   readonly size: Amounts
   readonly constraints: Constraints
+  readonly constraintsKey: string
   readonly isConstrained: boolean
   readonly priority: number
   /** The resources it asks for, as bits in the order of `resourceNames`. */
@@ -34,6 +35,7 @@ export function shapeOf(claim: Claim): Shape {
     pods,
     size,
     constraints,
+    constraintsKey,
     isConstrained: isConstrained(constraints),
     priority,
     asks: maskOf(resourceNames.filter((resource) => amountOf(size, resource) > 0)),

@@ -1,6 +1,6 @@
 import type { Node } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
-import type { Candidates } from "./candidates.ts"
+import type { Candidates, NodeLists } from "./candidates.ts"
 import type { NodeLedger } from "./node-ledger.ts"
 import type { Entry, Tally } from "./order.ts"
 import { compareText } from "./order.ts"
@@ -30,7 +30,8 @@ export interface WorkspaceQueue {
   changes: number
   /** What the last look found. */
   look: { readonly changes: number; readonly found: Look } | undefined
-  /** Nodes by what is asked of them, valid for one topology. */
+  /** Nodes by what is asked of them and by shape, valid for one topology. */
+  readonly nodeLists: Map<string, NodeLists>
   readonly candidates: Map<string, Candidates>
   /** Detailed refusals by shape, valid for one epoch: a long list of equal entries is explained once. */
   readonly refusals: Map<string, Refused | null>
@@ -89,6 +90,7 @@ export function queueOf(world: World, workspaceId: string): WorkspaceQueue {
     isDirty: true,
     changes: 0,
     look: undefined,
+    nodeLists: new Map(),
     candidates: new Map(),
     refusals: new Map(),
     refusalsEpoch: -1,
