@@ -46,7 +46,7 @@ export const statements: Statement<never, unknown>[] = []
 export function statement<P extends Values>(servedBy: string) {
   return <R>(build: (db: Kysely<Database>, slot: Slots<P>) => Compilable<R>): Statement<P, R> => {
     const made = createStatement(servedBy, build)
-    statements.push(made as unknown as Statement<never, unknown>)
+    statements.push(made)
     return made
   }
 }
@@ -108,6 +108,7 @@ export function compileNow<R>(query: Compilable<R>): BoundSql {
 }
 
 /** Rows of a query that the caller knows the type of. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the query says what it gives
 export function rowsAs<R>(rows: readonly SqlRow[] | undefined): readonly R[] {
   return (rows ?? []) as unknown as readonly R[]
 }

@@ -26,9 +26,13 @@ export async function countWorkload(
   before: Standing | undefined,
   after: Standing | undefined,
 ): Promise<void> {
-  const from = before?.hidden ? undefined : before
-  const to = after?.hidden ? undefined : after
-  if (from?.phase === to?.phase && from?.workspaceId === to?.workspaceId) return
+  const from = visible(before)
+  const to = visible(after)
+  if (from && to && from.phase === to.phase && from.workspaceId === to.workspaceId) return
   if (from) await addToCount.run(tx, { workspaceId: from.workspaceId, phase: from.phase, by: -1 })
   if (to) await addToCount.run(tx, { workspaceId: to.workspaceId, phase: to.phase, by: 1 })
+}
+
+function visible(standing: Standing | undefined): Standing | undefined {
+  return standing?.hidden ? undefined : standing
 }

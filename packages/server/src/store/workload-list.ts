@@ -52,7 +52,7 @@ export async function listWorkloads(
     workloadPageQuery(dialect, filter, page),
   ])
   return {
-    total: Number(rowsAs<{ total: number | null }>(counted)[0]?.total ?? 0),
+    total: rowsAs<{ total: number | null }>(counted)[0]?.total ?? 0,
     items: rowsAs<FullRow>(found).map(toWorkload),
   }
 }

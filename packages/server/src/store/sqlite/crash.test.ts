@@ -37,7 +37,7 @@ async function killWriter(
   children.push(child)
   const ended = once(child, "exit")
   const acknowledged: number[] = []
-  for await (const line of createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })) {
+  for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith("ack ")) acknowledged.push(Number(line.slice(4)))
     if (isTime(line)) child.kill("SIGKILL")
   }

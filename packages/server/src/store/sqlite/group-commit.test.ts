@@ -106,15 +106,14 @@ describe("a batch", () => {
     expect(told).toEqual(["c"])
   })
 
-  it("is rejected whole when a savepoint cannot be made or released", async () => {
-    for (const sql of ["savepoint closure", "release closure", "begin immediate"]) {
+  for (const sql of ["savepoint closure", "release closure", "begin immediate"])
+    it(`is rejected whole when ${sql} fails`, async () => {
       const commits = groupCommitOn(failing(sql, 1, true))
       const writes = ["a", "b"].map((id) => commits.tx(insert(id)))
-      expect(await outcomes(writes), sql).toEqual(["store_full", "store_full"])
-      expect(await ids(), sql).toEqual([])
-      expect(writer.isTransaction, sql).toBe(false)
-    }
-  })
+      expect(await outcomes(writes)).toEqual(["store_full", "store_full"])
+      expect(await ids()).toEqual([])
+      expect(writer.isTransaction).toBe(false)
+    })
 
   it("is refused while another process keeps the database locked, and passes afterwards", async () => {
     const other = new DatabaseSync(path)

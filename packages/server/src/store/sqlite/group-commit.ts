@@ -188,7 +188,7 @@ function settle(options: GroupCommitOptions, job: Job, run: ClosureRun): Promise
         "A transaction closure awaited something other than its transaction and was rolled back."
       resolve({ ok: false, error: new AppError("internal", message, { detail: "foreign_await" }) })
     })
-    const done = (outcome: Outcome) => {
+    const finish = (outcome: Outcome) => {
       if (run.phase !== "running") return
       run.phase = "settled"
       clearImmediate(watch)
@@ -196,8 +196,8 @@ function settle(options: GroupCommitOptions, job: Job, run: ClosureRun): Promise
     }
     const call = async () => job.closure(options.openTx(run))
     options.scope.run(run, call).then(
-      (value) => done({ ok: true, value, run }),
-      (error: unknown) => done({ ok: false, error }),
+      (value) => finish({ ok: true, value, run }),
+      (error: unknown) => finish({ ok: false, error }),
     )
   })
 }

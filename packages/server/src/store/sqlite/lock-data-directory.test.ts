@@ -31,7 +31,7 @@ async function holdInChild(path: string): Promise<ChildProcess> {
   })
   children.push(child)
   await Promise.race([
-    once(child.stdout as NonNullable<typeof child.stdout>, "data"),
+    once(child.stdout, "data"),
     once(child, "exit").then(() => Promise.reject(new Error("the child ended before it had the lock"))),
   ])
   return child
@@ -73,7 +73,7 @@ it("says that a directory cannot be made or written", () => {
   const file = join(dir.path, "file")
   writeFileSync(file, "")
   for (const path of [file, join(file, "below"), "/proc/berth"])
-    expect(() => lockDataDirectory(path), path).toThrow(
+    expect(() => lockDataDirectory(path)).toThrow(
       expect.objectContaining({ code: "conflict", detail: "data_dir_unwritable" }),
     )
 })

@@ -144,7 +144,7 @@ describe("migrations", () => {
   it("leave the database as it was when a step fails half-way", async () => {
     await makeDatabase()
     const writer = openWriter(path)
-    expect(() => migrate(writer, path, 1, [...migrations, broken])).toThrow()
+    expect(() => migrate(writer, path, 1, [...migrations, broken])).toThrow("went wrong")
     expect(writer.isTransaction).toBe(false)
     writer.close()
     const store = openStore(storeOptions(path))

@@ -55,11 +55,12 @@ describe("every statement", () => {
     })
   }
 
-  it("that only inserts does not read a table to do so", () => {
-    for (const statement of statements.filter((one) => one.servedBy === "write"))
-      expect(plan(statement.sqlFor(sqliteDialect)).join(), statement.sqlFor(sqliteDialect)).not.toMatch(
-        /SCAN/,
-      )
+  it("that only inserts reads no table to do so", () => {
+    const plans = statements
+      .filter((one) => one.servedBy === "write")
+      .map((one) => plan(one.sqlFor(sqliteDialect)).join())
+    expect(plans.length).toBeGreaterThan(10)
+    expect(plans.filter((text) => text.includes("SCAN"))).toEqual([])
   })
 })
 

@@ -185,6 +185,7 @@ export function startReaderThread(path: string): ReaderThread {
   return {
     post(request) {
       worker.ref()
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
       worker.postMessage(request)
     },
     onReply(listener) {

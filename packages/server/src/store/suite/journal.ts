@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { type EventSeq, type NewEvent, systemActor } from "../../domain/journal/index.ts"
 import { sampleAudit, sampleEvent } from "../samples.ts"
-import { type OpenHarness, type StoreHarness, failure } from "./harness.ts"
+import { type OpenHarness, type StoreHarness, failure, outcomes } from "./harness.ts"
 
 const everything = { workspaces: null }
 
@@ -91,8 +91,9 @@ export function journalCases(open: OpenHarness): void {
 
     it("refuse a cursor that never was", async () => {
       await emit([sampleEvent(1)])
-      for (const wrong of ["", "0", "2", "-1", "01", "1.0", "1e3", "x", "9999999999999999999", "1 or 1=1"])
-        await expect(read(wrong as EventSeq), wrong).rejects.toMatchObject(failure("invalid"))
+      const wrong = ["", "0", "2", "-1", "01", "1.0", "1e3", "x", "9999999999999999999", "1 or 1=1"]
+      const refused = await outcomes(wrong.map((cursor) => read(cursor as EventSeq)))
+      expect(refused).toEqual(wrong.map(() => "invalid"))
     })
 
     it("say that a cursor is gone once something after it was pruned, and start at the oldest kept without one", async () => {

@@ -167,8 +167,8 @@ export function workloadCases(open: OpenHarness): void {
         ["' or 1=1 --", []],
       ]
       for (const [text, numbers] of expected) {
-        expect((await list({ description: text })).numbers, text).toEqual(numbers)
-        expect((await list({ userName: text })).numbers, text).toEqual(numbers)
+        expect({ text, ...(await list({ description: text })) }).toMatchObject({ text, numbers })
+        expect({ text, ...(await list({ userName: text })) }).toMatchObject({ text, numbers })
       }
       expect((await list({ workloadId: "000003" })).numbers).toEqual([3])
       expect((await list({ workloadId: "TRAIN" })).numbers).toEqual([])
