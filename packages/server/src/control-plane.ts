@@ -213,6 +213,11 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     drained: (nodeId) => inventory.drained(nodeId),
     evictFrom: (nodeId) => queue.evictFrom(systemActor("housekeeping"), nodeId),
     isDeleting,
+    deletingWorkspaces: () =>
+      workspaceIndex
+        .list()
+        .filter((workspace) => workspace.state === "deleting")
+        .map((workspace) => workspace.id),
     workspaceFreed: async (id) => void (await workspaces.finishDeletion(id)),
     sources: options.sources,
     seen: (clusterId, facts) => inventory.seen(clusterId, facts),
@@ -291,8 +296,6 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       readiness = "What runs is being taken over."
       const recovered = await control.recover()
       housekeeping.start()
-      for (const workspace of workspaceIndex.list())
-        if (workspace.state === "deleting") await workspaces.finishDeletion(workspace.id)
       loop.start()
       isReady = true
       readiness = "The server is ready."

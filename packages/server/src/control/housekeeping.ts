@@ -18,6 +18,7 @@ export interface HousekeepingOptions {
   readonly drained: (nodeId: string) => Promise<void>
   readonly evictFrom: (nodeId: string) => Promise<number>
   readonly isDeleting: (workspaceId: string) => boolean
+  readonly deletingWorkspaces: () => readonly string[]
   /** A claim of a workspace that is being deleted is gone: that may be finished now. */
   readonly workspaceFreed: (workspaceId: string) => Promise<void>
   readonly sources: readonly {
@@ -46,18 +47,31 @@ export interface Housekeeping {
 const fingerprintEveryMs = 15_000
 const fingerprintDeadlineMs = 10_000
 const freedWaitMs = 200
+/** After a step that failed. */
+const retryMs = 5_000
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { store, capacity, clock, timers, log } = options
   let isStarted = false
   let isStopped = false
 
-  /** Runs something that may fail, and says so; the next occasion tries again. */
+  /** Runs something that may fail, and says so; what nodes and workspaces are due is looked at again then. */
   function attempt(what: string, work: () => Promise<unknown>): void {
     if (isStopped) return
     void work().catch((err: unknown) => {
-      if (!isStopped) log.warn({ err, what }, "housekeeping failed, it will be tried again")
+      if (isStopped) return
+      log.warn({ err, what }, "housekeeping failed, it will be tried again")
+      timers.at("housekeeping", clock.nowMs() + retryMs, sweep)
     })
+  }
+
+  /** Everything that a missed or failed step would have left undone. */
+  function sweep(): void {
+    for (const node of capacity.nodes()) {
+      for (const claim of capacity.holders(node.id)) claimMoved(claim)
+      nodeMoved(node)
+    }
+    for (const id of options.deletingWorkspaces()) workspaceFreed(id)
   }
 
   // ---- releases and drains -----------------------------------------------------------------------
@@ -106,6 +120,8 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   }
 
   function nodeMoved(node: Node): void {
+    // its last stuck claim may have gone while it was being set aside
+    if (node.stuck) nodeFreed(node.id)
     if (!isStarted || !node.draining) return
     if (capacity.holders(node.id).length === 0) attempt("drained", () => options.drained(node.id))
     else attempt("drain", () => options.evictFrom(node.id))
@@ -146,11 +162,7 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     fingerprint,
     start() {
       isStarted = true
-      for (const node of capacity.nodes()) {
-        for (const claim of capacity.holders(node.id)) claimMoved(claim)
-        nodeMoved(node)
-        if (node.stuck) nodeFreed(node.id)
-      }
+      sweep()
       every("fingerprint", fingerprintEveryMs, fingerprint)
       for (const chore of options.chores) every(chore.name, chore.everyMs, chore.run)
     },

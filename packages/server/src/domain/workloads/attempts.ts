@@ -13,7 +13,7 @@ import {
   type OnRows,
   type RunnerOptions,
 } from "./runner-ports.ts"
-import { isTerminal, startDeadlineMs } from "./states.ts"
+import { isTerminal, keepsPods, startDeadlineMs } from "./states.ts"
 import type {
   Attempt,
   AttemptHandle,
@@ -24,7 +24,7 @@ import type {
   Workload,
   WorkloadKey,
 } from "./types.ts"
-import { workloadPoked } from "./types.ts"
+import { attemptChanged, workloadPoked } from "./types.ts"
 
 /** Moves attempts: started, observed, ended, let go. */
 export interface AttemptSteps {
@@ -40,6 +40,11 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
   /** Attempts that the driver started or took over in this life of the server. */
   const adopted = new Set<AttemptId>()
   const troubles = new Map<WorkloadKey, string>()
+  /** Starts under way: one that is told to end meanwhile is not waited for. */
+  const starts = new Map<AttemptId, AbortController>()
+  store.subscribe(attemptChanged, ({ id, state }) => {
+    if (state === "ending") starts.get(id)?.abort(new Error("the attempt is to end"))
+  })
 
   async function advance(workload: Workload, id: AttemptId, signal: AbortSignal): Promise<void> {
     const fresh = () => rows.attempt(store.committed, id)
@@ -49,24 +54,27 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     if (attempt.state === "assigned") {
       await start(workload, attempt, driver, signal)
       attempt = await fresh()
-    } else if (!adopted.has(id)) {
-      await adopt(workload.key, attempt, driver)
-      attempt = await fresh()
-    }
-    if (attempt?.state === "starting" || attempt?.state === "running") {
-      if (attempt.handle === null)
-        throw new AppError("internal", `Attempt ${id} is ${attempt.state} without a handle.`)
-      await look(workload.key, attempt, await driver.inspect(attempt.handle))
+    } else {
+      if (!adopted.has(id)) await adopt(workload, attempt, driver)
+      else if (attempt.state !== "ending") await inspect(workload, attempt, driver)
       attempt = await fresh()
     }
     if (attempt?.state === "ending") await finish(workload.key, attempt, driver)
   }
 
+  async function inspect(workload: Workload, attempt: Attempt, driver: PodDriver): Promise<void> {
+    if (attempt.handle === null)
+      throw new AppError("internal", `Attempt ${attempt.id} is ${attempt.state} without a handle.`)
+    await look(workload, attempt, await driver.inspect(attempt.handle))
+  }
+
   /** First sight after a restart: the driver takes over what runs; what it has never heard of is lost. */
-  async function adopt(key: WorkloadKey, attempt: Attempt, driver: PodDriver): Promise<void> {
+  async function adopt(workload: Workload, attempt: Attempt, driver: PodDriver): Promise<void> {
     const handle = await driver.recover(attempt.id, attempt.handle)
     adopted.add(attempt.id)
-    if (handle === null && attempt.state !== "ending") await look(key, attempt, lostObservation(attempt))
+    if (attempt.state === "ending") return
+    if (handle === null) await look(workload, attempt, lostObservation(attempt))
+    else await inspect(workload, attempt, driver)
   }
 
   function driverOf(attempt: Attempt): PodDriver {
@@ -82,23 +90,45 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     signal: AbortSignal,
   ): Promise<void> {
     if (clock.nowMs() >= attempt.assignedAtMs + startDeadlineMs) return giveUpStart(workload.key, attempt.id)
-    let handle: AttemptHandle
+    const handle = await ensure(workload, attempt, driver, signal)
+    if (handle === null) return
+    // one record for the start and what came of it at once; a look that fails is made again
+    const seen = await driver.inspect(handle).catch(() => undefined)
+    await onRows(workload.key, async (tx, row, fresh, nowMs) => {
+      if (fresh?.id !== attempt.id || fresh.state === "gone") return
+      if (fresh.state !== "assigned") return rows.updateAttempt(tx, { ...fresh, handle })
+      const begun: Attempt = { ...fresh, handle, state: "starting" }
+      await writeObserved(
+        tx,
+        row,
+        fresh,
+        observe(row, begun, seen ?? { pods: [], isGone: false }, nowMs),
+        nowMs,
+      )
+    })
+  }
+
+  /** null: it was told to end while it was being started. */
+  async function ensure(
+    workload: Workload,
+    attempt: Attempt,
+    driver: PodDriver,
+    signal: AbortSignal,
+  ): Promise<AttemptHandle | null> {
+    const toEnd = new AbortController()
+    starts.set(attempt.id, toEnd)
     try {
-      handle = await driver.ensure(launchOf(workload, attempt), signal)
+      const handle = await driver.ensure(launchOf(workload, attempt), AbortSignal.any([signal, toEnd.signal]))
       adopted.add(attempt.id)
       troubles.delete(workload.key)
+      return handle
     } catch (error) {
+      if (toEnd.signal.aborted) return null
       troubles.set(workload.key, AppError.from(error).message)
       throw error
+    } finally {
+      starts.delete(attempt.id)
     }
-    await onRows(workload.key, async (tx, _row, fresh) => {
-      if (fresh?.id !== attempt.id || fresh.state === "gone") return
-      await rows.updateAttempt(tx, {
-        ...fresh,
-        handle,
-        state: fresh.state === "assigned" ? "starting" : fresh.state,
-      })
-    })
   }
 
   function launchOf(workload: Workload, attempt: Attempt): AttemptLaunch {
@@ -123,16 +153,18 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
   }
 
   /** Writes what an observation changed, and releases the claim when the attempt ended by itself. */
-  async function look(key: WorkloadKey, attempt: Attempt, seen: AttemptObservation): Promise<void> {
+  async function look(workload: Workload, attempt: Attempt, seen: AttemptObservation): Promise<void> {
+    const { key } = workload
     if (attempt.startedAtMs === null && clock.nowMs() >= attempt.assignedAtMs + startDeadlineMs) {
       const hasStarted = seen.pods.some((pod) => pod.state !== "waiting")
       if (!hasStarted) return giveUpStart(key, attempt.id)
     }
-    await onRows(key, async (tx, workload, fresh, nowMs) => {
+    // most looks find nothing new: they cost no transaction
+    if (!observe(workload, attempt, seen, clock.nowMs()).changed) return
+    await onRows(key, async (tx, row, fresh, nowMs) => {
       if (!fresh || fresh.id !== attempt.id || fresh.state === "gone") return
-      const next = observe(workload, fresh, seen, nowMs)
-      if (!next.changed) return
-      await writeObserved(tx, workload, fresh, next, nowMs)
+      const next = observe(row, fresh, seen, nowMs)
+      if (next.changed) await writeObserved(tx, row, fresh, next, nowMs)
     })
   }
 
@@ -178,27 +210,37 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
   async function finish(key: WorkloadKey, attempt: Attempt, driver: PodDriver): Promise<void> {
     // a crash between the start and its record leaves processes that only the driver knows of
     const handle = attempt.handle ?? (await driver.recover(attempt.id, null))
-    let seen: AttemptObservation = { pods: [], isGone: true }
-    if (handle) {
-      if (!told.has(attempt.id)) {
-        const reason = { cause: attempt.cause ?? "stopped", message: attempt.stopMessage }
-        await driver.stop(handle, reason, attempt.graceMs)
-        told.add(attempt.id)
-      }
-      seen = await driver.inspect(handle)
-    }
+    const seen = handle ? await end(attempt, handle, driver) : { pods: [], isGone: true }
+    const before = await rows.byKey(store.committed, key)
+    if (!before) return
+    if (!seen.isGone && !observe(before, attempt, seen, clock.nowMs()).changed) return
+    const isKept = keepsPods(before)
+    // forgotten before it is written to be gone, for afterwards nobody would ask again
+    if (seen.isGone && !isKept) await driver.forget(attempt.id, handle, false)
     await onRows(key, async (tx, workload, fresh, nowMs) => {
       if (!fresh || fresh.id !== attempt.id || fresh.state !== "ending") return
       const observed = observe(workload, { ...fresh, handle }, seen, nowMs)
-      if (!seen.isGone) {
-        if (observed.changed) await rows.updateAttempt(tx, observed.attempt)
-        return
-      }
-      await letGo(tx, workload, observed.attempt, nowMs)
-      told.delete(attempt.id)
-      adopted.delete(attempt.id)
-      troubles.delete(key)
+      if (!seen.isGone) return observed.changed ? rows.updateAttempt(tx, observed.attempt) : undefined
+      // ended from outside in between: whoever did has asked for another look
+      if (isKept === keepsPods(workload)) await letGo(tx, workload, observed.attempt, nowMs)
     })
+    if ((await rows.attempt(store.committed, attempt.id))?.state !== "gone") return
+    told.delete(attempt.id)
+    adopted.delete(attempt.id)
+    troubles.delete(key)
+  }
+
+  async function end(
+    attempt: Attempt,
+    handle: AttemptHandle,
+    driver: PodDriver,
+  ): Promise<AttemptObservation> {
+    if (!told.has(attempt.id)) {
+      const reason = { cause: attempt.cause ?? "stopped", message: attempt.stopMessage }
+      await driver.stop(handle, reason, attempt.graceMs)
+      told.add(attempt.id)
+    }
+    return driver.inspect(handle)
   }
 
   async function letGo(tx: Tx, workload: Workload, attempt: Attempt, nowMs: number): Promise<void> {

@@ -141,4 +141,3 @@ export interface WorkloadService {
   ): Promise<AsyncIterable<LogFollowItem>>
   containers(principal: Principal, id: string, podId: string): Promise<readonly string[]>
 }
-

@@ -39,6 +39,8 @@ export function createDependencyCheck(
         waiting.push(id)
       }
       const others = claim.gates.filter((gate) => gate.kind !== "dependency")
+      const known = claim.gates.flatMap((gate) => (gate.kind === "dependency" ? gate.on : []))
+      if (waiting.length === known.length) return
       const gates = waiting.length > 0 ? [...others, { kind: "dependency" as const, on: waiting }] : others
       await moves.amend(tx, claim, { gates }, nowMs)
     })

@@ -155,9 +155,7 @@ describe("whatever happens in whatever order", () => {
     },
     {
       weight: 2,
-      arbitrary: fc
-        .constantFrom("stop", "timeout", "evict", "gone", "restart")
-        .map((what) => ({ do: what })),
+      arbitrary: fc.constantFrom("stop", "timeout", "evict", "gone", "restart").map((what) => ({ do: what })),
     },
   )
 

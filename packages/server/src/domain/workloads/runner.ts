@@ -12,7 +12,10 @@ import {
   type RunnerOptions,
 } from "./runner-ports.ts"
 import { isTerminal, startDeadlineMs } from "./states.ts"
-import type { Workload, WorkloadKey } from "./types.ts"
+import type { Attempt, Workload, WorkloadKey } from "./types.ts"
+
+/** Between two looks that only the clock asks for. */
+const shortestWaitMs = 1000
 
 /** Brings workloads and what really runs in line. Level-triggered: every call reads the rows and the driver anew. */
 export interface Runner {
@@ -38,10 +41,10 @@ export function createRunner(options: RunnerOptions): Runner {
     if (!before) return options.lookAt(key, null)
     if (outsideEnd(before)) await endFromOutside(key)
     await checkDependencies(before)
-    const attempt = before.attemptId ? await rows.attempt(store.committed, before.attemptId) : undefined
-    if (attempt && attempt.state !== "gone") await attempts.advance(before, attempt.id, signal)
-    await expire(key)
-    await planNextLook(key)
+    if (before.attemptId !== null) await attempts.advance(before, before.attemptId, signal)
+    const after = await rows.byKey(store.committed, key)
+    if (after && isTerminal(after.phase)) await expire(after)
+    else await planNextLook(key, after)
   }
 
   function isTimedOut(workload: Workload): boolean {
@@ -76,45 +79,50 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   /** TTL: the live object goes, the record and its logs stay (reference/workloads.md 3.10). */
-  async function expire(key: WorkloadKey): Promise<void> {
-    const workload = await rows.byKey(store.committed, key)
-    if (!workload || !isTerminal(workload.phase)) return
-    const ends = ttlEndMs(workload)
-    if (ends !== null && ends <= clock.nowMs())
-      await onRows(key, async (tx, row, _attempt, nowMs) => {
-        if (row.deletedAtMs !== null || !isTerminal(row.phase)) return
-        await rows.update(tx, { ...row, deletedAtMs: nowMs })
-        await tx.emit(workloadEvent(row, "workload.expired", runnerActor, nowMs))
-      })
-    else if (ends !== null) return
+  async function expire(workload: Workload): Promise<void> {
+    const { key } = workload
+    const atMs = ttlEndMs(workload)
+    if (atMs === null || atMs > clock.nowMs()) return options.lookAt(key, atMs)
+    // first the folders, then the record that there are none: a crash in between asks again
     await forgetAttempts(workload)
+    await onRows(key, async (tx, row, _attempt, nowMs) => {
+      if (row.deletedAtMs !== null || !isTerminal(row.phase)) return
+      await rows.update(tx, { ...row, deletedAtMs: nowMs })
+      if (!row.hidden) await tx.emit(workloadEvent(row, "workload.expired", runnerActor, nowMs))
+    })
+    options.lookAt(key, null)
   }
 
-  /** The working folders go, the logs stay; asked again after a crash, it is a no-op. */
+  /** The working folders go, the logs stay. One that is not gone yet is forgotten when it is. */
   async function forgetAttempts(workload: Workload): Promise<void> {
-    const attempts = await rows.attempts(store.committed, workload.key)
-    if (attempts.some((attempt) => attempt.state !== "gone")) return
-    for (const attempt of attempts)
-      await options.drivers.get(attempt.clusterId)?.forget(attempt.id, attempt.handle, false)
+    for (const attempt of await rows.attempts(store.committed, workload.key))
+      if (attempt.state === "gone")
+        await options.drivers.get(attempt.clusterId)?.forget(attempt.id, attempt.handle, false)
   }
 
-  /** When the record of an ended workload's live object goes; null when it has gone. */
+  /** When the live object of an ended workload goes; null when it has gone. */
   function ttlEndMs(workload: Workload): number | null {
     if (workload.deletedAtMs !== null || workload.endedAtMs === null) return null
-    return workload.endedAtMs + workload.spec.ttlSecondsAfterFinished * 1000
+    return workload.hidden
+      ? workload.endedAtMs
+      : workload.endedAtMs + workload.spec.ttlSecondsAfterFinished * 1000
   }
 
-  async function planNextLook(key: WorkloadKey): Promise<void> {
-    const workload = await rows.byKey(store.committed, key)
+  async function planNextLook(key: WorkloadKey, workload: Workload | undefined): Promise<void> {
     if (!workload) return options.lookAt(key, null)
-    if (isTerminal(workload.phase)) return options.lookAt(key, ttlEndMs(workload))
     const attempt = workload.attemptId ? await rows.attempt(store.committed, workload.attemptId) : undefined
     const instants: number[] = []
     if (workload.spec.timeout !== null && workload.startedAtMs !== null)
       instants.push(workload.startedAtMs + workload.spec.timeout * 1000)
-    if (attempt && (attempt.state === "assigned" || attempt.state === "starting"))
-      instants.push(attempt.assignedAtMs + startDeadlineMs)
-    options.lookAt(key, instants.length > 0 ? Math.min(...instants) : null)
+    if (attempt && awaitsStart(attempt)) instants.push(attempt.assignedAtMs + startDeadlineMs)
+    // one that has passed since is looked at soon, never at once again and again
+    const soonestMs = clock.nowMs() + shortestWaitMs
+    options.lookAt(key, instants.length > 0 ? Math.max(soonestMs, Math.min(...instants)) : null)
+  }
+
+  /** Whether the start deadline runs: a gang of which a part has started is not given up. */
+  function awaitsStart({ state, pods }: Attempt): boolean {
+    return (state === "assigned" || state === "starting") && pods.every((pod) => pod.startedAtMs === null)
   }
 
   return { owner: createClaimOwner(options), reconcile, trouble: attempts.trouble }

@@ -262,7 +262,8 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       if (!workload || workload.hidden) return
       if (isTerminal(workload.phase)) {
         if (!hides) return
-        await rows.update(tx, { ...workload, hidden: true, deletedAtMs: workload.deletedAtMs ?? nowMs })
+        // its TTL is over by that: the runner lets the driver forget its pods
+        await rows.update(tx, { ...workload, hidden: true })
         tx.publish(workloadPoked, workload.key)
       } else {
         const message = `the workload is ${hides ? "deleted" : "stopped"} by ${principal.userName}`

@@ -1,5 +1,5 @@
 import type { EndCause } from "../queue/index.ts"
-import type { AttemptState, Phase } from "./types.ts"
+import type { AttemptState, Phase, Workload } from "./types.ts"
 
 /** Phases: who may become what. A retry keeps Running or goes back to Pending (reference/workloads.md 3.2). */
 export const phaseMoves = {
@@ -22,6 +22,11 @@ export const attemptMoves = {
 /** Whether a workload in this phase is over for good. */
 export function isTerminal(phase: Phase): phase is "Succeeded" | "Failed" | "Stopped" {
   return phaseMoves[phase].length === 0
+}
+
+/** Whether the working folders of its last pods stay for a while: it ended by itself and its TTL runs. */
+export function keepsPods(workload: Pick<Workload, "phase" | "deletedAtMs" | "hidden">): boolean {
+  return isTerminal(workload.phase) && workload.deletedAtMs === null && !workload.hidden
 }
 
 const isFailure: Record<EndCause, boolean> = {
