@@ -13,7 +13,12 @@ export type Misfit =
   | { readonly kind: "stuck" }
   | { readonly kind: "draining" }
   | { readonly kind: "cordoned" }
-  | { readonly kind: "short"; readonly resource: ResourceName; readonly needed: number; readonly free: number }
+  | {
+      readonly kind: "short"
+      readonly resource: ResourceName
+      readonly needed: number
+      readonly free: number
+    }
 
 export type Fit = { readonly ok: true } | { readonly ok: false; readonly misfit: Misfit }
 

@@ -98,5 +98,8 @@ export function declaredInstanceType(known: GpuModel, gpus: number): string {
 }
 
 function plain(name: string): string {
-  return name.trim().toLowerCase().replaceAll(/[\s_]+/g, "-")
+  return name
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[\s_]+/g, "-")
 }

@@ -98,7 +98,11 @@ function parseScaled(text: string, decimals: number): QuantityResult {
   const parsed = parse(text)
   if (!parsed) return { ok: false, message: formatWrong(text) }
   const value = roundUp(parsed, decimals)
-  if (value === undefined || value > BigInt(Number.MAX_SAFE_INTEGER) || value < -BigInt(Number.MAX_SAFE_INTEGER))
+  if (
+    value === undefined ||
+    value > BigInt(Number.MAX_SAFE_INTEGER) ||
+    value < -BigInt(Number.MAX_SAFE_INTEGER)
+  )
     return { ok: false, message: `the quantity is out of range, value: ${text}` }
   return { ok: true, value: Number(value) }
 }
