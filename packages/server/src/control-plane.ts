@@ -176,6 +176,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     clock,
     ids,
     clusters: clusterIds,
+    ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
     liveWork: async (from, workspaceId) =>
       (await rows.claims.live(from)).filter((claim) => claim.workspaceId === workspaceId).length,
   })

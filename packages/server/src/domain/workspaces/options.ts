@@ -19,6 +19,8 @@ export interface WorkspacesOptions {
   readonly ids: Ids
   /** The configured clusters, in order. */
   readonly clusters: readonly string[]
+  /** Of workspaces that do not say it themselves; 0–600, default 30. */
+  readonly stopGraceSeconds?: number
   /**
    * How much of a workspace still has to end: its live workloads and its claims that are not gone. Asked
    * inside an open transaction (`from`), so it awaits nothing but reads that take it.

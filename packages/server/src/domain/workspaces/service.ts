@@ -46,6 +46,11 @@ export function createWorkspaces(options: WorkspacesOptions): WorkspaceService &
   }
 }
 
+/** What a workspace has where its maker says nothing. */
+function usualPolicy({ stopGraceSeconds = defaultPolicy.stopGraceSeconds }: WorkspacesOptions) {
+  return { ...defaultPolicy, stopGraceSeconds }
+}
+
 async function createWorkspace(
   options: WorkspacesOptions,
   ...[principal, wanted]: Parameters<WorkspaceService["create"]>
@@ -63,7 +68,7 @@ async function createWorkspace(
     key: ids.ulid(),
     description: wanted.description,
     clusters: wanted.clusters ?? clusters,
-    policy: mergePolicy(defaultPolicy, wanted.policy),
+    policy: mergePolicy(usualPolicy(options), wanted.policy),
     queuePaused: false,
     state: "active",
     createdAtMs: clock.nowMs(),
@@ -107,7 +112,7 @@ async function bootstrap(options: WorkspacesOptions, clusters: readonly string[]
     key: ids.ulid(),
     description: "",
     clusters,
-    policy: { ...defaultPolicy, openToAll: true },
+    policy: { ...usualPolicy(options), openToAll: true },
     queuePaused: false,
     state: "active",
     createdAtMs: clock.nowMs(),
