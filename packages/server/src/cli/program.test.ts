@@ -1,0 +1,581 @@
+import type { WorkloadDetail } from "@berth/contract/workloads"
+import { afterEach, describe, expect, it } from "vitest"
+import { runCli } from "./program.ts"
+import { platformGroups } from "./platform-commands.ts"
+import { serverCommands } from "./server-commands.ts"
+import type { TestApi, TestCall, TestRoutes } from "./test-api.ts"
+import { sendLog, startTestApi } from "./test-api.ts"
+import type { TestTerminal, TestTerminalOptions } from "./test-terminal.ts"
+import { createTestTerminal } from "./test-terminal.ts"
+import { workCommands } from "./work-commands.ts"
+
+let api: TestApi | undefined
+afterEach(async () => {
+  await api?.close()
+  api = undefined
+})
+
+interface Outcome {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+  readonly terminal: TestTerminal
+}
+
+async function berth(argv: readonly string[], options: TestTerminalOptions = {}): Promise<Outcome> {
+  const env = { ...(api ? { BERTH_SERVER: api.url } : {}), ...options.env }
+  const terminal = createTestTerminal({ ...options, env })
+  const code = await runCli(argv, terminal)
+  return { code, out: terminal.stdout(), err: terminal.stderr(), terminal }
+}
+
+const pod = (rank: number, exitCode?: number) => ({
+  podId: `w-x-${rank}`,
+  rank: String(rank),
+  containers: exitCode === undefined ? [] : [{ name: "pytorch", exitCode }],
+})
+
+function workload(change: Partial<WorkloadDetail> = {}) {
+  return {
+    body: {
+      workloadId: "w-x",
+      phase: "Pending",
+      dispatchCount: 0,
+      pods: [],
+      runtime: "1s",
+      message: "",
+      ...change,
+    },
+  }
+}
+
+const path = "/api/v1/workloads"
+
+/** Routes of a workload that goes through these states, one a look. */
+function life(looks: readonly Partial<WorkloadDetail>[], logs: TestRoutes = {}): TestRoutes {
+  return {
+    [`POST ${path}`]: () => ({ body: { workloadId: "w-x" } }),
+    [`GET ${path}/w-x`]: ({ before }) => workload(looks[Math.min(before, looks.length - 1)]),
+    "GET /berth/v1/me": () => ({ body: { serverRole: "owner", workspaces: [] } }),
+    "GET /berth/v1/nodes": () => ({ body: { items: [], nextCursor: null } }),
+    "GET /berth/v1/explain/workload/w-x": () => ({
+      body: { workspaceId: "default", reasons: [{ sentence: "8 GPUs needed, 2 free." }], position: 3 },
+    }),
+    ...logs,
+  }
+}
+
+const logRoute = (rank: number) => `GET /berth/v1/pods/w-x/w-x-${rank}/log`
+
+describe("the command line", () => {
+  it("shows help for nothing, as a usage fault, and for --help as asked for", async () => {
+    const nothing = await berth([])
+    expect(nothing).toMatchObject({ code: 2, out: expect.stringContaining("Begin with:") })
+    expect(await berth(["--help"])).toMatchObject({ code: 0, out: nothing.out, err: "" })
+    expect(await berth(["--version"])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+  })
+
+  const leaves = [
+    ...workCommands.map((spec) => [spec]),
+    ...serverCommands([]).map((spec) => [spec]),
+    ...platformGroups.flatMap((group) => [
+      ...group.commands.map((spec) => [{ usage: group.name }, spec]),
+      ...(group.groups ?? []).flatMap((inner) =>
+        inner.commands.map((spec) => [{ usage: group.name }, { usage: inner.name }, spec]),
+      ),
+    ]),
+  ].map((specs) => specs.map((spec) => spec.usage.split(" ")[0] ?? ""))
+
+  it.each(leaves.map((words) => [words.join(" "), words] as const))(
+    "explains `%s` with examples",
+    async (_name, words) => {
+      const { code, out } = await berth([...words, "--help"])
+      expect(code).toBe(0)
+      expect(out).toContain(`Usage: berth ${words.join(" ")}`)
+      expect(out).toMatch(/\nExamples:\n {2}\S/)
+    },
+  )
+
+  it("lists every setting in the help of `up`, and nowhere else", async () => {
+    const { out } = await berth(["up", "--help"])
+    for (const flag of ["--config", "--simulate", "--no-auth", "--local-run-as", "BERTH_LOCAL_PATH"])
+      expect(out).toContain(flag)
+    expect((await berth(["ps", "--help"])).out).not.toContain("--local")
+  })
+
+  it.each([
+    [["nope"], "unknown command 'nope'"],
+    [["ps", "--nope"], "unknown option '--nope'"],
+    [["logs"], "missing required argument 'workload'"],
+    [["nodes", "assign", "a"], "missing required argument 'workspace'"],
+    [["nodes", "bogus"], "too many arguments"],
+    [["run"], "There is no command to run."],
+    [["run", "--", "-x"], '"-x" is not a command.'],
+    [["run", "--gpus", "many", "x"], '--gpus takes a whole number from 0 to 1024, not "many".'],
+    [["run", "--timeout", "soon", "x"], "--timeout takes a length of time"],
+    [["run", "--priority", "urgent", "x"], "--priority takes low, normal or high"],
+    [["run", "-e", "=x", "x"], '-e takes NAME=VALUE or NAME, not "=x".'],
+    [["run", "-e", "UNSET_HERE", "x"], "there is no such variable here"],
+    [["run", "--label", "x", "x"], "--label takes NAME=VALUE"],
+    [["ps", "-o", "xml"], "-o takes table, json, yaml"],
+    [["ps", "--limit", "0"], "--limit takes a whole number from 1 to 1000"],
+    [["queue", "pause"], "Say which queue to pause"],
+    [["queue", "pause", "a", "--all"], "Say which queue to pause"],
+    [["workspace", "set", "a"], "There is nothing to set."],
+    [["workspace", "set", "a", "--policy", "random"], "--policy takes fifo, balance"],
+    [["workspace", "members", "add", "a", "b", "--role", "god"], "The role takes owner, editor, viewer"],
+    [["keys", "create", "k", "--expires", "0"], "--expires takes a length of time"],
+    [["users", "set", "u", "--server-role", "king"], "--server-role takes owner, viewer or none"],
+    [["logs", "w-x", "--since", "then"], "--since takes a length of time"],
+    [["up", "--listen", "nowhere"], "--listen must be HOST:PORT"],
+    [["up", "--config", "/nonexistent/x.yaml"], "The configuration file /nonexistent/x.yaml cannot be read"],
+    [["config", "show", "--stop-grace", "x"], "--stop-grace must be a whole number"],
+    [["ps", "--server", "ftp://x"], "must begin with http"],
+  ])("refuses %j before anything is done, with exit code 2", async (argv, message) => {
+    api = await startTestApi(life([{}]))
+    const { code, err, out } = await berth(argv)
+    expect({ code, out }).toEqual({ code: 2, out: "" })
+    expect(err).toContain(message)
+    expect(err).toMatch(/^error: /)
+    expect(api.calls.filter(({ route }) => !route.startsWith("GET"))).toEqual([])
+  })
+
+  it("ends with 3 where no server answers, and says what to do", async () => {
+    const { code, err } = await berth(["ps", "--server", "http://127.0.0.1:9"])
+    expect(code).toBe(3)
+    expect(err).toContain("--server URL or BERTH_SERVER")
+  })
+
+  it("words a refusal with what the server said, every place of it, and advice", async () => {
+    api = await startTestApi({
+      "POST /berth/v1/workspaces": () => ({
+        status: 400,
+        body: {
+          code: "invalid",
+          message: "The request is wrong.",
+          details: [{ path: "id", message: "too long" }],
+        },
+      }),
+      "GET /berth/v1/status": () => ({
+        status: 401,
+        body: { code: "unauthenticated", message: "No\u001b[31m key." },
+      }),
+      "GET /berth/v1/me": () => ({ status: 401, body: { code: "unauthenticated", message: "No key." } }),
+      [`GET ${path}`]: () => ({
+        status: 500,
+        body: { errorCode: "Primus.00001", errorMessage: "Internal error." },
+      }),
+    })
+    expect(await berth(["workspace", "create", "x"])).toMatchObject({
+      code: 1,
+      err: "error: The request is wrong.\n  id: too long\n",
+    })
+    const unknown = await berth(["status"])
+    expect(unknown.err).toContain("BERTH_TOKEN")
+    expect(unknown.err).not.toContain("\u001b")
+    expect((await berth(["ps"])).code).toBe(1)
+  })
+})
+
+describe("berth run", () => {
+  const done: Partial<WorkloadDetail> = { phase: "Succeeded", dispatchCount: 1, pods: [pod(0, 0)] }
+  const okLog = {
+    [logRoute(0)]: (call: TestCall) => sendLog(call, ["hello"], { exitCode: 0, cause: "succeeded" }),
+  }
+  const requestOf = (from: TestApi) => from.bodies(`POST ${path}`)[0] as Record<string, unknown>
+  const scriptOf = (from: TestApi) => Buffer.from(String(requestOf(from)["entryPoint"]), "base64").toString()
+
+  it("submits the command as it was given and ends with its code", async () => {
+    api = await startTestApi(life([done], okLog))
+    const { code, out, err } = await berth(
+      ["run", "python", "train.py", "--lr", "it's", "-e", "-o", "json"],
+      { cwd: "/tmp" },
+    )
+    expect({ code, out }).toEqual({ code: 0, out: "hello\n" })
+    expect(err).toBe("Submitted w-x to default.\nw-x succeeded, runtime 1s.\n")
+    expect(scriptOf(api)).toBe(`CDPATH= cd -- /tmp && exec python train.py --lr 'it'\\''s' -e -o json\n`)
+    expect(requestOf(api)).toMatchObject({
+      displayName: "train",
+      workspaceId: "default",
+      resource: { replica: 1, cpu: "1", memory: "2Gi" },
+      priority: 0,
+      groupVersionKind: { version: "v1", kind: "PyTorchJob" },
+    })
+    expect(requestOf(api)).not.toHaveProperty("timeout")
+  })
+
+  it("hands every flag on", async () => {
+    const amounts = { cpuMilli: 96_000, memoryBytes: 2 ** 40, gpus: 8, ephemeralStorageBytes: 0 }
+    const node = { gpus: Array.from({ length: 8 }, () => ({})), physical: amounts, capacity: amounts }
+    const routes = {
+      ...life([done], okLog),
+      "GET /berth/v1/nodes": () => ({ body: { items: [node], nextCursor: null } }),
+    }
+    api = await startTestApi(routes)
+    const flags =
+      "-g 2 -r 3 -w research --timeout 1h --retries 2 --priority high --cwd /srv --name Big_Job --node a --node b --label x=y=z --after w-1 --description d --image img"
+    const env = { TOKEN: "from here", VIRTUAL_ENV: "/venv", CONDA_PREFIX: "relative" }
+    await berth(["run", ...flags.split(" "), "-e", "A=1=2", "-e", "TOKEN", "-e", "EMPTY=", "--", "x"], {
+      env,
+    })
+    expect(requestOf(api)).toMatchObject({
+      displayName: "big-job",
+      description: "d",
+      workspaceId: "research",
+      resource: { replica: 3, gpu: "2", cpu: "24", memory: `${256 * 1024}Mi` },
+      env: { A: "1=2", TOKEN: "from here", EMPTY: "", VIRTUAL_ENV: "/venv" },
+      timeout: 3600,
+      maxRetry: 2,
+      priority: 2,
+      specifiedNodes: ["a", "b"],
+      customerLabels: { x: "y=z" },
+      dependencies: ["w-1"],
+      image: "img",
+    })
+    expect(requestOf(api)["env"]).not.toHaveProperty("CONDA_PREFIX")
+    expect(scriptOf(api)).toBe("CDPATH= cd -- /srv && exec x\n")
+  })
+
+  it("takes one argument with blanks for a line of the shell", async () => {
+    api = await startTestApi(life([done], okLog))
+    await berth(["run", "echo a && echo b"])
+    expect(scriptOf(api)).toContain("exec /bin/sh -c 'echo a && echo b'")
+  })
+
+  it("asks for the folder where the server is another machine", async () => {
+    const { code, err } = await berth(["run", "--server", "http://gpu.example:1", "x"])
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("--cwd") })
+  })
+
+  it("says why it waits, once for each reason, then shows all ranks and the failed one's code", async () => {
+    const gang = { phase: "Running", dispatchCount: 1, pods: [pod(1), pod(0)] }
+    const looks = [{}, {}, gang, { ...gang, phase: "Failed", pods: [pod(0, 143), pod(1, 6)] }]
+    api = await startTestApi(
+      life(looks, {
+        [logRoute(0)]: (call) => sendLog(call, ["zero"], { exitCode: 143, cause: "stopped" }),
+        [logRoute(1)]: (call) => sendLog(call, ["one", ""], { exitCode: 6, cause: "failed" }),
+      }),
+    )
+    const { code, out, err } = await berth(["run", "-r", "2", "x"])
+    expect(code).toBe(6)
+    expect(out.split("\n").toSorted()).toEqual(["", "[1] ", "[1] one", "zero"])
+    expect(err.match(/waits: 8 GPUs needed, 2 free. \(position 3 in default\)/g)).toHaveLength(1)
+    expect(err).toContain("rank 1 ended with 6")
+  })
+
+  it("shows every attempt, also one that came and went between two looks", async () => {
+    const looks = [
+      { phase: "Pending", dispatchCount: 2, pods: [pod(0)] },
+      { phase: "Failed", dispatchCount: 3, pods: [pod(0, 9)] },
+    ]
+    const asked: (string | null)[] = []
+    api = await startTestApi(
+      life(looks, {
+        [logRoute(0)]: (call) => {
+          asked.push(call.query.get("run"))
+          return sendLog(call, [`try ${call.query.get("run")}`], { exitCode: 9, cause: "failed" })
+        },
+      }),
+    )
+    const { code, out } = await berth(["run", "x"])
+    expect({ code, out }).toEqual({ code: 9, out: "try 1\ntry 2\ntry 3\n" })
+    expect(asked).toEqual(["1", "2", "3"])
+  })
+
+  it("waits for a log that comes late, and does without one that is not kept", async () => {
+    const running = { phase: "Running", dispatchCount: 1, pods: [pod(0)] }
+    api = await startTestApi(
+      life([running, running, done], {
+        [logRoute(0)]: (call) =>
+          call.before === 0
+            ? { status: 404, body: { code: "not_found", message: "no" } }
+            : sendLog(call, ["late"], { exitCode: 0, cause: null }),
+      }),
+    )
+    expect(await berth(["run", "x"])).toMatchObject({ code: 0, out: "late\n" })
+    await api.close()
+    api = await startTestApi(life([done]))
+    expect(await berth(["run", "x"])).toMatchObject({
+      code: 0,
+      out: "",
+      err: expect.stringContaining("No log is kept of rank 0"),
+    })
+  })
+
+  it("goes on through a server that is away for a moment", async () => {
+    const running = { phase: "Running", dispatchCount: 1, pods: [pod(0)] }
+    const routes = life([running, running, done], okLog)
+    api = await startTestApi({
+      ...routes,
+      [`GET ${path}/w-x`]: (call) => {
+        // the SDK's own two retries are used up too
+        if (call.before < 3) return "cut"
+        return routes[`GET ${path}/w-x`]?.(call) ?? "cut"
+      },
+    })
+    const { code, err } = await berth(["run", "x"])
+    expect(code).toBe(0)
+    expect(err.match(/The server does not answer/g)).toHaveLength(1)
+  })
+
+  it("leaves the work alone on Ctrl-C and says how to come back", async () => {
+    const begun = Promise.withResolvers<void>()
+    api = await startTestApi(
+      life([{ phase: "Running", dispatchCount: 1, pods: [pod(0)] }], {
+        [logRoute(0)]: (call) => {
+          begun.resolve()
+          return sendLog(call, ["busy"])
+        },
+      }),
+    )
+    const terminal = createTestTerminal({ env: { BERTH_SERVER: api.url } })
+    const ended = runCli(["run", "x"], terminal)
+    await begun.promise
+    terminal.interrupt()
+    expect(await ended).toBe(130)
+    expect(terminal.stderr()).toContain("berth logs -f w-x")
+    expect(terminal.stderr()).toContain("berth stop w-x")
+    expect(api.calls.some(({ route }) => route.includes("/stop"))).toBe(false)
+  })
+
+  it("prints the id alone when detached, for scripts", async () => {
+    api = await startTestApi(life([done]))
+    expect(await berth(["run", "-d", "x"])).toMatchObject({ code: 0, out: "w-x\n", err: "" })
+    const json = await berth(["run", "-d", "-o", "json", "x"])
+    expect(JSON.parse(json.out)).toEqual({ workloadId: "w-x" })
+  })
+
+  it("refuses a folder that the work could not enter", async () => {
+    api = await startTestApi({
+      ...life([done]),
+      "GET /berth/v1/me": () => ({ body: { serverRole: null, workspaces: [] } }),
+    })
+    const { code, err } = await berth(["run", "x"], { cwd: "/nonexistent/folder" })
+    expect(code).toBe(1)
+    expect(err).toContain("could not start in this folder")
+    expect(api.bodies(`POST ${path}`)).toEqual([])
+  })
+})
+
+describe("berth logs", () => {
+  it("shows rank after rank without waiting, and counts on the exit code 0", async () => {
+    const detail = { phase: "Failed", dispatchCount: 1, pods: [pod(1, 1), pod(0, 1)] }
+    const log = (text: string) => (call: TestCall) =>
+      sendLog(call, [`${text} ${call.query.get("follow")} ${call.query.get("tail")}`], {
+        exitCode: null,
+        cause: null,
+      })
+    api = await startTestApi(life([detail], { [logRoute(0)]: log("a"), [logRoute(1)]: log("b") }))
+    expect(await berth(["logs", "w-x", "--tail", "5"])).toMatchObject({
+      code: 0,
+      out: "a false 5\n[1] b false 5\n",
+    })
+    expect(await berth(["logs", "w-x", "--rank", "1"])).toMatchObject({ code: 0, out: "b false null\n" })
+    expect(await berth(["logs", "w-x", "--rank", "2"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("it has 0 to 1"),
+    })
+  })
+
+  it("says that there is none yet, and where to look", async () => {
+    api = await startTestApi(life([{}]))
+    expect(await berth(["logs", "w-x"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("berth why w-x"),
+    })
+  })
+
+  it("begins with the present attempt when following, and ends with the workload's code", async () => {
+    const detail = { phase: "Failed", dispatchCount: 3, pods: [pod(0, 4)] }
+    const runs: (string | null)[] = []
+    api = await startTestApi(
+      life([detail], {
+        [logRoute(0)]: (call) => {
+          runs.push(call.query.get("run"))
+          return sendLog(call, ["x"], { exitCode: 4, cause: "failed" })
+        },
+      }),
+    )
+    expect((await berth(["logs", "-f", "w-x"])).code).toBe(4)
+    expect(runs).toEqual(["3"])
+  })
+})
+
+describe("other commands", () => {
+  it("stop says what it could not stop, and fails then", async () => {
+    api = await startTestApi({
+      [`GET ${path}/a`]: () => workload(),
+      [`GET ${path}/b`]: () => workload(),
+      [`POST ${path}/stop`]: () => ({
+        body: { failed: [{ workloadId: "b", errorCode: "Primus.00003", errorMessage: "not yours" }] },
+      }),
+    })
+    expect(await berth(["stop", "a", "b"])).toMatchObject({
+      code: 1,
+      out: "a stopping\n",
+      err: "b: not yours\n",
+    })
+  })
+
+  it("stop names an id that is unknown, though the API takes it for done", async () => {
+    api = await startTestApi({ [`POST ${path}/nope/stop`]: () => ({}) })
+    expect((await berth(["stop", "nope"])).code).toBe(1)
+    expect(api.calls.map(({ route }) => route)).toEqual([`GET ${path}/nope`])
+  })
+
+  it("keys create writes the token to standard output and nothing else", async () => {
+    api = await startTestApi({
+      "POST /berth/v1/keys": () => ({
+        status: 201,
+        body: { key: { id: "key_1", userName: "ada" }, token: "berth_t" },
+      }),
+    })
+    const { out, err } = await berth([
+      "keys",
+      "create",
+      "ci",
+      "--role",
+      "viewer",
+      "-w",
+      "research",
+      "--expires",
+      "90d",
+    ])
+    expect(out).toBe("berth_t\n")
+    expect(err).not.toContain("berth_t")
+    expect(api.bodies("POST /berth/v1/keys")).toEqual([
+      { name: "ci", role: "viewer", workspaceId: "research", expiresInSeconds: 7_776_000 },
+    ])
+  })
+
+  it("queue pause and resume switch one queue or, when told so, all", async () => {
+    const paused = {
+      "POST /berth/v1/queue/pause": (call: TestCall) => ({
+        body: { ...(call.body as object), paused: true },
+      }),
+    }
+    api = await startTestApi(paused)
+    expect((await berth(["queue", "pause", "research"])).out).toContain("The queue of research is paused")
+    expect((await berth(["queue", "pause", "--all"])).out).toContain("All queues are paused")
+    expect(api.bodies("POST /berth/v1/queue/pause")).toEqual([{ workspace: "research" }, { workspace: null }])
+  })
+
+  it("workspace set sends only what was said", async () => {
+    api = await startTestApi({
+      "PATCH /berth/v1/workspaces/a": () => ({ status: 403, body: { message: "no" } }),
+    })
+    const set = (...flags: string[]) => berth(["workspace", "set", "a", ...flags])
+    await set("--no-preempt")
+    await set(
+      "--preempt",
+      "--open-to-all",
+      "--policy",
+      "balance",
+      "--stop-grace",
+      "0",
+      "--scope",
+      "train",
+      "--scope",
+      "Infer",
+    )
+    await set("--scope", "all", "--description", "")
+    expect(api.bodies("PATCH /berth/v1/workspaces/a")).toEqual([
+      { policy: { enablePreempt: false } },
+      {
+        policy: {
+          enablePreempt: true,
+          openToAll: true,
+          queuePolicy: "balance",
+          stopGraceSeconds: 0,
+          scopes: ["Train", "Infer"],
+        },
+      },
+      { description: "", policy: { scopes: [] } },
+    ])
+  })
+
+  it("events -o json -f writes one event a line and ends with Ctrl-C", async () => {
+    const event = (id: string) => ({
+      id,
+      type: "workload.created",
+      subject: "workload/a",
+      time: "t",
+      data: {},
+      actorkind: "user",
+      actorname: "ada",
+    })
+    const live = Promise.withResolvers<void>()
+    api = await startTestApi({
+      "GET /berth/v1/events": (call) => {
+        if (call.request.headers.accept !== "text/event-stream")
+          return {
+            body: {
+              items: call.query.get("cursor") ? [event("2")] : [event("1")],
+              nextCursor: call.query.get("cursor") ? null : "1",
+            },
+          }
+        expect(call.request.headers["last-event-id"]).toBe("2")
+        call.response.writeHead(200, { "content-type": "text/event-stream" })
+        call.response.write(`id: 3\nevent: message\ndata: ${JSON.stringify(event("3"))}\n\n`)
+        return "written"
+      },
+    })
+    const base = createTestTerminal({ env: { BERTH_SERVER: api.url } })
+    const terminal: TestTerminal = {
+      ...base,
+      out(text) {
+        base.out(text)
+        if (text.includes('"3"')) live.resolve()
+      },
+    }
+    const ended = runCli(["events", "-f", "-o", "json", "--limit", "1"], terminal)
+    await live.promise
+    base.interrupt()
+    expect(await ended).toBe(0)
+    const lines = base
+      .stdout()
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { id: string })
+    expect(lines.map((one) => one.id)).toEqual(["2", "3"])
+  })
+
+  it("down waits until nothing answers any more", async () => {
+    api = await startTestApi({
+      "POST /berth/v1/server/stop": () => ({ status: 202, body: { podsLeft: 2 } }),
+      "GET /berth/v1/status": (call) => (call.before < 2 ? { body: {} } : "cut"),
+    })
+    expect(await berth(["down"])).toMatchObject({ code: 0, out: expect.stringContaining("2 pods go on") })
+    expect(api.bodies("POST /berth/v1/server/stop")).toEqual([{ pods: false }])
+    expect(api.calls.filter(({ route }) => route.endsWith("/status")).length).toBeGreaterThanOrEqual(3)
+  })
+
+  it("config show says of each setting where it is from, and starts nothing", async () => {
+    const { code, out } = await berth(["config", "show", "--no-auth", "-o", "json"], {
+      env: { BERTH_LOG_LEVEL: "warn" },
+    })
+    expect(code).toBe(0)
+    const entries = JSON.parse(out) as { name: string }[]
+    expect(entries).toContainEqual({ name: "noAuth", value: "true", origin: "flag", from: "--no-auth" })
+    expect(entries).toContainEqual({
+      name: "logLevel",
+      value: "warn",
+      origin: "environment",
+      from: "BERTH_LOG_LEVEL",
+    })
+    expect(entries).toContainEqual({ name: "demo", value: "false", origin: "default", from: "" })
+  })
+
+  it("doctor looks at the machine, and takes no server for no fault", async () => {
+    const { code, out } = await berth(["doctor", "--data", "/tmp"], { isRoot: true })
+    expect(code).toBe(0)
+    for (const name of ["node", "data", "disk", "account", "setpriv", "fallocate", "gpus", "server"])
+      expect(out).toMatch(new RegExp(`^(ok|warn) +${name} `, "m"))
+    const bad = await berth(["doctor", "--data", "/proc/1/status/x", "-o", "json"])
+    expect(bad.code).toBe(1)
+    expect(JSON.parse(bad.out)).toContainEqual(expect.objectContaining({ name: "data", level: "fail" }))
+  })
+})
