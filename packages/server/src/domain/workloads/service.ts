@@ -92,10 +92,12 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     const nowMs = clock.nowMs()
     const ulid = ids.ulid()
     const claimId = ids.next("clm") as ClaimId
-    const names = Array.from({ length: idTries }, () => workloadIdFor(checked.displayName, ids.random))
+    // a closure may run twice and then has to meet the same names; nearly always the first one is free
+    const made: string[] = []
+    const nameAt = (at: number) => (made[at] ??= workloadIdFor(checked.displayName, ids.random))
     return store.tx(async (tx) => {
       await refuseDeleting(tx, checked.workspace.id)
-      const id = await freeId(tx, names)
+      const id = await freeId(tx, nameAt)
       const workload = newWorkload(principal, checked, { ulid, id, claimId, nowMs })
       const gates = await gatesFor(tx, principal, checked)
       await rows.insert(tx, workload)
@@ -121,8 +123,8 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     })
   }
 
-  async function freeId(tx: Tx, names: readonly string[]): Promise<string> {
-    for (const name of names) if (!(await rows.byId(tx, name))) return name
+  async function freeId(tx: Tx, nameAt: (at: number) => string): Promise<string> {
+    for (let at = 0; at < idTries; at++) if (!(await rows.byId(tx, nameAt(at)))) return nameAt(at)
     throw new AppError("conflict", "No free id was found for this name, please choose another.", {
       detail: "id",
     })
