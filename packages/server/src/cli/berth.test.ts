@@ -1,0 +1,120 @@
+import type { ChildProcess } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterEach, beforeEach, expect, it } from "vitest"
+
+const program = fileURLToPath(new URL("./berth.ts", import.meta.url))
+const flags = ["--disable-warning=ExperimentalWarning", program]
+
+let dir: string
+let child: ChildProcess | undefined
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "berth-cli-"))
+})
+afterEach(async () => {
+  if (child && child.exitCode === null && child.signalCode === null) {
+    const gone = new Promise((resolve) => child?.once("exit", resolve))
+    child.kill("SIGKILL")
+    await gone
+  }
+  child = undefined
+  rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+})
+
+const environment = () => ({
+  PATH: process.env["PATH"] ?? "",
+  HOME: dir,
+  BERTH_DATA: join(dir, "data"),
+  TMPDIR: dir,
+})
+
+interface Ended {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** One command as a process of its own. */
+function berth(...argv: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const made = execFile(
+      process.execPath,
+      [...flags, ...argv],
+      { env: environment(), cwd: dir },
+      (_error, out, err) => resolve({ code: made.exitCode ?? -1, out, err }),
+    )
+  })
+}
+
+/** Starts a command that stays; `until` waits for a text of its output. */
+function start(...argv: string[]) {
+  const { BERTH_DATA: _unset, ...env } = environment()
+  const made = spawn(process.execPath, [...flags, ...argv], {
+    env,
+    cwd: dir,
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  child = made
+  let output = ""
+  const take = (chunk: Buffer) => (output += chunk.toString())
+  made.stdout.on("data", take)
+  made.stderr.on("data", take)
+  const ended = new Promise<number | null>((resolve) => made.once("close", resolve))
+  const until = (text: string) =>
+    new Promise<string>((resolve, reject) => {
+      const look = () => {
+        if (!output.includes(text)) return
+        made.stdout.off("data", look)
+        made.stderr.off("data", look)
+        resolve(output)
+      }
+      made.stdout.on("data", look)
+      made.stderr.on("data", look)
+      void ended.then(() => reject(new Error(`ended without "${text}":\n${output}`)))
+      look()
+    })
+  return { ended, until, kill: (signal: NodeJS.Signals) => made.kill(signal), output: () => output }
+}
+
+it("is a program with exit codes: help 0, nonsense 2, no server 3", async () => {
+  const [help, nonsense, away] = await Promise.all([berth("--help"), berth("nonsense"), berth("ps")])
+  expect(help).toMatchObject({ code: 0, err: "" })
+  expect(nonsense).toMatchObject({ code: 2, out: "" })
+  expect(away.code).toBe(3)
+  expect(away.err).toContain("No Berth server is running here")
+})
+
+it("ends quietly when nobody reads its output any more", async () => {
+  const made = spawn(process.execPath, [...flags, "up", "--help"], {
+    env: environment(),
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let err = ""
+  made.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()))
+  made.stdout.destroy()
+  const code = await new Promise((resolve) => made.once("close", resolve))
+  expect({ code, err }).toEqual({ code: 0, err: "" })
+})
+
+it("shows the whole of it with `up --demo`, and leaves nothing behind after Ctrl-C", async () => {
+  const demo = start("up", "--demo", "--listen", "127.0.0.1:0")
+  const shown = await demo.until("Ctrl-C here ends it")
+  const data = /export BERTH_DATA=(\S+)/.exec(shown)?.[1] ?? ""
+  expect(existsSync(data)).toBe(true)
+  for (const text of [
+    "it waits at position 1",
+    /it is placed: rank 0 on sim-h100-[01] GPU 0,1,2,3,4,5,6,7; rank 1 on sim-h100-[01] GPU 0,1,2,3,4,5,6,7/,
+    "rank 0  RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.",
+    "rank 1  RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.",
+    "rank 0  step 4/4: all-reduce gives 12 24 36",
+    "rank 1  step 4/4: all-reduce gives 12 24 36",
+    /two-ranks-\w+ succeeded/,
+  ])
+    expect(shown).toMatch(text)
+  demo.kill("SIGINT")
+  expect(await demo.ended).toBe(0)
+  expect(existsSync(data)).toBe(false)
+})
