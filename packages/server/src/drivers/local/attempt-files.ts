@@ -275,13 +275,24 @@ export async function removeAttempt(
 }
 
 /** By the system's `rm`, which unlike a walk by paths is not led astray by links that appear meanwhile. */
-function removeTree(trees: readonly string[], drop: readonly string[]): Promise<void> {
-  const [file = "", ...args] = [...drop, "rm", "-rf", "--", ...trees]
+async function removeTree(trees: readonly string[], drop: readonly string[]): Promise<void> {
+  try {
+    await run([...drop, "rm", "-rf", "--", ...trees])
+  } catch (error) {
+    // an account cannot remove the folder itself from the server's: that is the second step's
+    if (drop.length > 0) return
+    if (!String(error).includes("Permission denied")) throw error
+    // who is not root must open its own folders first
+    await run(["chmod", "-R", "u+rwx", "--", ...trees])
+    await run(["rm", "-rf", "--", ...trees])
+  }
+}
+
+function run(command: readonly string[]): Promise<void> {
+  const [file = "", ...args] = command
   return new Promise((resolve, reject) => {
-    execFile(file, args, { env: { PATH: systemPath, LC_ALL: "C" } }, (error) => {
-      // an account cannot remove the folder itself from the server's: that is the second step's
-      if (error && drop.length === 0) reject(error)
-      else resolve()
-    })
+    execFile(file, args, { env: { PATH: systemPath, LC_ALL: "C" } }, (error) =>
+      error ? reject(error) : resolve(),
+    )
   })
 }

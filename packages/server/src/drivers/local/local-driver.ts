@@ -2,7 +2,6 @@ import { basename, dirname } from "node:path"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { AppError } from "../../kit/errors.ts"
 import type { Clock } from "../../kit/clock.ts"
-import type { Log } from "../../kit/log.ts"
 import type {
   AttemptHandle,
   AttemptId,
@@ -10,8 +9,6 @@ import type {
   LogQuery,
   PodDriver,
 } from "../../domain/workloads/index.ts"
-import { createAccounts } from "./accounts.ts"
-import { createAddresses } from "./addresses.ts"
 import {
   isAttemptId,
   isKept,
@@ -25,29 +22,25 @@ import {
 } from "./attempt-files.ts"
 import { observationOf, type AttemptRecord, type PodRecord } from "./attempt-record.ts"
 import { examineMachine, type DoctorFact } from "./doctor.ts"
+import { createLocalMachine, type LocalMachine, type LocalMachineOptions } from "./local-machine.ts"
 import type { LogFiles, LogSource } from "./log-types.ts"
 import { createMemoryWatch } from "./memory-watch.ts"
-import { openPodGroups } from "./pod-groups.ts"
+import { openPodGroups, removeGroup } from "./pod-groups.ts"
 import { createPodLife } from "./pod-life.ts"
 import { prepare, spawnWrapper, type PodStartOptions } from "./pod-start.ts"
 import { podMarkOf, readBootId, readProcess } from "./processes.ts"
 import { createReaper } from "./reaper.ts"
 import { wrapperScript } from "./wrapper.ts"
 
-export interface LocalDriverOptions {
+export interface LocalDriverOptions extends LocalMachineOptions {
   readonly clusterId: string
   /** Made if it is not there; the driver uses `pods/` and `local/` in it. */
   readonly dataDir: string
   readonly clock: Clock
-  readonly log: Log
   /** Reading and bounding of the pods' logs; closed by whoever made it. */
   readonly logs: LogFiles
-  /** `auto` (default): a server owner's workloads run as the server's account; `uid`: nobody's do. */
-  readonly runAs?: "auto" | "uid"
-  /** First and last uid for workspaces. Default 60000–60999. */
-  readonly uidRange?: readonly [number, number]
-  /** A server that is not root runs everybody's workloads as its own account. Default false. */
-  readonly shareAccount?: boolean
+  /** What several local drivers of one server share; with it the three settings of accounts are not read. */
+  readonly machine?: LocalMachine
   /** The search path that pods start with. */
   readonly path?: string
   /** Whether a node is only declared. Default: none is. */
@@ -97,15 +90,8 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
   // a running shell goes on reading the old file
   replaceFileSync(paths.wrapper, wrapperScript, 0o600)
   const reaper = createReaper({ clock, log })
-  const addresses = createAddresses(options.dataDir)
-  const accounts = createAccounts({
-    paths,
-    log,
-    runAs: options.runAs ?? "auto",
-    uidRange: options.uidRange ?? [60_000, 60_999],
-    shareAccount: options.shareAccount ?? false,
-    serverUid,
-  })
+  const { accounts, addresses } = options.machine ?? createLocalMachine(options)
+  const groups = (options.useGroups ?? true) ? openPodGroups(options.dataDir) : undefined
   const life = createPodLife({
     paths,
     clock,
@@ -124,7 +110,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     addresses,
     path: options.path ?? defaultPath,
     isSimulated: options.isSimulated ?? (() => false),
-    groups: (options.useGroups ?? true) ? openPodGroups(options.dataDir) : undefined,
+    groups,
   }
 
   function tell(id: AttemptId): void {
@@ -325,6 +311,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
       reaper.close()
       await Promise.allSettled(underWay.values())
       life.close(attempts.values())
+      if (groups) removeGroup(groups.root) // stays where a pod is in it
       listeners.clear()
     },
     isPodProcess(pid) {
@@ -337,8 +324,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
       const record = attempts.get(basename(dirname(dirname(path))))
       return record !== undefined && !record.isGone
     },
-    doctor: () =>
-      examineMachine({ paths, accounts, serverUid, hasGroups: startOptions.groups !== undefined }),
+    doctor: () => examineMachine({ paths, accounts, serverUid, hasGroups: groups !== undefined }),
     get liveAttempts() {
       let live = 0
       for (const record of attempts.values()) if (!record.isGone) live++

@@ -1,8 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { silentLog } from "../../kit/log.ts"
 import type { AttemptHandle, AttemptLaunch } from "../../domain/workloads/index.ts"
 import { launchOf, until, untilGone, untilLogged, wholeLog } from "../driver-suite.ts"
+import { createLocalMachine } from "./local-machine.ts"
 import { createLocalWorld, groupModes, scripted, type LocalWorld } from "./local-test-world.ts"
 import { podMarkOf, realUidOf, scanProcesses } from "./processes.ts"
 
@@ -224,6 +226,24 @@ describe.runIf(isRoot)("accounts of workspaces", () => {
     await run("exit 0", other)
     const still = await until(world, first.handle, (seen) => seen)
     expect(still.pods[0]?.state).toBe("running")
+  })
+
+  it("are given once for all drivers of a machine", async () => {
+    const uidRange = [firstUid, firstUid + 9] as const
+    const machine = createLocalMachine({ dataDir: world.dataDir, log: silentLog, uidRange })
+    const worlds = [createLocalWorld({ machine }), createLocalWorld({ machine })]
+    const uids: string[] = []
+    try {
+      for (const [at, each] of worlds.entries()) {
+        const launch = launchOf(1, { asServerOwner: false, workspaceId: `team-${at}` })
+        const handle = await each.driver.ensure(scripted(each, launch, "id -u"), never)
+        await untilGone(each, handle)
+        uids.push(...(await each.driver.readLog(handle, launch.pods[0]?.podId ?? "", wholeLog)).lines)
+      }
+    } finally {
+      for (const each of worlds) await each.close()
+    }
+    expect(uids).toEqual([String(firstUid), String(firstUid + 1)])
   })
 
   it("are refused with a sentence when all are taken", async () => {

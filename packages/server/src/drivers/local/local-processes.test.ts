@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { once } from "node:events"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { systemClock } from "../../kit/clock.ts"
 import { silentLog } from "../../kit/log.ts"
@@ -235,7 +236,10 @@ describe("a crash of the server", () => {
     await world.driver.close()
     const server = spawn(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "local-test-server.ts")],
+      [
+        "--disable-warning=ExperimentalWarning",
+        fileURLToPath(new URL("./local-test-server.ts", import.meta.url)),
+      ],
       { stdio: ["pipe", "pipe", "inherit"] },
     )
     try {
@@ -353,6 +357,7 @@ describe("starting", () => {
       () => "started",
       (error: { code?: string }) => error.code,
     )
+    execFileSync("chmod", ["0711", join(world.dataDir, "pods")])
     if (process.getuid?.() !== 0) expect(result).toBe("unavailable")
     else {
       const seen = await untilGone(world, (await world.driver.recover(launch.id, null)) ?? {})
@@ -366,9 +371,9 @@ describe.each(groupModes)("ending by the driver (control groups: %s)", (useGroup
 
   it("ends a pod that uses more memory than it asked for, and says what to do", async () => {
     const launch = launchOf(2)
-    const size = { cpuMilli: 100, memoryBytes: 24 * 1024 ** 2, gpus: 0, ephemeralBytes: 0 }
+    const size = { cpuMilli: 64_000, memoryBytes: 24 * 1024 ** 2, gpus: 0, ephemeralBytes: 0 }
     const { handle } = await start(
-      `[ $RANK = 1 ] && exec sleep 3600; (x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 3600; echo $x)`,
+      `[ $RANK = 1 ] && exec sleep 3600; (x=$(head -c 40000000 /dev/zero | tr '\\0' x); sleep 3600; echo $x)`,
       { pods: launch.pods.map((pod) => ({ ...pod, size })) },
     )
     const seen = await until(world, handle, (now) => (now.pods[0]?.state === "exited" ? now : undefined))
@@ -381,8 +386,8 @@ describe.each(groupModes)("ending by the driver (control groups: %s)", (useGroup
 
   it("still knows after a restart that the memory was the cause", async () => {
     const launch = launchOf()
-    const size = { cpuMilli: 100, memoryBytes: 8 * 1024 ** 2, gpus: 0, ephemeralBytes: 0 }
-    const { handle } = await start(`x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 3600; echo $x`, {
+    const size = { cpuMilli: 64_000, memoryBytes: 8 * 1024 ** 2, gpus: 0, ephemeralBytes: 0 }
+    const { handle } = await start(`x=$(head -c 40000000 /dev/zero | tr '\\0' x); sleep 3600; echo $x`, {
       pods: launch.pods.map((pod) => ({ ...pod, size })),
     })
     await untilGone(world, handle)

@@ -1,5 +1,4 @@
 import { watch } from "node:fs"
-import { open } from "node:fs/promises"
 import type { ChildProcess } from "node:child_process"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Clock } from "../../kit/clock.ts"
@@ -25,8 +24,10 @@ import type { Belonging, KnownWrapper } from "./belongings.ts"
 import { podGroup, removeGroup } from "./pod-groups.ts"
 import { createTableReader } from "./process-table.ts"
 import type { LogFiles } from "./log-types.ts"
+import { cannotRunSentence } from "./pod-last-words.ts"
+import { terminateWrapper } from "./pod-terminate.ts"
 import { forbidStart, readPodTruth, wrapperOf, type PodTruth } from "./pod-truth.ts"
-import { isSameAlive, readProcess, realUidOf } from "./processes.ts"
+import { readProcess } from "./processes.ts"
 import type { Reaper } from "./reaper.ts"
 
 export interface PodLifeOptions {
@@ -66,10 +67,6 @@ export interface PodLife {
 /** How long a pod that has taken its lock may take to say who it is. */
 const beginningRounds = 100
 const beginningRoundMs = 50
-
-/** How long TERM waits for a wrapper that has just been started. */
-const termRounds = 200
-const termRoundMs = 10
 
 export function createPodLife(options: PodLifeOptions): PodLife {
   const { paths, clock, log, logs, reaper, addresses, bootId } = options
@@ -325,7 +322,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     }
     await tellPods(record, record.stop)
     for (const pod of live) if (!pod.hasStarted) await neverStart(record, pod)
-    if (!before) for (const pod of live) void terminate(pod)
+    if (!before) for (const pod of live) void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
     armKill(record, graceMs)
   }
 
@@ -343,25 +340,6 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       const atMs = clock.nowMs()
       await ended(record, pod, { is: "exited", code: 143, startedAtMs: null, endedAtMs: atMs })
     } else await adoptPod(record, pod)
-  }
-
-  /**
-   * TERM to the wrapper's group, after a check that it is still this wrapper and has the server's account. A shell
-   * that has not come to its trap would die of it: one that has written its pid file has.
-   */
-  async function terminate(pod: PodRecord): Promise<void> {
-    const { wrapper } = pod
-    for (let round = 0; round < termRounds; round++) {
-      if (pod.end || isClosed || !wrapper || !isSameAlive(wrapper)) return
-      if (wrapperOf(pod.folder, bootId)) break
-      await sleep(clock, termRoundMs)
-    }
-    if (!wrapper || !isSameAlive(wrapper) || realUidOf(wrapper.pid) !== options.serverUid) return
-    try {
-      process.kill(-wrapper.pid, "SIGTERM")
-    } catch {
-      // it ended meanwhile
-    }
   }
 
   function armKill(record: AttemptRecord, graceMs: number): void {
@@ -392,7 +370,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       log.warn({ err: error, attemptId: record.id }, "the cause of a pod's end could not be kept")
     }
     log.info({ attemptId: record.id, podId: pod.stored.podId, cause }, "pod is ended by the driver")
-    if (graceMs > 0) void terminate(pod)
+    if (graceMs > 0) void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
     void reaper
       .end(pod.key, belongingsOf(record, pod), clock.monotonicMs() + graceMs)
       .then(() => forceEnd(record, pod))
@@ -419,23 +397,4 @@ export function createPodLife(options: PodLifeOptions): PodLife {
 /** Whether no wrapper has said yet who it is. */
 function isUnsaid(truth: PodTruth): boolean {
   return truth.is === "waiting" || truth.is === "beginning"
-}
-
-/** The shell's own last words say best why a command cannot run. */
-async function cannotRunSentence(code: number, logPath: string): Promise<string> {
-  const start = code === 127 ? "The command was not found" : "The command could not be executed"
-  const last = await lastLine(logPath)
-  return last === "" ? `${start}.` : `${start}: ${last}`
-}
-
-async function lastLine(path: string): Promise<string> {
-  try {
-    await using file = await open(path, "r")
-    const { size } = await file.stat()
-    const length = Math.min(size, 512)
-    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length)
-    return buffer.toString("utf8").trimEnd().split("\n").at(-1)?.slice(-300) ?? ""
-  } catch {
-    return ""
-  }
 }

@@ -35,10 +35,10 @@ export interface PodStartOptions {
  */
 export async function prepare(options: PodStartOptions, launch: AttemptLaunch): Promise<StoredAttempt> {
   const { addresses, paths } = options
-  const account = await options.accounts.accountFor(launch.workspaceId, launch.asServerOwner)
   const ips: string[] = []
   let port = 0
   try {
+    const account = await options.accounts.accountFor(launch.workspaceId, launch.asServerOwner)
     for (let pod = 0; pod < launch.pods.length; pod++) ips.push(addresses.takeIp())
     port = await addresses.takePort(ips[0] ?? "127.0.0.1")
     const groupRoot = makeGroups(options.groups, launch)

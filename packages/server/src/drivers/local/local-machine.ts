@@ -1,0 +1,42 @@
+import type { Log } from "../../kit/log.ts"
+import { createAccounts, type Accounts } from "./accounts.ts"
+import { createAddresses, type Addresses } from "./addresses.ts"
+import { localPaths, makeSharedFolders } from "./attempt-files.ts"
+
+/** What the local drivers of one server share, because the machine has it once: accounts and addresses. */
+export interface LocalMachine {
+  readonly accounts: Accounts
+  readonly addresses: Addresses
+}
+
+export interface LocalMachineOptions {
+  /** Where the table of accounts is kept: in `local/`. */
+  readonly dataDir: string
+  readonly log: Log
+  /** `auto` (default): a server owner's workloads run as the server's account; `uid`: nobody's do. */
+  readonly runAs?: "auto" | "uid"
+  /** First and last uid for workspaces. Default 60000–60999. */
+  readonly uidRange?: readonly [number, number]
+  /** A server that is not root runs everybody's workloads as its own account. Default false. */
+  readonly shareAccount?: boolean
+}
+
+/**
+ * Make one for all local drivers of a server: two tables of accounts would give one uid to two workspaces.
+ * @throws AppError `internal` when the table of accounts is damaged
+ */
+export function createLocalMachine(options: LocalMachineOptions): LocalMachine {
+  const paths = localPaths(options.dataDir)
+  makeSharedFolders(paths)
+  return {
+    addresses: createAddresses(options.dataDir),
+    accounts: createAccounts({
+      paths,
+      log: options.log,
+      runAs: options.runAs ?? "auto",
+      uidRange: options.uidRange ?? [60_000, 60_999],
+      shareAccount: options.shareAccount ?? false,
+      serverUid: process.getuid?.() ?? 0,
+    }),
+  }
+}
