@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
@@ -156,6 +156,16 @@ export function commandOf({ resource, ...rest }: Submission = {}): CreateWorkloa
   }
 }
 
+/** In memory where that can be: planes die with their process, never with the machine. */
+function fastDirectory(): string {
+  try {
+    accessSync("/dev/shm", constants.W_OK)
+    return "/dev/shm"
+  } catch {
+    return tmpdir()
+  }
+}
+
 /** The same numbers at every run. */
 function seededRandom(seed: number): () => number {
   let state = seed
@@ -196,7 +206,7 @@ async function startLife(given: {
 }
 
 export async function createTestPlane(options: TestPlaneOptions = {}): Promise<TestPlane> {
-  const directory = mkdtempSync(join(tmpdir(), "berth-plane-"))
+  const directory = mkdtempSync(join(fastDirectory(), "berth-plane-"))
   const path = join(directory, "berth.db")
   const clock = createVirtualClock()
   const nodes = options.nodes ?? [aNode("n1")]
