@@ -147,7 +147,11 @@ function ask(
 ): Promise<{ readonly ok: boolean; readonly text: string; readonly isMissing: boolean }> {
   return new Promise((resolve) => {
     execFile(command, args, { timeout: 10_000, maxBuffer: 2 ** 20 }, (error, stdout) =>
-      resolve({ ok: error === null, text: stdout, isMissing: error !== null && error.code === "ENOENT" }),
+      resolve({
+        ok: error === null,
+        text: stdout,
+        isMissing: error?.code === "ENOENT" || error?.code === "EACCES",
+      }),
     )
   })
 }

@@ -49,6 +49,11 @@ export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`
 }
 
+/** `1 pod goes on`, `2 pods go on`. */
+export function podsGoOn(pods: number): string {
+  return `${count(pods, "pod")} ${pods === 1 ? "goes" : "go"} on`
+}
+
 /** Seconds from `90`, `90s`, `10m`, `2h`, `1d`, `1h30m`; undefined for anything else or beyond ten years. */
 export function parseSeconds(text: string): number | undefined {
   if (/^\d{1,9}$/.test(text)) return Number(text)

@@ -17,16 +17,15 @@ export function quoteCommand(words: readonly string[]): string {
 }
 
 export interface EntryPointOptions {
-  /** Absolute; null = wherever the pod starts. */
-  readonly cwd: string | null
+  /** Absolute, on the machine where it runs. */
+  readonly cwd: string
   readonly command: readonly string[]
 }
 
 /** The script that a pod's shell runs: go to the folder, then become the command. */
 export function renderEntryPoint(options: EntryPointOptions): string {
-  const command = `exec ${quoteCommand(options.command)}`
   // `--` for a folder that begins with a dash; a CDPATH would go elsewhere and print where.
-  return options.cwd === null ? `${command}\n` : `CDPATH= cd -- ${quoteWord(options.cwd)} && ${command}\n`
+  return `CDPATH= cd -- ${quoteWord(options.cwd)} && exec ${quoteCommand(options.command)}\n`
 }
 
 /** base64 of the UTF-8 text, as the Workload API wants it. */

@@ -6,6 +6,8 @@ export interface TestTerminal extends Terminal {
   readonly stderr: () => string
   /** As Ctrl-C would. */
   interrupt(signal?: "SIGINT" | "SIGTERM"): void
+  /** Moves its clock forward. */
+  advance(ms: number): void
   /** Codes that `exit` was called with. */
   readonly exits: readonly number[]
 }
@@ -29,6 +31,7 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
   const written = { out: "", err: "" }
   const listeners = new Set<(signal: "SIGINT" | "SIGTERM") => void>()
   const exits: number[] = []
+  let passedMs = 0
   return {
     out: (text) => void (written.out += text),
     err: (text) => void (written.err += text),
@@ -40,7 +43,8 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
     cwd,
     isRoot,
     homeDir,
-    nowMs: () => nowMs,
+    nowMs: () => nowMs + passedMs,
+    advance: (ms) => void (passedMs += ms),
     onInterrupt(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -4,7 +4,7 @@ import { CliError } from "../cli-error.ts"
 import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { exitCodes } from "../exit-codes.ts"
-import { count } from "../human.ts"
+import { podsGoOn } from "../human.ts"
 import { writeDone } from "../output.ts"
 import { pause } from "../patience.ts"
 import type { Terminal } from "../terminal.ts"
@@ -20,7 +20,7 @@ export async function down(
   const left =
     podsLeft === 0
       ? "No pods are left."
-      : `${count(podsLeft, "pod")} go on; the next \`berth up\` on the same data directory takes them over.`
+      : `${podsGoOn(podsLeft)}; the next \`berth up\` on the same data directory takes them over.`
   await writeDone(terminal, session.form, `The server is down. ${left}`, { podsLeft })
 }
 

@@ -179,7 +179,7 @@ async function visibleNodes(session: Session) {
 }
 
 /** Where the command starts: here, where this is the server's machine. */
-async function chooseFolder(session: Session, options: RunOptions): Promise<string | null> {
+async function chooseFolder(session: Session, options: RunOptions): Promise<string> {
   const { terminal, place } = session
   if (options.cwd !== undefined) {
     if (options.cwd.startsWith("/")) return options.cwd

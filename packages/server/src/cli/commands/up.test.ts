@@ -88,6 +88,10 @@ describe("berth up", () => {
     const ended = up(terminal, { data: dir }, server.load)
     await turn()
     terminal.interrupt("SIGINT")
+    // as it comes when a parent hands on what the terminal sent to both
+    terminal.interrupt("SIGINT")
+    expect(terminal.exits).toEqual([])
+    terminal.advance(1000)
     terminal.interrupt("SIGTERM")
     expect(terminal.exits).toEqual([143])
     hanging.resolve({ podsLeft: 0 })

@@ -10,7 +10,7 @@ import { CliError } from "../cli-error.ts"
 import { readSettings } from "../config-options.ts"
 import type { ExitCode } from "../exit-codes.ts"
 import { exitCodes } from "../exit-codes.ts"
-import { count } from "../human.ts"
+import { podsGoOn } from "../human.ts"
 import { quoteWord } from "../quote.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
@@ -128,6 +128,9 @@ async function showDemo(terminal: Terminal, server: ServerHandle, signal: AbortS
   }
 }
 
+/** Ctrl-C reaches npm and the server both, and npm hands it on: that echo is no second wish. */
+const echoMs = 500
+
 /** The first signal ends the server in order, the second at once. */
 function listenForEnd(terminal: Terminal, pods: boolean) {
   const abort = new AbortController()
@@ -140,12 +143,15 @@ function listenForEnd(terminal: Terminal, pods: boolean) {
       ended.catch(() => undefined)
     }
   }
+  let firstAtMs = 0
   const stopListening = terminal.onInterrupt((name) => {
     if (abort.signal.aborted) {
+      if (terminal.nowMs() - firstAtMs < echoMs) return
       terminal.err("\nEnding at once; pods go on and are taken over by the next start.\n")
       terminal.exit(name === "SIGINT" ? exitCodes.detached : exitCodes.stopped)
       return
     }
+    firstAtMs = terminal.nowMs()
     abort.abort(new Error(name))
     terminal.err(pods ? "\nStopping the pods, then the server.\n" : "\nStopping the server.\n")
     stop()
@@ -161,9 +167,7 @@ function listenForEnd(terminal: Terminal, pods: boolean) {
       if (!ended) return exitCodes.ok
       const { podsLeft } = await ended
       if (podsLeft > 0)
-        terminal.err(
-          `${count(podsLeft, "pod")} go on; the next start on this data directory takes them over.\n`,
-        )
+        terminal.err(`${podsGoOn(podsLeft)}; the next start on this data directory takes them over.\n`)
       return exitCodes.ok
     },
     close: stopListening,
