@@ -3,6 +3,7 @@ import type { Config } from "./config.ts"
 import type { Cluster, NodeSource } from "./domain/inventory/index.ts"
 import { createLocalNodes } from "./drivers/local/hardware.ts"
 import { createLocalDriver, type LocalDriver } from "./drivers/local/local-driver.ts"
+import { createLocalMachine } from "./drivers/local/local-machine.ts"
 import { createLogFiles } from "./drivers/local/log-files.ts"
 import { removeOldLogs } from "./drivers/local/log-retention.ts"
 import type { Clock } from "./kit/clock.ts"
@@ -43,6 +44,14 @@ export function createLocalClusters(
     capBytes: config.local.logCapMiB * mib,
     floodBytes: config.local.logFloodMiB * mib,
   })
+  // accounts and addresses are the machine's: two clusters must not give one away twice
+  const machine = createLocalMachine({
+    dataDir,
+    log,
+    runAs: config.local.runAs,
+    uidRange: [config.local.uidRange.first, config.local.uidRange.last],
+    shareAccount: config.local.shareAccount,
+  })
   const drivers = config.clusters.map((clusterId, at) =>
     createLocalDriver({
       clusterId,
@@ -51,9 +60,7 @@ export function createLocalClusters(
       clock,
       log,
       logs,
-      runAs: config.local.runAs,
-      uidRange: [config.local.uidRange.first, config.local.uidRange.last],
-      shareAccount: config.local.shareAccount,
+      machine,
       path: config.local.path,
       isSimulated: (name) => parts.isSimulated(clusterId, name),
     }),
