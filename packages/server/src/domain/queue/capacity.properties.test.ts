@@ -430,14 +430,22 @@ function runAll(commands: readonly Command[]): Capacity {
   return run.bench.capacity
 }
 
-it("keeps every promise of the planner under any sequence of commands", () => {
-  fc.assert(
-    fc.property(history, (commands) => {
-      expect(runAll(commands).fingerprint()).not.toBe("")
-    }),
-    { numRuns: Number(process.env["BERTH_PROPERTY_RUNS"] ?? 120) },
-  )
-})
+/** More by the environment variable, for a longer search. */
+const runs = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 120)
+const longestMs = 60_000 + runs * 200
+
+it(
+  "keeps every promise of the planner under any sequence of commands",
+  () => {
+    fc.assert(
+      fc.property(history, (commands) => {
+        expect(runAll(commands).fingerprint()).not.toBe("")
+      }),
+      { numRuns: runs },
+    )
+  },
+  longestMs,
+)
 
 it("gives the same world for the same commands", () => {
   fc.assert(

@@ -343,6 +343,23 @@ describe("time", () => {
   })
 })
 
+describe("a clock that is set back", () => {
+  it("lets those pass that waited behind an entry whose gate is shut again", () => {
+    bench.putNode(aNode("n1", 4))
+    bench.put(aClaim("running", wants(1)))
+    bench.settle(0)
+    bench.put(
+      aClaim("head", wants(4, { queuedAtMs: 1, gates: [{ kind: "time", untilMs: 10 }] })),
+      aClaim("next", wants(1, { queuedAtMs: 2 })),
+    )
+    bench.settle(20)
+    expect(bench.capacity.reasons(id("next"), 20)[0]?.code).toBe("blocked_by")
+    expect(bench.capacity.isDirty(5)).toBe(true)
+    bench.settle(5)
+    expect(where("next")).toEqual(["n1:1"])
+  })
+})
+
 describe("a turn", () => {
   it("ends at its bound and says that there is more", () => {
     bench.putNode(aNode("n1", 8))

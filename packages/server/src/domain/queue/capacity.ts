@@ -20,6 +20,7 @@ export const admissionsPerTurn = 256
 /** What a plan was made on, to settle it by. */
 interface Made {
   readonly nowMs: number
+  readonly takings: number
   readonly turn: Turn
   /** How many changes each queue had seen. */
   readonly changes: ReadonlyMap<WorkspaceQueue, number>
@@ -38,7 +39,7 @@ export function createCapacity(): Capacity {
       const queues = dueQueues(world, nowMs)
       const changes = new Map(queues.map((queue) => [queue, queue.changes]))
       const turn = runTurn(world, queues, nowMs, limit)
-      made.set(turn.plan, { nowMs, turn, changes })
+      made.set(turn.plan, { nowMs, takings: world.takings, turn, changes })
       return turn.plan
     },
     settled(plan) {
@@ -148,19 +149,25 @@ function dueQueues(world: World, nowMs: number): WorkspaceQueue[] {
   return [...due].toSorted((a, b) => compareText(a.id, b.id))
 }
 
-/** The clock was set back: gates that shut again must be seen when they open again. */
+/** The clock was set back: gates have shut again, who waited behind those entries does not any more. */
 function rewind(world: World, nowMs: number): void {
-  if (nowMs < world.lookedUpToMs) world.lookedUpToMs = nowMs
+  if (nowMs >= world.lookedUpToMs) return
+  const open = gateIndex(world, world.lookedUpToMs + 1, "")
+  for (let at = gateIndex(world, nowMs + 1, ""); at < open; at++) {
+    const queue = world.workspaces.get(world.gates[at]?.workspaceId ?? "")
+    if (queue) touch(queue)
+  }
+  world.lookedUpToMs = nowMs
 }
 
 function settle(world: World, plan: Plan, known: Made): void {
+  // What a turn found first it found with more free than it left.
+  const isIdle = plan.admissions.length + plan.preemptions.length === 0
   for (const [queue, { look, isOver }] of known.turn.looks) {
     const changes = known.changes.get(queue) ?? -1
     if (queue.changes !== changes) continue
-    if (isOver) {
-      queue.isDirty = false
-      queue.look = { changes, found: look }
-    } else queue.isDirty = true
+    queue.isDirty = !isOver
+    if (isOver && isIdle) queue.look = { found: look, changes, takings: known.takings, nowMs: known.nowMs }
   }
   world.lookedUpToMs = Math.max(world.lookedUpToMs, known.nowMs)
   // What was to be placed and still waits was lost to another change: it is to be tried again.

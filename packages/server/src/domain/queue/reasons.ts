@@ -9,7 +9,7 @@ import type { Look } from "./turn.ts"
 import { blockerOf, runTurn } from "./turn.ts"
 import type { ClaimId, Reason } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
-import { isHalted } from "./world.ts"
+import { gateIndex, isHalted } from "./world.ts"
 
 /**
  * Why a claim waits, most decisive first; empty when it does not wait, and in the moment between
@@ -67,9 +67,17 @@ function victimsReason(world: World, entry: Entry): Reason {
 
 /** The last look where nothing has changed since, else a new one at this queue alone. */
 function currentLook(world: World, queue: WorkspaceQueue, nowMs: number): Look {
-  if (queue.look?.changes === queue.changes) return queue.look.found
+  const { look, changes } = queue
+  const { takings } = world
+  const isSame = look?.changes === changes && look.takings === takings
+  if (look && isSame && areGatesAsThen(world, look.nowMs, nowMs)) return look.found
   const { looks } = runTurn(world, [queue], nowMs, Infinity)
   const found = looks.get(queue)?.look ?? { blockers: [] }
-  queue.look = { changes: queue.changes, found }
+  queue.look = { found, changes, takings, nowMs }
   return found
+}
+
+/** Whether no gate has opened, or shut again, between the two instants. */
+function areGatesAsThen(world: World, thenMs: number, nowMs: number): boolean {
+  return thenMs === nowMs || gateIndex(world, thenMs + 1, "") === gateIndex(world, nowMs + 1, "")
 }

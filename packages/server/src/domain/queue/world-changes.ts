@@ -96,6 +96,7 @@ function putIn(world: World, queue: WorkspaceQueue, claim: Claim): void {
   world.claims.set(claim.id, claim)
   if (isQueued(claim)) enqueue(world, queue, claim)
   if (claim.state === "bound") queue.bound.add(claim.id)
+  if (holdsCapacity(claim) || claim.nominated.length > 0) world.takings++
   if (holdsCapacity(claim))
     for (const placement of claim.placements) {
       const ledger = ledgerOf(world, placement.nodeId)

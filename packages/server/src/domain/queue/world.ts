@@ -9,6 +9,14 @@ import type { Shape } from "./shape.ts"
 import type { Look } from "./turn.ts"
 import type { Claim, ClaimId, QueueControl } from "./types.ts"
 
+/** A look with what it was made on: it tells the truth as long as that stands. */
+export interface KeptLook {
+  readonly found: Look
+  readonly changes: number
+  readonly takings: number
+  readonly nowMs: number
+}
+
 /** One workspace's queue and what it holds. */
 export interface WorkspaceQueue {
   readonly id: string
@@ -29,7 +37,7 @@ export interface WorkspaceQueue {
   /** Counts the changes; a look is good as long as it stands. */
   changes: number
   /** What the last look found. */
-  look: { readonly changes: number; readonly found: Look } | undefined
+  look: KeptLook | undefined
   /** Nodes by what is asked of them and by shape, valid for one topology. */
   readonly nodeLists: Map<string, NodeLists>
   readonly candidates: Map<string, Candidates>
@@ -56,6 +64,8 @@ export interface World {
   topology: number
   /** Grows with every change of anything. */
   epoch: number
+  /** Grows whenever something is taken or kept: nobody needs planning for that, but there is less for all. */
+  takings: number
   /** Counts the looks at queues. */
   looks: number
 }
@@ -71,6 +81,7 @@ export function createWorld(): World {
     lookedUpToMs: -Infinity,
     topology: 0,
     epoch: 0,
+    takings: 0,
     looks: 0,
   }
 }
