@@ -48,7 +48,8 @@ export interface WorkloadsClient {
   get(id: string, options?: CallOptions): Promise<WorkloadDetail>
   patch(id: string, change: PatchWorkloadRequest, options?: CallOptions): Promise<void>
   /** Idempotent. */
-  stop(id: string, options?: CallOptions): Promise<void>
+  /** @param options.graceSeconds between TERM and KILL, 0 to 600; default: the workspace's policy */
+  stop(id: string, options?: CallOptions & { readonly graceSeconds?: number }): Promise<void>
   /** Stops and hides. Idempotent. */
   remove(id: string, options?: CallOptions): Promise<void>
   /** Resolves with what failed while others succeeded; throws when all failed. */
@@ -74,8 +75,9 @@ export function createWorkloadsClient(http: Transport): WorkloadsClient {
     async patch(id, change, options = {}) {
       await http.json({ method: "PATCH", path: path`/api/v1/workloads/${id}`, body: change, ...options })
     },
-    async stop(id, options) {
-      await post(path`/api/v1/workloads/${id}/stop`, undefined, options)
+    async stop(id, { graceSeconds, ...options } = {}) {
+      const query = graceSeconds === undefined ? {} : { query: { graceSeconds } }
+      await http.json({ method: "POST", path: path`/api/v1/workloads/${id}/stop`, ...query, ...options })
     },
     async remove(id, options = {}) {
       await http.json({ method: "DELETE", path: path`/api/v1/workloads/${id}`, ...options })

@@ -2,6 +2,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { decodeListQuery } from "./decode-list-query.ts"
 import { decodeLogQuery } from "./decode-log-query.ts"
+import { decodeStopQuery } from "./decode-stop-query.ts"
 import { parseInstant } from "./instant.ts"
 
 function list(query: Record<string, unknown>) {
@@ -201,5 +202,20 @@ describe("a log query", () => {
       "the container must not contain control characters",
       'invalid query: strconv.ParseInt: parsing "1h": invalid syntax',
     ])
+  })
+})
+
+describe("the query of a stop", () => {
+  it.each([
+    [{}, null],
+    [{ graceSeconds: "" }, null],
+    [{ graceSeconds: "0" }, 0],
+    [{ graceSeconds: "600" }, 600],
+  ])("%j gives a grace of %s", (query, graceSeconds) => {
+    expect(decodeStopQuery(query)).toEqual({ ok: true, value: { graceSeconds } })
+  })
+
+  it.each(["-1", "601", "1h"])("refuses a grace of %s", (graceSeconds) => {
+    expect(decodeStopQuery({ graceSeconds }).ok).toBe(false)
   })
 })

@@ -31,5 +31,9 @@ export const LogQuerySchema = Type.Object({
   sinceSeconds: optionalInt("Only lines of the last n seconds; 0 = all."),
   run: optionalInt("An earlier attempt, from 1. Default: the latest."),
 })
+export const StopQuerySchema = Type.Object({
+  graceSeconds: optionalInt("Seconds between TERM and KILL, 0 to 600. Default: the workspace's policy."),
+})
+
 /** The query of a pod's log, as a client writes it. */
 export type PodLogQuery = Static<typeof LogQuerySchema>

@@ -6,7 +6,7 @@ import {
   PodLogResponseSchema,
   WorkloadDetailSchema,
 } from "./answers.ts"
-import { ListQuerySchema, LogQuerySchema } from "./query-schemas.ts"
+import { ListQuerySchema, LogQuerySchema, StopQuerySchema } from "./query-schemas.ts"
 import {
   BatchFailuresSchema,
   BatchWorkloadsRequestSchema,
@@ -63,7 +63,13 @@ export const workloadRoutes = {
     body: BatchWorkloadsRequestSchema,
     answer: partly,
   },
-  stop: { method: "POST", url: "/:id/stop", summary: "Stop a workload", answer: nothing },
+  stop: {
+    method: "POST",
+    url: "/:id/stop",
+    summary: "Stop a workload",
+    query: StopQuerySchema,
+    answer: nothing,
+  },
   stopMany: {
     method: "POST",
     url: "/stop",

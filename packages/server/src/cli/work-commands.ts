@@ -4,6 +4,7 @@ import type { EventsOptions } from "./commands/events.ts"
 import type { LogsOptions } from "./commands/logs.ts"
 import type { PsOptions } from "./commands/ps.ts"
 import type { RunOptions } from "./commands/run.ts"
+import type { StopOptions } from "./commands/stop.ts"
 import type { CommonOptions } from "./connect.ts"
 
 /** The commands of whoever runs work. */
@@ -78,10 +79,11 @@ export const workCommands: readonly CommandSpec[] = [
     run: async (terminal, [id = ""], options) =>
       (await import("./commands/logs.ts")).logs(terminal, id, options),
   }),
-  command<CommonOptions>({
+  command<StopOptions>({
     usage: "stop <workload...>",
     sentence: "ask workloads to end; they get TERM, and KILL after their grace",
-    examples: ["berth stop train-x7kqd"],
+    flags: [flag("--grace <TIME>", "between TERM and KILL, 0 to 10m (default: the workspace's policy)")],
+    examples: ["berth stop train-x7kqd", "berth stop --grace 2m train-x7kqd"],
     run: async (terminal, ids, options) => (await import("./commands/stop.ts")).stop(terminal, ids, options),
   }),
   command<CommonOptions>({

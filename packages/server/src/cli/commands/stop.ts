@@ -1,16 +1,36 @@
 import type { BatchFailures } from "@berth/contract/workloads"
 import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
+import { usageError } from "../cli-error.ts"
 import { exitCodes } from "../exit-codes.ts"
+import { parseSeconds } from "../human.ts"
 import { writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless } from "../terminal.ts"
 
-/** `berth stop`: asks workloads to end; they have their grace for it. */
-export async function stop(terminal: Terminal, ids: readonly string[], options: CommonOptions) {
-  const session = await connect(terminal, options)
-  return report(session, ids, "stopping", await batch(session, ids, "stop"))
+export interface StopOptions extends CommonOptions {
+  readonly grace?: string
 }
+
+/** `berth stop`: asks workloads to end; they have their grace for it. */
+export async function stop(terminal: Terminal, ids: readonly string[], options: StopOptions) {
+  const graceSeconds = options.grace === undefined ? undefined : readGrace(options.grace)
+  const session = await connect(terminal, options)
+  if (graceSeconds === undefined) return report(session, ids, "stopping", await batch(session, ids, "stop"))
+  const { workloads } = session.client
+  for (const id of ids) await workloads.get(id)
+  // the batch has no grace of its own
+  for (const id of ids) await workloads.stop(id, { graceSeconds })
+  return report(session, ids, "stopping", { failed: [] })
+}
+
+function readGrace(text: string): number {
+  const seconds = parseSeconds(text)
+  if (seconds !== undefined && seconds <= longestGraceSeconds) return seconds
+  throw usageError(`--grace must be a time from 0s to 10m, not "${text}".`)
+}
+
+const longestGraceSeconds = 600
 
 /** `berth rm`: stops workloads and removes them from lists. */
 export async function rm(terminal: Terminal, ids: readonly string[], options: CommonOptions) {

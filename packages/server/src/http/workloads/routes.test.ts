@@ -168,7 +168,8 @@ describe("list", () => {
 describe("the routes of one workload", () => {
   it.each<[string, string, readonly unknown[]]>([
     ["DELETE", "/a-bcdfg", ["remove", "a-bcdfg"]],
-    ["POST", "/a-bcdfg/stop", ["stop", "a-bcdfg"]],
+    ["POST", "/a-bcdfg/stop", ["stop", "a-bcdfg", {}]],
+    ["POST", "/a-bcdfg/stop?graceSeconds=5", ["stop", "a-bcdfg", { graceSeconds: 5 }]],
     ["PATCH", "/a-bcdfg", ["patch", "a-bcdfg", { priority: 2 }]],
   ])("%s %s answers with nothing at all", async (method, path, call) => {
     const done = () => Promise.resolve()

@@ -5,6 +5,7 @@ import {
   decodeCreate,
   decodeListQuery,
   decodeLogQuery,
+  decodeStopQuery,
   decodeName,
   decodePatch,
   refusalSchema,
@@ -84,7 +85,8 @@ function registerWrites(app: FastifyInstance, workloads: WorkloadService): void 
     return reply.send()
   })
   route(app, "stop", "workload.stop", async (request, reply) => {
-    await workloads.stop(request.principal, idOf(request))
+    const { graceSeconds } = valueOf(decodeStopQuery(queryOf(request)))
+    await workloads.stop(request.principal, idOf(request), graceSeconds === null ? {} : { graceSeconds })
     return reply.send()
   })
 }
