@@ -291,6 +291,32 @@ describe("starting", () => {
     expect(readFileSync(paths.log(launch.id, 0), "utf8")).toBe("started\n")
   })
 
+  it.each([
+    ["never happens", false, "", { exitCode: 143, cause: "stopped" }],
+    ["is taken back", true, "up,told", { exitCode: 9, cause: "stopped" }],
+  ])("%s when a stop had only been written down as the server ended", async (_, isUp, said, end) => {
+    const launch = scripted(world, launchOf(), "")
+    const script = "trap 'echo told; exit 9' TERM; echo up; sleep 3600 & wait"
+    const stored = await prepareOnly(launch.id, script)
+    const paths = localPaths(world.dataDir)
+    if (isUp) {
+      spawnWrapper(paths, stored, stored.pods[0] ?? neverPod())
+      const handle = (await world.driver.recover(launch.id, null)) ?? {}
+      await untilLogged(world, handle, "p-master-0", "up")
+    }
+    const killAtMs = Date.now() + 30_000
+    writeFileSync(
+      join(paths.attempt(launch.id), "stop.json"),
+      JSON.stringify({ ...stopped, graceSeconds: 30, killAtMs, podIndexes: [0] }),
+    )
+    await world.restart()
+    const handle = (await world.driver.recover(launch.id, null)) ?? {}
+    await world.driver.stop(handle, stopped, 30_000)
+    expect((await untilGone(world, handle)).pods[0]).toMatchObject(end)
+    const log = readFileSync(paths.log(launch.id, 0), "utf8")
+    expect(log.trim().split("\n").join(",")).toBe(said)
+  })
+
   it("never happens once a stop came first", async () => {
     const launch = scripted(world, launchOf(), "")
     const stored = await prepareOnly(launch.id, "echo started")

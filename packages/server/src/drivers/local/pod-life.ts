@@ -100,8 +100,26 @@ export function createPodLife(options: PodLifeOptions): PodLife {
         stored.masterPort,
       )
     for (const pod of record.pods) await adoptPod(record, pod)
-    if (record.stop && !record.isGone) armKill(record, Math.max(0, record.stop.killAtMs - clock.nowMs()))
+    if (record.stop && !record.isGone) await goOnStopping(record, record.stop)
     return record
+  }
+
+  /**
+   * A stop may have been cut off at any of its steps by the end of the last server: all are made again. A second
+   * TERM does less harm than none.
+   */
+  async function goOnStopping(record: AttemptRecord, stopped: StoredStop): Promise<void> {
+    await carryOut(record, stopped)
+    armKill(record, Math.max(0, stopped.killAtMs - clock.nowMs()))
+  }
+
+  /** Tells the pods, keeps those from starting that have not, and sends TERM to the others. */
+  async function carryOut(record: AttemptRecord, stopped: StoredStop): Promise<void> {
+    const live = record.pods.filter((pod) => !pod.end)
+    if (live.length === 0) return
+    await tellPods(record, stopped)
+    for (const pod of live) if (!pod.hasStarted) await neverStart(record, pod)
+    for (const pod of live) void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
   }
 
   async function adoptPod(record: AttemptRecord, pod: PodRecord): Promise<void> {
@@ -320,9 +338,8 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       graceSeconds: Math.round(graceMs / 1000),
       killAtMs,
     }
-    await tellPods(record, record.stop)
-    for (const pod of live) if (!pod.hasStarted) await neverStart(record, pod)
-    if (!before) for (const pod of live) void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
+    if (before) await tellPods(record, record.stop)
+    else await carryOut(record, record.stop)
     armKill(record, graceMs)
   }
 
