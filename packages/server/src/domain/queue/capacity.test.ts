@@ -534,6 +534,25 @@ describe("preemption", () => {
     expect([where("p"), where("q")].flat()).toHaveLength(2)
   })
 
+  it("evicts after all when somebody else takes the room beside the first preemptor", () => {
+    const cores = (cpuMilli: number, change: Partial<Claim> = {}) => ({ ...change, size: { cpuMilli } })
+    const amounts = (cpuMilli: number) => ({ capacity: { ...aNode("x", 0).capacity, cpuMilli } })
+    bench.changeWorkspace("default", { policy: { queuePolicy: "balance" } })
+    bench.changeNode("nod_n1", { cordoned: true })
+    bench.putWorkspace(aWorkspace("team"))
+    bench.putNode(aNode("n2", 0, amounts(12_000)), aNode("n3", 0, amounts(12_000)))
+    fill(aClaim("a", cores(12_000)), aClaim("b", cores(12_000)))
+    bench.putNode(aNode("n4", 0, amounts(4000)))
+    bench.put(aClaim("p", cores(6000, { priority: 2 })))
+    bench.put(aClaim("q", cores(4000, { priority: 2, pods: 2, queuedAtMs: 1 })))
+    bench.settle(0)
+    const leaving = () => [...bench.claims.values()].filter((claim) => claim.state === "releasing").length
+    expect(leaving()).toBe(1)
+    bench.put(aClaim("t", cores(4000, { workspaceId: "team" })))
+    bench.settle(0)
+    expect([where("t"), leaving()]).toEqual([["n4:"], 2])
+  })
+
   it("looks again when somebody begins to leave: fewer may be enough now", () => {
     fill(aClaim("low", wants(1)), aClaim("kept", wants(3, { preemptible: false })))
     bench.put(aClaim("p", wants(4, { priority: 2 })))

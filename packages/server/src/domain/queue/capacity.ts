@@ -7,7 +7,7 @@ import { fingerprintOf } from "./fingerprint.ts"
 import { freeOf } from "./node-ledger.ts"
 import { compareText, indexInOrder } from "./order.ts"
 import { reasonsOf } from "./reasons.ts"
-import type { Turn } from "./turn.ts"
+import type { Look, Turn } from "./turn.ts"
 import { runTurn } from "./turn.ts"
 import type { Claim, ClaimId, Plan, QueueControl } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
@@ -163,12 +163,8 @@ function rewind(world: World, nowMs: number): void {
 function settle(world: World, plan: Plan, known: Made): void {
   // What a turn found first it found with more free than it left.
   const isIdle = plan.admissions.length + plan.preemptions.length === 0
-  for (const [queue, { look, isOver }] of known.turn.looks) {
-    const changes = known.changes.get(queue) ?? -1
-    if (queue.changes !== changes) continue
-    queue.isDirty = !isOver
-    if (isOver && isIdle) queue.look = { found: look, changes, takings: known.takings, nowMs: known.nowMs }
-  }
+  for (const [queue, found] of known.turn.looks)
+    if (queue.changes === known.changes.get(queue)) settleQueue(world, queue, { ...found, known, isIdle })
   world.lookedUpToMs = Math.max(world.lookedUpToMs, known.nowMs)
   // What was to be placed and still waits was lost to another change: it is to be tried again.
   for (const { claimId } of plan.admissions) {
@@ -176,4 +172,17 @@ function settle(world: World, plan: Plan, known: Made): void {
     const queue = claim?.state === "wanted" ? world.workspaces.get(claim.workspaceId) : undefined
     if (queue) touch(queue)
   }
+}
+
+function settleQueue(
+  world: World,
+  queue: WorkspaceQueue,
+  found: { readonly look: Look; readonly isOver: boolean; readonly known: Made; readonly isIdle: boolean },
+): void {
+  const { look, isOver, known, isIdle } = found
+  if (look.isWaiting) world.waiting.add(queue)
+  else world.waiting.delete(queue)
+  queue.isDirty = !isOver || (look.isWaiting && !isIdle)
+  const { nowMs, takings } = known
+  if (isOver && isIdle) queue.look = { found: look, changes: queue.changes, takings, nowMs }
 }

@@ -72,7 +72,7 @@ function currentLook(world: World, queue: WorkspaceQueue, nowMs: number): Look {
   const isSame = look?.changes === changes && look.takings === takings
   if (look && isSame && areGatesAsThen(world, look.nowMs, nowMs)) return look.found
   const { looks } = runTurn(world, [queue], nowMs, Infinity)
-  const found = looks.get(queue)?.look ?? { blockers: [] }
+  const found = looks.get(queue)?.look ?? { blockers: [], isWaiting: false }
   queue.look = { found, changes, takings, nowMs }
   return found
 }

@@ -21,6 +21,8 @@ export interface Blocker {
 /** What one look at a queue found; enough to tell of any entry why it waits. */
 export interface Look {
   readonly blockers: readonly Blocker[]
+  /** An entry evicts nobody because it fits beside another preemptor: so long as nobody else takes that room. */
+  readonly isWaiting: boolean
 }
 
 export interface Turn {
@@ -38,6 +40,7 @@ interface Walker {
   /** How many of them have entries without gates; when all have been, the look is over. */
   closedReady: number
   timedLeft: number
+  isWaiting: boolean
   at: number
   /** The entry that has to be tried next. */
   next: Entry | undefined
@@ -84,7 +87,7 @@ export function runTurn(world: World, queues: readonly WorkspaceQueue[], nowMs: 
   const looks = new Map(
     walkers.map((walker) => [
       walker.queue,
-      { look: { blockers: walker.blockers }, isOver: walker.next === undefined },
+      { look: { blockers: walker.blockers, isWaiting: walker.isWaiting }, isOver: walker.next === undefined },
     ]),
   )
   return { plan: { admissions, preemptions, refusals, more }, looks }
@@ -110,6 +113,7 @@ function startWalker(round: Round, queue: WorkspaceQueue): Walker {
     look: ++round.world.looks,
     closedReady: 0,
     timedLeft: queue.timed,
+    isWaiting: false,
     at: 0,
     next: undefined,
   }
@@ -243,7 +247,9 @@ function preempt(round: Round, walker: Walker, entry: Entry, refused: Refused): 
     return waitingFor(round, [...found.victims, ...found.leaving], found.nominated)
   }
   if (isNominee) withdraw(round, claim)
-  return found ? waitingFor(round, found.leaving, []) : refused.reason
+  if (!found) return refused.reason
+  walker.isWaiting = true
+  return waitingFor(round, found.leaving, [])
 }
 
 function nominate(

@@ -96,7 +96,10 @@ function putIn(world: World, queue: WorkspaceQueue, claim: Claim): void {
   world.claims.set(claim.id, claim)
   if (isQueued(claim)) enqueue(world, queue, claim)
   if (claim.state === "bound") queue.bound.add(claim.id)
-  if (holdsCapacity(claim) || claim.nominated.length > 0) world.takings++
+  if (holdsCapacity(claim) || claim.nominated.length > 0) {
+    world.takings++
+    for (const waiting of world.waiting) touch(waiting)
+  }
   if (holdsCapacity(claim))
     for (const placement of claim.placements) {
       const ledger = ledgerOf(world, placement.nodeId)
@@ -198,8 +201,9 @@ function dropIfIdle(world: World, ledger: NodeLedger): void {
 }
 
 function dropIfUnused(world: World, queue: WorkspaceQueue): void {
-  if (!queue.workspace && queue.order.length === 0 && queue.bound.size === 0)
-    world.workspaces.delete(queue.id)
+  if (queue.workspace || queue.order.length > 0 || queue.bound.size > 0) return
+  world.workspaces.delete(queue.id)
+  world.waiting.delete(queue)
 }
 
 function isSameForPlanning(a: Node, b: Node): boolean {

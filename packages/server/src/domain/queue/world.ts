@@ -66,6 +66,8 @@ export interface World {
   epoch: number
   /** Grows whenever something is taken or kept: nobody needs planning for that, but there is less for all. */
   takings: number
+  /** Queues with an entry that waits for room beside a preemptor: what is taken elsewhere matters to them. */
+  readonly waiting: Set<WorkspaceQueue>
   /** Counts the looks at queues. */
   looks: number
 }
@@ -82,6 +84,7 @@ export function createWorld(): World {
     topology: 0,
     epoch: 0,
     takings: 0,
+    waiting: new Set(),
     looks: 0,
   }
 }
