@@ -1,6 +1,7 @@
 import type { NodeSource } from "../../packages/server/src/domain/inventory/index.ts"
 import type { Store } from "../../packages/server/src/domain/journal/index.ts"
 import type { PodDriver } from "../../packages/server/src/domain/workloads/index.ts"
+import { AppError } from "../../packages/server/src/kit/errors.ts"
 import type { Clock } from "../../packages/server/src/kit/clock.ts"
 
 /** Called at every step that a server could die at; may call `kill`. */
@@ -27,7 +28,12 @@ export interface Life {
 
 const never = new Promise<never>(() => {})
 
-export function createLife(clock: Clock, onStep: OnStep = () => {}): Life {
+/** @param refuse whether the store takes nothing now, as with a full disk */
+export function createLife(
+  clock: Clock,
+  onStep: OnStep = () => {},
+  refuse: () => boolean = () => false,
+): Life {
   let isDead = false
   let activity = 0
   let inFlight = 0
@@ -87,13 +93,14 @@ export function createLife(clock: Clock, onStep: OnStep = () => {}): Life {
       committed: store.committed,
       tx(closure) {
         transactions++
-        return call("tx", () =>
-          store.tx(async (tx) => {
+        return call("tx", async () => {
+          if (refuse()) throw new AppError("unavailable", "The disk is full.", { detail: "store_full" })
+          return store.tx(async (tx) => {
             // a batch that had not begun when it died was never written
             if (isDead) throw new Error("The server is no more.")
             return closure(tx)
-          }),
-        )
+          })
+        })
       },
       subscribe: (topic, listener) => store.subscribe(topic, guard(listener)),
     }),

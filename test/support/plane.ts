@@ -32,6 +32,8 @@ export interface TestPlaneOptions {
   /** Default: what the entry point says (`sleep 5; exit 1`). */
   readonly script?: FakeScript
   readonly onStep?: OnStep
+  /** Whether the store refuses to write now, as with a full disk. Default never. */
+  readonly refuse?: () => boolean
   readonly log?: Log
 }
 
@@ -185,10 +187,11 @@ async function startLife(given: {
   readonly random: () => number
   readonly log: Log
   readonly onStep: OnStep | undefined
+  readonly refuse: (() => boolean) | undefined
 }) {
   const { clock, world, log } = given
   const store = openStore({ path: given.path, clock, log })
-  const life = createLife(clock, given.onStep)
+  const life = createLife(clock, given.onStep, given.refuse)
   const driver = createFakeDriver({ clusterId: cluster, clock, world })
   const gated = life.driver(driver)
   const plane = await createControlPlane({
@@ -213,7 +216,8 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const world = createFakeWorld({ clock, nodes, script: options.script ?? entryPointScript })
   const random = seededRandom(7)
   const log = options.log ?? silentLog
-  const begin = (onStep?: OnStep) => startLife({ path, clock, world, random, log, onStep })
+  const begin = (onStep?: OnStep) =>
+    startLife({ path, clock, world, random, log, onStep, refuse: options.refuse })
   let now = await begin(options.onStep)
   let isClosed = false
 

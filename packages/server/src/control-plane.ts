@@ -154,6 +154,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     nodeAt: (nodeId) => inventory.byId(nodeId),
     graceSecondsOf,
     isDeleting,
+    lookAtNodes: (clusterId) => housekeeping.fingerprint(clusterId),
     lookAt: control.lookAt,
   })
 

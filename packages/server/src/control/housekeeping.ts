@@ -37,12 +37,14 @@ export interface HousekeepingOptions {
 
 /** What follows from time and from claims ending: overdue releases, drains, fingerprints, retention. */
 export interface Housekeeping {
-  /** One look at all machines; the first one is awaited at boot. */
-  fingerprint(): Promise<void>
+  /** One look at all machines, or those of a cluster; the first one is awaited at boot. */
+  fingerprint(clusterId?: string): Promise<void>
   /** After recovery: takes up drains and releases that were in progress, begins the periodic work. */
   start(): void
   stop(): void
 }
+
+type Source = HousekeepingOptions["sources"][number]
 
 const fingerprintEveryMs = 15_000
 const fingerprintDeadlineMs = 10_000
@@ -52,6 +54,9 @@ const retryMs = 5_000
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { store, capacity, clock, timers, log } = options
+  /** Looks at a cluster that run, and those that wait for them. */
+  const underWay = new Map<string, Promise<void>>()
+  const next = new Map<string, Promise<void>>()
   let isStarted = false
   let isStopped = false
 
@@ -129,11 +134,32 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
 
   // ---- periodic work -----------------------------------------------------------------------------
 
-  async function fingerprint(): Promise<void> {
-    await Promise.all(options.sources.map(look))
+  async function fingerprint(clusterId?: string): Promise<void> {
+    const asked = options.sources.filter(
+      (source) => clusterId === undefined || source.clusterId === clusterId,
+    )
+    await Promise.all(asked.map(lookAnew))
   }
 
-  async function look(source: HousekeepingOptions["sources"][number]): Promise<void> {
+  /** A look that begins from now on; however many ask for one while another is under way, they share it. */
+  function lookAnew(source: Source): Promise<void> {
+    const id = source.clusterId
+    const current = underWay.get(id)
+    if (!current) {
+      const begun = look(source).finally(() => underWay.delete(id))
+      underWay.set(id, begun)
+      return begun
+    }
+    const again = () => {
+      next.delete(id)
+      return lookAnew(source)
+    }
+    const shared = next.get(id) ?? current.then(again, again)
+    next.set(id, shared)
+    return shared
+  }
+
+  async function look(source: Source): Promise<void> {
     const abort = new AbortController()
     const cancel = clock.alarm(fingerprintDeadlineMs, () =>
       abort.abort(new Error("the driver took too long")),
@@ -163,7 +189,7 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     start() {
       isStarted = true
       sweep()
-      every("fingerprint", fingerprintEveryMs, fingerprint)
+      every("fingerprint", fingerprintEveryMs, () => fingerprint())
       for (const chore of options.chores) every(chore.name, chore.everyMs, chore.run)
     },
     stop() {

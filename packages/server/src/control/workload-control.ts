@@ -32,6 +32,8 @@ export interface WorkloadControl {
   /** No more looks. Idempotent. */
   stop(): Promise<void>
   readonly waiting: number
+  /** Attempts whose driver's notices lead to a look. */
+  readonly followed: number
 }
 
 const concurrency = 32
@@ -120,6 +122,9 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
     },
     get waiting() {
       return queue.waiting + queue.running
+    },
+    get followed() {
+      return keyOf.size
     },
   }
 }

@@ -214,6 +214,8 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     const before = await rows.byKey(store.committed, key)
     if (!before) return
     if (!seen.isGone && !observe(before, attempt, seen, clock.nowMs()).changed) return
+    // its next attempt must not be sent to the machine that was lost
+    if (seen.isGone && attempt.cause === "node_lost") await options.lookAtNodes(attempt.clusterId)
     const isKept = keepsPods(before)
     // forgotten before it is written to be gone, for afterwards nobody would ask again
     if (seen.isGone && !isKept) await driver.forget(attempt.id, handle, false)

@@ -25,6 +25,8 @@ export interface RunnerOptions {
   readonly graceSecondsOf: (workspaceId: string) => number
   /** The workspace is being deleted: its work ends. */
   readonly isDeleting: (workspaceId: string) => boolean
+  /** Looks at the machines of a cluster now: one was lost, and nothing may be placed on it again. */
+  readonly lookAtNodes: (clusterId: string) => Promise<void>
   /** Asks for `reconcile(key)` at an instant; null = no planned look. One per key, the last one holds. */
   readonly lookAt: (key: WorkloadKey, atMs: number | null) => void
 }
