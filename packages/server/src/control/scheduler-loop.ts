@@ -61,9 +61,9 @@ export function createSchedulerLoop(options: SchedulerLoopOptions): SchedulerLoo
       const plan = capacity.plan(clock.nowMs())
       const planMs = clock.monotonicMs() - startedMono
       try {
-        // what changes from here on is dirty again: it must not be taken for planned
-        capacity.settled(plan)
         const done = await queue.commitPlan(plan)
+        // what has changed since the plan stays dirty, but for the plan's own admissions
+        capacity.settled(plan)
         options.onTurn?.({ ...done, planMs })
       } catch (error) {
         log.warn({ err: error }, "a plan could not be committed")
