@@ -445,6 +445,23 @@ describe("floods and full disks", () => {
     return told
   }
 
+  it("watches over a log that its pod made terabytes long, and reads it", async () => {
+    await writeFile(path, "head\n")
+    try {
+      await truncate(path, 12 * 1024 ** 4)
+    } catch (error) {
+      return console.warn(`Not tested: files of 12 TiB cannot be made here (${String(error)}).`)
+    }
+    await appendFile(path, "\nlast\n")
+    const files = make()
+    const told = overflows(files)
+    files.track("pod", path)
+    await files.look()
+    expect(told).toMatchObject([{ key: "pod", cause: "log_flood" }])
+    expect((await files.read(path, { ...all, tailLines: 1 }, true)).lines).toEqual(["last"])
+    expect((await make().read(path, { ...all, tailLines: 1 }, true)).lines).toEqual(["last"])
+  })
+
   it("tells of a flood once, and not of a log that grew while nobody looked", async () => {
     const files = make({ floodBytes: 1000 })
     const told = overflows(files)

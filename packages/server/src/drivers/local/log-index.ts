@@ -153,7 +153,8 @@ async function endOfHole(handle: FileHandle, size: number): Promise<number> {
   let low = 0
   let high = Math.floor(size / blockBytes)
   while (low < high) {
-    const middle = (low + high) >> 1
+    // no >> here: a pod can make its log so long that its blocks do not fit into 32 bits
+    const middle = Math.floor((low + high) / 2)
     const { bytesRead } = await handle.read(block, 0, blockBytes, middle * blockBytes)
     if (isZero(block, bytesRead)) low = middle + 1
     else high = middle
