@@ -5,7 +5,7 @@ import { usePlanes } from "../support/planes.ts"
 const plane = usePlanes()
 
 const after = (id: string, rest: Submission = {}): Submission => ({ ...rest, dependencies: [id] })
-const at = (p: TestPlane, inMs: number): Submission => ({
+const at = (p: TestPlane, inMs: number) => ({
   cronJobs: [{ schedule: new Date(p.clock.nowMs() + inMs).toISOString(), action: "start" }],
 })
 const phase = async (p: TestPlane, id: string) => (await p.view(id)).workload.phase
@@ -151,11 +151,7 @@ describe("a start time", () => {
     const { id } = await p.submit({ ...at(p, 3_600_000), resource: { gpu: "8" } })
     const other = await p.submit({ entryPoint: "sleep 1", resource: { gpu: "8" } })
     await p.reaches(other.id, "Succeeded")
-    await p.plane.workloads.patch(
-      p.owner,
-      id,
-      at(p, 120_000) as { cronJobs: { schedule: string; action: string }[] },
-    )
+    await p.plane.workloads.patch(p.owner, id, at(p, 120_000))
     const { workload } = await p.reaches(id, "Running")
     expect((workload.startedAtMs ?? 0) - workload.createdAtMs).toBeLessThan(200_000)
   })

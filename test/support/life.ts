@@ -22,7 +22,7 @@ export interface Life {
   /** Transactions asked for. */
   readonly transactions: number
   store(store: Store): Store
-  driver<T extends PodDriver & NodeSource>(driver: T): PodDriver & NodeSource
+  driver(driver: PodDriver & NodeSource): PodDriver & NodeSource
   kill(): void
 }
 

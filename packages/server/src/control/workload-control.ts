@@ -37,13 +37,14 @@ export interface WorkloadControl {
 }
 
 const concurrency = 32
-/** A start of a large gang takes long, a driver that hangs must not keep a slot. */
+/** Starts are not waited for; whatever else hangs must not keep a slot for ever. */
 const reconcileDeadlineMs = 60_000
 
 export function createWorkloadControl(options: WorkloadControlOptions): WorkloadControl {
   const { store, rows, timers, clock, log } = options
   /** Which workload an attempt of a driver's notice belongs to; kept while the attempt lives. */
   const keyOf = new Map<string, WorkloadKey>()
+  let isStopped = false
 
   const queue = createWorkqueue({
     clock,
@@ -99,7 +100,7 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
   return {
     lookAt(key, atMs) {
       const name = `workload:${key}`
-      if (atMs === null) timers.cancel(name)
+      if (atMs === null || isStopped) timers.cancel(name)
       else timers.at(name, atMs, () => queue.add(key))
     },
     async recover() {
@@ -117,6 +118,8 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
     },
     idle: () => queue.idle(),
     async stop() {
+      isStopped = true
+      options.runner().close()
       for (const off of unsubscribe) off()
       await queue.close()
     },

@@ -13,6 +13,7 @@ import {
   type OnRows,
   type RunnerOptions,
 } from "./runner-ports.ts"
+import { createStarts } from "./starts.ts"
 import { isTerminal, keepsPods, startDeadlineMs } from "./states.ts"
 import type {
   Attempt,
@@ -31,7 +32,14 @@ export interface AttemptSteps {
   /** Takes the current attempt of a workload as far as the driver allows now. */
   advance(workload: Workload, id: AttemptId, signal: AbortSignal): Promise<void>
   trouble(key: WorkloadKey): string | undefined
+  /** Gives up the starts that are under way. Idempotent. */
+  close(): void
 }
+
+const nothingSeen: AttemptObservation = { pods: [], isGone: false }
+
+/** After a start that took long and failed. */
+const retryLateMs = 1_000
 
 export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): AttemptSteps {
   const { store, rows, moves, clock } = options
@@ -40,10 +48,9 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
   /** Attempts that the driver started or took over in this life of the server. */
   const adopted = new Set<AttemptId>()
   const troubles = new Map<WorkloadKey, string>()
-  /** Starts under way: one that is told to end meanwhile is not waited for. */
-  const starts = new Map<AttemptId, AbortController>()
+  const starts = createStarts(clock)
   store.subscribe(attemptChanged, ({ id, state }) => {
-    if (state === "ending") starts.get(id)?.abort(new Error("the attempt is to end"))
+    if (state === "ending") starts.giveUp(id)
   })
 
   async function advance(workload: Workload, id: AttemptId, signal: AbortSignal): Promise<void> {
@@ -52,14 +59,14 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     if (!attempt || attempt.state === "gone") return
     const driver = driverOf(attempt)
     if (attempt.state === "assigned") {
-      await start(workload, attempt, driver, signal)
+      await start(workload, attempt, driver)
       attempt = await fresh()
     } else {
       if (!adopted.has(id)) await adopt(workload, attempt, driver)
       else if (attempt.state !== "ending") await inspect(workload, attempt, driver)
       attempt = await fresh()
     }
-    if (attempt?.state === "ending") await finish(workload.key, attempt, driver)
+    if (attempt?.state === "ending") await finish(workload.key, attempt, driver, signal)
   }
 
   async function inspect(workload: Workload, attempt: Attempt, driver: PodDriver): Promise<void> {
@@ -83,51 +90,43 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     throw new AppError("unavailable", `There is no driver for the cluster ${attempt.clusterId}.`)
   }
 
-  async function start(
-    workload: Workload,
-    attempt: Attempt,
-    driver: PodDriver,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function start(workload: Workload, attempt: Attempt, driver: PodDriver): Promise<void> {
     if (clock.nowMs() >= attempt.assignedAtMs + startDeadlineMs) return giveUpStart(workload.key, attempt.id)
-    const handle = await ensure(workload, attempt, driver, signal)
+    const handle = await ensure(workload, attempt, driver)
     if (handle === null) return
-    // one record for the start and what came of it at once; a look that fails is made again
-    const seen = await driver.inspect(handle).catch(() => undefined)
+    // one record for the start and what came of it at once; the start is recorded also when the look fails
+    const seen = await driver.inspect(handle).catch((error: unknown) => ({ ...nothingSeen, error }))
     await onRows(workload.key, async (tx, row, fresh, nowMs) => {
       if (fresh?.id !== attempt.id || fresh.state === "gone") return
       if (fresh.state !== "assigned") return rows.updateAttempt(tx, { ...fresh, handle })
       const begun: Attempt = { ...fresh, handle, state: "starting" }
-      await writeObserved(
-        tx,
-        row,
-        fresh,
-        observe(row, begun, seen ?? { pods: [], isGone: false }, nowMs),
-        nowMs,
-      )
+      await writeObserved(tx, row, fresh, observe(row, begun, seen, nowMs), nowMs)
     })
+    if ("error" in seen) throw seen.error
   }
 
-  /** null: it was told to end while it was being started. */
+  /** null: not yet, or not any more. */
   async function ensure(
     workload: Workload,
     attempt: Attempt,
     driver: PodDriver,
-    signal: AbortSignal,
   ): Promise<AttemptHandle | null> {
-    const toEnd = new AbortController()
-    starts.set(attempt.id, toEnd)
+    const { key } = workload
+    const failed = (error: unknown) => troubles.set(key, AppError.from(error).message)
+    const onLate = (error?: unknown) => {
+      if (error !== undefined) failed(error)
+      // the driver is asked again: what it has started by now it starts no second time
+      options.lookAt(key, clock.nowMs() + (error === undefined ? 0 : retryLateMs))
+    }
     try {
-      const handle = await driver.ensure(launchOf(workload, attempt), AbortSignal.any([signal, toEnd.signal]))
+      const handle = await starts.begin(launchOf(workload, attempt), driver, onLate)
+      if (handle === null) return null
       adopted.add(attempt.id)
-      troubles.delete(workload.key)
+      troubles.delete(key)
       return handle
     } catch (error) {
-      if (toEnd.signal.aborted) return null
-      troubles.set(workload.key, AppError.from(error).message)
+      failed(error)
       throw error
-    } finally {
-      starts.delete(attempt.id)
     }
   }
 
@@ -207,7 +206,14 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
   }
 
   /** An attempt that is to end: tells the driver once, and when nothing is left gives the claim back. */
-  async function finish(key: WorkloadKey, attempt: Attempt, driver: PodDriver): Promise<void> {
+  async function finish(
+    key: WorkloadKey,
+    attempt: Attempt,
+    driver: PodDriver,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // what is just being started would outlive the look for what is left
+    await starts.over(attempt.id, signal)
     // a crash between the start and its record leaves processes that only the driver knows of
     const handle = attempt.handle ?? (await driver.recover(attempt.id, null))
     const seen = handle ? await end(attempt, handle, driver) : { pods: [], isGone: true }
@@ -264,7 +270,7 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     await rows.update(tx, row)
   }
 
-  return { advance, trouble: (key) => troubles.get(key) }
+  return { advance, trouble: (key) => troubles.get(key), close: starts.close }
 }
 
 function lostObservation(attempt: Attempt): AttemptObservation {

@@ -28,6 +28,8 @@ export interface Runner {
   reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void>
   /** Why the driver does not start a workload now; undefined when it does. */
   trouble(key: WorkloadKey): string | undefined
+  /** Gives up the starts that are under way: the server stops. Idempotent. */
+  close(): void
 }
 
 export function createRunner(options: RunnerOptions): Runner {
@@ -125,5 +127,5 @@ export function createRunner(options: RunnerOptions): Runner {
     return (state === "assigned" || state === "starting") && pods.every((pod) => pod.startedAtMs === null)
   }
 
-  return { owner: createClaimOwner(options), reconcile, trouble: attempts.trouble }
+  return { owner: createClaimOwner(options), reconcile, trouble: attempts.trouble, close: attempts.close }
 }
