@@ -140,6 +140,17 @@ describe.runIf(isRoot)("accounts of workspaces", () => {
     expect((await run("id -u", other)).lines).toEqual([String(firstUid)])
   })
 
+  it("have a part of the machine's processes, so that a fork bomb leaves the others theirs", async () => {
+    const { lines } = await run("grep 'Max processes' /proc/self/limits", other)
+    const [soft, hard] = (lines[0] ?? "").split(/\s+/).slice(2).map(Number)
+    const all = Math.min(
+      ...["pid_max", "threads-max"].map((name) => Number(readFileSync(`/proc/sys/kernel/${name}`, "utf8"))),
+    )
+    expect(soft).toBeGreaterThan(all / 5)
+    expect(soft).toBeLessThan(all / 3)
+    expect(hard).toBe(soft)
+  })
+
   it("separate everybody where the configuration says so", async () => {
     await world.close()
     world = createLocalWorld({ runAs: "uid", uidRange: [firstUid, firstUid + 9] })

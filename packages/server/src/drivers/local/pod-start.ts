@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { AppError } from "../../kit/errors.ts"
 import type { AttemptLaunch, PodLaunch } from "../../domain/workloads/index.ts"
 import { gpuDeviceGroups, type Account, type Accounts } from "./accounts.ts"
-import { dropTo, systemPath } from "./drop-account.ts"
+import { boundProcesses, dropTo, systemPath } from "./drop-account.ts"
 import type { Addresses } from "./addresses.ts"
 import {
   prepareAttempt,
@@ -150,7 +150,9 @@ export function spawnWrapper(
   pod: StoredPod,
 ): ChildProcess & { readonly pid: number } {
   const folder = paths.pod(stored.attemptId, pod.index)
-  const drop = stored.sharesAccount ? [] : dropTo(stored.uid, stored.gid, stored.groups)
+  const drop = stored.sharesAccount
+    ? []
+    : [...boundProcesses(), ...dropTo(stored.uid, stored.gid, stored.groups)]
   const command = ["nice", "-n", String(pod.nice), ...drop, "/bin/sh", join(folder, "launch")]
   const group = stored.groupRoot === null ? "" : podGroup(stored.groupRoot, stored.attemptId, pod.index)
   let child: ChildProcess
