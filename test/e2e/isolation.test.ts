@@ -114,7 +114,11 @@ exit 6`,
   it("leaves nothing running under its account when it ends, whatever it forked", async () => {
     const { lines } = await run("id -u; for n in 1 2 3; do (setsid env -i sleep 300 &); done; sleep 0.1")
     const uid = Number(lines[0])
-    await server.until(() => (processesOf(uid).length === 0 ? true : undefined), "its account runs nothing")
+    const left = await server.until(() => {
+      const found = processesOf(uid)
+      return found.length === 0 ? found : undefined
+    }, "its account runs nothing")
+    expect(left).toEqual([])
   })
 
   it("and what is done by others is refused: foreign workloads do not exist, changes are not theirs", async () => {

@@ -65,7 +65,8 @@ describe("a server that is killed and comes back", () => {
       "time is over",
     )
     await server.restart()
-    await server.phase(id, "Stopped")
+    const { conditions } = await server.phase(id, "Stopped")
+    expect(conditions.at(-1)?.message).toBe("the workload has timed out")
     await podsGone(server)
   })
 

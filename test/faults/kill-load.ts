@@ -41,7 +41,7 @@ export function startLoad(server: RealServer, random: Random, startsFile: string
   const entries: Entry[] = []
   const answered = { create: 0, stop: 0, patch: 0 }
   const odd: string[] = []
-  let isOver = false
+  const over = new AbortController()
 
   /** The status of the answer, and its JSON; undefined when none came or the server is not ready. */
   async function send(method: string, path: string, json: unknown) {
@@ -109,7 +109,7 @@ export function startLoad(server: RealServer, random: Random, startsFile: string
 
   async function client(): Promise<void> {
     const own: Entry[] = []
-    for (let step = 0; !isOver; step++) {
+    for (let step = 0; !over.signal.aborted; step++) {
       if (server.url !== "") await act(own, step)
       await pause(random.between(1, longestRestMs))
     }
@@ -121,7 +121,7 @@ export function startLoad(server: RealServer, random: Random, startsFile: string
     answered,
     odd,
     async end() {
-      isOver = true
+      over.abort()
       await running
     },
   }

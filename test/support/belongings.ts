@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs"
+import { join } from "node:path"
+import { openPodGroups, pidsInGroup } from "../../packages/server/src/drivers/local/pod-groups.ts"
 
 /** A living process that belongs to a data directory. */
 export interface Belonging {
@@ -9,18 +11,24 @@ export interface Belonging {
 }
 
 /**
- * Every living process of the pods below a data directory: by the marks in its environment, by what it was started
- * with, or by where it works. The server itself is none of them.
+ * Every living process of the pods below a data directory: by its control group, by the marks in its environment, by
+ * what it was started with, or by where it works. The server itself is none of them.
  */
 export function podProcesses(dataDir: string): readonly Belonging[] {
   const pods = `${dataDir}/pods/`
   const found: Belonging[] = []
+  const root = openPodGroups(dataDir)?.root
+  const grouped = new Set(root === undefined ? [] : groupsIn(root).flatMap(pidsInGroup))
   for (const name of readdirSync("/proc")) {
     const pid = Number(name)
     if (!Number.isInteger(pid) || pid === process.pid) continue
     const environ = read(`/proc/${name}/environ`)
     const command = read(`/proc/${name}/cmdline`)
-    const isOurs = environ.includes(pods) || command.includes(pods) || workFolder(name).startsWith(pods)
+    const isOurs =
+      grouped.has(pid) ||
+      environ.includes(pods) ||
+      command.includes(pods) ||
+      workFolder(name).startsWith(pods)
     if (!isOurs || !isAlive(pid)) continue
     const attemptId = /(?:^|\0)BERTH_ATTEMPT=([^\0]*)/.exec(environ)?.[1] ?? null
     found.push({ pid, attemptId, command: command.replaceAll("\0", " ").trim() })
@@ -34,6 +42,32 @@ export function killPodProcesses(dataDir: string): void {
     const left = podProcesses(dataDir)
     if (left.length === 0) return
     for (const { pid } of left) killQuietly(pid)
+  }
+}
+
+/**
+ * Removes the control groups of a data directory's pods, which a server that was killed leaves behind.
+ * @returns whether nothing is left of them; a process that was killed just now may still be in one
+ */
+export function removePodGroups(dataDir: string): boolean {
+  const root = openPodGroups(dataDir)?.root
+  if (root === undefined) return true
+  const paths = [...groupsIn(root), root]
+  return paths.map(removeFolder).every((isGone) => isGone)
+}
+
+function groupsIn(root: string): readonly string[] {
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(root, entry.name))
+}
+
+function removeFolder(path: string): boolean {
+  try {
+    rmdirSync(path)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import type { WorkloadDetail } from "@berth/contract/workloads"
 import type { Node } from "@berth/contract/berth"
 import { createBerthClient, type BerthClient } from "@berth/sdk"
-import { killPodProcesses, killQuietly, podProcesses } from "./belongings.ts"
+import { killPodProcesses, killQuietly, podProcesses, removePodGroups } from "./belongings.ts"
 
 /** The command line program, as a person would start it. */
 export const cliFile = fileURLToPath(new URL("../../packages/server/src/cli/berth.ts", import.meta.url))
@@ -117,6 +117,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
     life.child.kill("SIGKILL")
     await life.exited
     killPodProcesses(dataDir)
+    for (let tries = 0; tries < 50 && !removePodGroups(dataDir); tries++) await pause(lookMs)
     open.delete(endNow)
     rmSync(home, { recursive: true, force: true })
   }
@@ -281,7 +282,13 @@ function startLife(dataDir: string, home: string, { flags = [], env = {} }: Real
   }
   child.stdout.on("data", keep)
   child.stderr.on("data", keep)
-  const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
+  const exited = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => resolve(code))
+    child.once("error", (error) => {
+      output += error.message
+      resolve(null)
+    })
+  })
   const early = exited.then((code) => {
     throw new Error(`The server ended with ${code}:\n${output}`)
   })

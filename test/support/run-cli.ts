@@ -31,7 +31,11 @@ export function startCli(args: readonly string[], options: CliOptions): CliRun {
   const written = { out: "", err: "" }
   child.stdout.on("data", (chunk: Buffer) => (written.out += chunk.toString("utf8")))
   child.stderr.on("data", (chunk: Buffer) => (written.err += chunk.toString("utf8")))
-  const end = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
+  const end = new Promise<number | null>((resolve, reject) => {
+    child.once("close", (code) => resolve(code))
+    child.once("error", reject)
+  })
+  end.catch(() => {}) // told to whoever waits for it
   return {
     child,
     out: () => written.out,
