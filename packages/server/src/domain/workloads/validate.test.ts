@@ -172,6 +172,19 @@ describe("a request", () => {
     ).toBeUndefined()
   })
 
+  it("gets the defaults of its probes and its service", () => {
+    const checked = check({
+      liveness: { path: "/live", port: 80, periodSeconds: 0 },
+      readiness: {},
+      service: { port: 1, targetPort: 2, serviceType: "ClusterIP", protocol: "udp" },
+    })
+    expect(checked.spec).toMatchObject({
+      liveness: { path: "/live", port: 80, initialDelaySeconds: 600, periodSeconds: 3, failureThreshold: 3 },
+      readiness: null,
+      service: { protocol: "UDP" },
+    })
+  })
+
   it("for an interactive workload is forced to one sleeping pod without retries", () => {
     const checked = check({
       kind: "Authoring",

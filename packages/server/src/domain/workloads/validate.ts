@@ -4,7 +4,7 @@ import type { Scope, Workspace } from "../workspaces/index.ts"
 import type { CreateWorkload } from "./commands.ts"
 import { authoringEntryPoint, encodeEntryPoint } from "./entry-point.ts"
 import { nameFault } from "./naming.ts"
-import { checkProbe, checkService } from "./probes.ts"
+import { checkProbe, checkService, normaliseProbe, normaliseService } from "./probes.ts"
 import { checkRoom, readResources, type ReadResources } from "./resources.ts"
 import { checkStartTimes } from "./start-times.ts"
 import type { WorkloadKind, WorkloadSpec } from "./types.ts"
@@ -99,6 +99,9 @@ function normalise(command: CreateWorkload): CreateWorkload {
     dependencies: uniqueNonEmpty(command.dependencies),
     customerLabels: withoutEmpty(command.customerLabels),
     env: withoutEmpty(command.env),
+    liveness: normaliseProbe(command.liveness),
+    readiness: normaliseProbe(command.readiness),
+    service: normaliseService(command.service),
   }
   return wanted.kind === "Authoring" ? asAuthoring(wanted) : wanted
 }
