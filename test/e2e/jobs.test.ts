@@ -142,8 +142,11 @@ it("an Authoring job sleeps until it is stopped, whatever it was asked to run", 
   const id = await server.create({ groupVersionKind: { version: "v1", kind: "Authoring" }, script: "exit 1" })
   const desk = await server.phase(id, "Running")
   expect(Buffer.from(desk.entryPoint, "base64").toString()).toBe("sleep infinity")
-  const commands = podProcesses(server.dataDir).map(({ command }) => command)
-  expect(commands).toContain("sleep infinity")
+  const sleeper = await server.until(
+    () => podProcesses(server.dataDir).find(({ command }) => command === "sleep infinity"),
+    "it sleeps",
+  )
+  expect(sleeper.attemptId).toMatch(/^att_/)
   await server.client.workloads.stop(id)
   await podsGone(server)
   expect(await server.workload(id)).toMatchObject({ phase: "Stopped" })

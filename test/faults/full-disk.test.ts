@@ -28,7 +28,10 @@ it.skipIf(leftOut)("refuses writes on a full disk, goes on otherwise, and recove
   server = await startRealServer({ dataDir: join(disk, "data"), flags: ["--stop-grace", "1"] })
   const quiet = await server.create({ script: "exec sleep 300" })
   await server.phase(quiet, "Running")
-  const before = podProcesses(server.dataDir).map(({ pid }) => pid)
+  const before = await server.until(() => {
+    const seen = podProcesses(join(disk, "data"))
+    return seen.some(({ command }) => command === "sleep 300") ? seen.map(({ pid }) => pid) : undefined
+  }, "it sleeps")
 
   fill(join(disk, "filler"))
   const refused = await refusedWrite(server)

@@ -34,6 +34,8 @@ it(
     const load = startLoad(server, createRandom(seed + 1), startsFile)
     await killAgainAndAgain(server, random)
     await load.end()
+    // oxlint-disable-next-line no-console -- how much was under way
+    console.log(`kill test: answered ${JSON.stringify(load.answered)}`)
     expect(load.odd).toEqual([])
     expect(load.answered.create).toBeGreaterThan(kills)
     expect(load.answered.stop).toBeGreaterThan(0)
@@ -44,6 +46,7 @@ it(
     await nothingIsLeftAfterStopping(server)
     await server.stop({ pods: true })
     expect(databaseFaults(server.dataDir)).toEqual([])
+    expect(server.errors()).toEqual([])
     everyAttemptStartedOnce(server, load, startsFile)
   },
 )

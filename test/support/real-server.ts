@@ -60,8 +60,10 @@ export interface RealServer {
   /** The owner's. */
   readonly token: string
   readonly client: BerthClient
-  /** What it has written, the latest 64 KiB. */
+  /** What it has written since its last start, the latest 64 KiB. */
   output(): string
+  /** What it has logged as an error, over all its starts. */
+  errors(): readonly string[]
   call(method: string, path: string, options?: CallOptions): Promise<Answer>
   /** Submits a job of one small pod to the workspace `default`; its id. */
   create(job: Job, token?: string): Promise<string>
@@ -101,6 +103,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
   chmodSync(home, 0o711)
   const dataDir = options.dataDir ?? join(home, "data")
   let life = startLife(dataDir, home, options)
+  const errors: string[] = []
   const endNow = () => {
     killQuietly(life.pid)
     killPodProcesses(dataDir)
@@ -180,6 +183,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
       return client()
     },
     output: () => life.output(),
+    errors: () => [...errors, ...errorsIn(life.output())],
     call,
     async create(job, withToken) {
       const json = jobRequest(job)
@@ -216,6 +220,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
     },
     async restart() {
       await life.exited
+      errors.push(...errorsIn(life.output()))
       life = startLife(dataDir, home, options)
       await life.ready
     },
@@ -253,6 +258,11 @@ export async function podsGone(server: RealServer): Promise<void> {
     () => (podProcesses(server.dataDir).length === 0 ? true : undefined),
     "no process of a pod is left",
   )
+}
+
+/** The lines that somebody should act on. */
+function errorsIn(output: string): readonly string[] {
+  return output.split("\n").filter((line) => line.startsWith('{"level":50'))
 }
 
 interface Life {
