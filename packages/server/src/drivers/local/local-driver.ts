@@ -292,7 +292,8 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     },
     async readLog(handle, podId, query) {
       const { path, pod } = await logOf(handle, podId)
-      return logs.read(path, query, pod === undefined || pod.isQuiet)
+      // whoever knows that it has ended wants its last line too, finished or not
+      return logs.read(path, query, pod === undefined || pod.isQuiet || pod.end !== undefined)
     },
     followLog,
     async forget(id, handle, logsToo) {
