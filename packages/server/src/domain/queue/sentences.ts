@@ -45,7 +45,7 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   starting: () => "It has its place and is being started.",
   installing: () => "What it runs on is being installed.",
   port_in_use: () => "A port that it needs is in use.",
-  driver_down: () => "The driver of its cluster cannot work now.",
+  driver_down: (reason) => reason.detail ?? "The driver of its cluster cannot work now.",
 }
 
 function heldBy(who: string): string {

@@ -107,6 +107,8 @@ export interface Reason {
   readonly untilMs?: number
   /** Labels or names were asked for and narrow the choice. */
   readonly constrained?: boolean
+  /** What the driver itself says, as a sentence. */
+  readonly detail?: string
 }
 
 /** Why an attempt or a hold ended: closed (DESIGN 4). */

@@ -38,7 +38,8 @@ function reasonsOf(given: Parameters<typeof viewOf>[0]): readonly Reason[] {
   const claim = capacity.claim(workload.claimId)
   if (claim?.state === "wanted") return capacity.reasons(claim.id, nowMs)
   if (claim?.state === "releasing") return [{ code: "backoff" }]
-  return [given.trouble(workload.key) === undefined ? { code: "starting" } : { code: "driver_down" }]
+  const detail = given.trouble(workload.key)
+  return [detail === undefined ? { code: "starting" } : { code: "driver_down", detail }]
 }
 
 function othersOf(

@@ -130,6 +130,7 @@ export async function prepareAttempt(
   const folder = paths.attempt(stored.attemptId)
   const gid = stored.sharesAccount ? undefined : stored.gid
   if (isKept(paths, stored.attemptId)) await removeTree([folder], [])
+  if (writtenAtMs(paths.pods) === undefined) makeSharedFolders(paths) // somebody cleaned up under the server
   await makeFolder(folder, 0o711)
   const readable = gid === undefined ? 0o600 : 0o640
   await replaceFile(join(folder, "entry"), entryPoint, readable, gid)

@@ -7,7 +7,7 @@ import type {
 } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
 import type { Principal } from "../../domain/identity/index.ts"
-import type { QueueEntryView, Reason } from "../../domain/queue/index.ts"
+import { sentenceFor, type QueueEntryView, type Reason } from "../../domain/queue/index.ts"
 import type { Services } from "../services.ts"
 import { instant, instantOrNull, toAmounts, toEvent, toReason } from "./map.ts"
 import { createQueryReader, pageOf } from "./query.ts"
@@ -40,17 +40,21 @@ export function queueHandlers(services: Services) {
     resumeQueue: turn(false),
     async explainWorkload(request: FastifyRequest): Promise<Explanation> {
       const { id } = request.params as { readonly id: string }
-      const { workload } = await workloads.get(request.principal, id)
+      const { workload, reasons } = await workloads.get(request.principal, id)
       const found = await queue.explain(request.principal, workload.claimId, workload.id, workload.phase)
       return {
         kind: "workload",
         id: workload.id,
         workspaceId: workload.workspaceId,
         state: found.state,
-        reasons: found.reasons.map((reason) => ({
-          ...toReason(reason, { ids: reason.holders, hidden: reason.holdersHidden }),
-          sentence: reason.sentence,
-        })),
+        // what has left the queue and not begun waits for its driver: the queue has no reason of that
+        reasons:
+          found.reasons.length > 0
+            ? found.reasons.map((reason) => ({
+                ...toReason(reason, { ids: reason.holders, hidden: reason.holdersHidden }),
+                sentence: reason.sentence,
+              }))
+            : reasons.map(withoutHolders),
         position: found.position,
         ahead: { ids: [...found.ahead.ids], count: found.ahead.count },
         waitingSince: instantOrNull(found.waitingSinceMs),
@@ -58,6 +62,11 @@ export function queueHandlers(services: Services) {
       }
     },
   }
+}
+
+function withoutHolders(reason: Reason): Explanation["reasons"][number] {
+  const sentence = sentenceFor(reason, { shown: [], hidden: 0 })
+  return { ...toReason(reason, { ids: [], hidden: 0 }), sentence }
 }
 
 function placeOf(entry: QueueEntryView): string {

@@ -37,7 +37,8 @@ const reasonSentences: Readonly<Record<ReasonCode, Sentence>> = {
   cannot_be_met: (reason) =>
     `No node of the workspace has enough ${resourceOf(reason, "resources ")}for the workload`,
   policy_limit: () => "The workload is above a limit of the workspace's policy",
-  driver_down: () => "The cluster cannot start workloads at the moment",
+  driver_down: ({ detail }) =>
+    `The cluster cannot start workloads at the moment${detail ? `: ${detail.replace(/\.$/, "")}` : ""}`,
 }
 
 /** The `message` of a Pending workload: its most decisive reason; "" when it has none. */
