@@ -39,8 +39,13 @@ describe("a server that is killed and comes back", () => {
       expect(isAlive(Number(pids[rank]?.slice("pid ".length)))).toBe(true)
     }
     writeFileSync(go, "")
-    const done = await server.phase(id, "Failed")
-    expect(done.pods.map((pod) => pod.containers[0]?.exitCode)).toEqual([expect.any(Number), 5])
+    await server.phase(id, "Failed")
+    // the workload has failed with its first failed rank; the other one ends a moment later
+    const codes = await server.until(async () => {
+      const { pods } = await server.workload(id)
+      return pods.every((pod) => pod.containers.length > 0) && pods.map((pod) => pod.containers[0]?.exitCode)
+    }, "both ranks have ended")
+    expect(codes).toEqual([expect.any(Number), 5])
     await server.phase(waiting, "Succeeded")
   })
 
