@@ -43,7 +43,9 @@ describe("a server that is killed and comes back", () => {
     // the workload has failed with its first failed rank; the other one ends a moment later
     const codes = await server.until(async () => {
       const { pods } = await server.workload(id)
-      return pods.every((pod) => pod.containers.length > 0) && pods.map((pod) => pod.containers[0]?.exitCode)
+      return pods.every((pod) => pod.containers.length > 0)
+        ? pods.map((pod) => pod.containers[0]?.exitCode)
+        : undefined
     }, "both ranks have ended")
     expect(codes).toEqual([expect.any(Number), 5])
     await server.phase(waiting, "Succeeded")
