@@ -19,6 +19,7 @@ import { createIds } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
 import { lockDataDirectory, openStore, type OpenStore } from "./store/index.ts"
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts"
+import { connectionLimit } from "./open-files.ts"
 import { version } from "./version.ts"
 
 export interface StartOptions {
@@ -129,6 +130,7 @@ async function build(
       behindProxy: config.behindProxy,
       openMetrics: config.openMetrics,
       listenIsLoopback: isLoopback,
+      mostConnections: connectionLimit(),
     },
     families: [
       workloadsFamily,

@@ -444,6 +444,17 @@ describe("on the wire", () => {
     return text
   }
 
+  it("closes connections beyond the most at once, and takes new ones when others have gone", async () => {
+    const { port } = await listening({ mostConnections: 2 })
+    const answerTo = (bytes: string) => exchange(port, bytes).catch(() => "") // a reset is no answer either
+    const idle = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")]
+    await Promise.all(idle.map((socket) => once(socket, "connect")))
+    const request = `GET /test/who HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${token}\r\nConnection: close\r\n\r\n`
+    await expect(answerTo(request)).resolves.toBe("")
+    for (const socket of idle) socket.destroy()
+    await expect.poll(() => answerTo(request)).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
   it("words what is no HTTP, in the family of the path where one can be seen", async () => {
     const { port } = await listening()
     const nonsense = await exchange(port, "what is this\r\n\r\n")

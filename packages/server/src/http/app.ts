@@ -36,6 +36,8 @@ export interface AppConfig {
   readonly listenIsLoopback: boolean
   /** A request that is not answered by then is given up with an error. Default 30,000. */
   readonly requestDeadlineMs?: number
+  /** More connections at once are closed as they come. Default 8,192. */
+  readonly mostConnections?: number
 }
 
 export interface AppOptions {
@@ -60,6 +62,7 @@ const keepAliveMs = 72_000
 const closeDeadlineMs = 5_000
 /** Larger heads are refused with 431. */
 const longestHeadBytes = 16_384
+const defaultMostConnections = 8192
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -80,6 +83,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   if (config.noAuth && !config.listenIsLoopback) throw new Error("--no-auth is for loopback addresses only.")
   const respond = createResponder(options.families)
   const app = createServer(options, respond)
+  app.server.maxConnections = config.mostConnections ?? defaultMostConnections
   const isClosing = watchClosing(app)
   addRequestLife(app, options)
   addGates(app, options, isClosing)
