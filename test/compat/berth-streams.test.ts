@@ -226,6 +226,19 @@ describe("a pod's log", () => {
     expect(again.isComplete()).toBe(true)
   })
 
+  it("gives a reader no further line once its key is revoked", async () => {
+    const { pod, log } = await runningJob()
+    const { json } = await server.call("POST", "/berth/v1/keys", { json: { name: "brief" } })
+    const reader = await follow(log, { authorization: `Bearer ${json.token}` })
+    server.world.print(attempt(), pod, "while it held")
+    await until(() => reader.text().includes("while it held"))
+    await server.call("DELETE", `/berth/v1/keys/${json.key.id}`)
+    server.world.print(attempt(), pod, "too late")
+    await until(() => reader.isOver())
+    expect(reader.events().at(-1)).toMatchObject({ event: "error", data: { code: "unauthenticated" } })
+    expect(reader.text()).not.toContain("too late")
+  })
+
   it("is plain text without an Accept for events: tail, since, follow", async () => {
     const { pod, log } = await runningJob()
     server.world.print(attempt(), pod, "old")

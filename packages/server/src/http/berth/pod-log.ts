@@ -111,8 +111,7 @@ async function follow(reading: Reading): Promise<void> {
     wanted.options,
     gone.signal,
   )
-  const stream = await open(reading, gone)
-  await pump(stream, reading, items)
+  await pump(await open(reading, gone), reading, items)
 }
 
 /** What is kept, then the end: no waiting. */
@@ -122,8 +121,7 @@ async function sendKept(reading: Reading): Promise<void> {
   const read = (query: LogQuery) =>
     services.workloads.readLog(request.principal, wanted.workloadId, wanted.podId, { ...options, query })
   const first = await read(options.query)
-  const stream = await open(reading, new AbortController())
-  await pump(stream, reading, pieces(first, options.query, read))
+  await pump(await open(reading, new AbortController()), reading, pieces(first, options.query, read))
 }
 
 async function* pieces(
@@ -148,23 +146,30 @@ async function* pieces(
   }
 }
 
-/** Opens the answer; from then on the rights are looked at again with each heartbeat. */
-async function open(reading: Reading, gone: AbortController): Promise<OpenStream> {
+/** An answer under way, to a reader whose rights may go meanwhile. */
+interface Opened {
+  readonly stream: OpenStream
+  /** Whether the credential still holds and gives a role in the workspace. */
+  readonly mayRead: () => boolean
+}
+
+/** Opens the answer; from then on the rights are looked at again with each heartbeat and each piece. */
+async function open(reading: Reading, gone: AbortController): Promise<Opened> {
   const { services, streams, request, reply, wanted } = reading
   try {
     const { workload } = await services.workloads.get(request.principal, wanted.workloadId)
+    const mayRead = () => (request.renewPrincipal()?.roleIn(workload.workspaceId) ?? null) !== null
     const stream = streams.open(request, reply, {
       contentType: wanted.isEvents ? "text/event-stream; charset=utf-8" : "text/plain; charset=utf-8",
       onHeartbeat() {
-        const role = request.renewPrincipal()?.roleIn(workload.workspaceId) ?? null
-        if (role === null) return undefined
+        if (!mayRead()) return undefined
         return wanted.isEvents ? sseHeartbeat : ""
       },
     })
     stream.signal.addEventListener("abort", () =>
       gone.abort(new AppError("unavailable", "The reader is gone.")),
     )
-    return stream
+    return { stream, mayRead }
   } catch (error) {
     gone.abort(new AppError("unavailable", "There is no reader."))
     throw error
@@ -172,14 +177,11 @@ async function open(reading: Reading, gone: AbortController): Promise<OpenStream
 }
 
 /** Writes what comes until it ends or the client is gone; a failure breaks a text answer and is an event of a stream. */
-async function pump(
-  stream: OpenStream,
-  reading: Reading,
-  items: AsyncIterable<LogFollowItem>,
-): Promise<void> {
+async function pump(opened: Opened, reading: Reading, items: AsyncIterable<LogFollowItem>): Promise<void> {
+  const { stream } = opened
   const { request, wanted } = reading
   try {
-    if (await writeAll(stream, reading, items)) stream.end()
+    if (await writeAll(opened, reading, items)) stream.end()
   } catch (error) {
     if (stream.signal.aborted) return
     if (wanted.isEvents) {
@@ -194,13 +196,15 @@ async function pump(
 
 /** False when the stream was over before. */
 async function writeAll(
-  stream: OpenStream,
+  { stream, mayRead }: Opened,
   reading: Reading,
   items: AsyncIterable<LogFollowItem>,
 ): Promise<boolean> {
   const { wanted } = reading
   const textFor = wanted.isEvents ? eventOf : textOf
   for await (const item of items) {
+    if (!mayRead())
+      throw new AppError("unauthenticated", "The token does not hold any more.", { detail: "invalid" })
     const text = textFor(item.kind === "end" ? await withCause(reading, item) : item)
     if (text !== "" && !(await stream.write(text))) return false
   }
