@@ -1,13 +1,28 @@
 import type { Event } from "@berth/contract/berth"
 import { age } from "./human.ts"
 
-/** The facts of an event in one line: `gpus=2 node=sim-h100-0`. At most `most` characters. */
+/** Of no use to people: it names nothing that a command takes. */
+const internal = new Set(["claimId"])
+
+/**
+ * The facts of an event in one line: `gpus=2 node=sim-h100-0`, instants as `until=2026-01-31T08:15:00.000Z`.
+ * At most `most` characters.
+ */
 export function eventFacts(data: Readonly<Record<string, unknown>>, most = 160): string {
   const parts = Object.entries(data)
-    .filter(([, value]) => value !== null && value !== "")
-    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .filter(([name, value]) => value !== null && value !== "" && !internal.has(name))
+    .map(([name, value]) => fact(name, value))
   const text = parts.join(" ")
   return text.length > most ? `${text.slice(0, most - 1)}…` : text
+}
+
+/** Milliseconds of time since 1970 are no fact that people can read; lengths of time are. */
+const leastInstantMs = 1e12
+
+function fact(name: string, value: unknown): string {
+  if (typeof value === "number" && name.endsWith("Ms") && value >= leastInstantMs)
+    return `${name.slice(0, -2)}=${new Date(value).toISOString()}`
+  return `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
 }
 
 /** One event for people: when, what, about what, by whom, facts. */

@@ -43,7 +43,11 @@ function adviceFor(error: BerthError): readonly string[] {
     case 401:
       return ["Give a key in BERTH_TOKEN, or run this on the server's machine as its account."]
     case 403:
-      return ["`berth status` shows who you are; a workspace owner can change your role."]
+      return [
+        "`berth status` shows who you are; an owner of the workspace or the server can change what you may do.",
+      ]
+    case 404:
+      return error.message.startsWith("Workload ") ? ["`berth ps -a` lists the workloads there are."] : []
     case 429:
       return [
         error.retryAfterMs === null

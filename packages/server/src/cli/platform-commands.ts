@@ -232,9 +232,9 @@ const keysGroup: GroupSpec = {
         (await import("./commands/keys.ts")).keyCreate(terminal, name, options),
     }),
     command<CommonOptions>({
-      usage: "revoke <id>",
-      sentence: "revoke a key, at once and for ever",
-      examples: ["berth keys revoke key_01K0000000000000000000000"],
+      usage: "revoke <key>",
+      sentence: "revoke a key, by its name or id, at once and for ever",
+      examples: ["berth keys revoke laptop", "berth keys revoke key_01K0000000000000000000000"],
       run: async (terminal, [id = ""], options) =>
         (await import("./commands/keys.ts")).keyRevoke(terminal, id, options),
     }),

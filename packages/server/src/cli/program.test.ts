@@ -451,6 +451,93 @@ describe("other commands", () => {
     ])
   })
 
+  it("keys revoke takes an id, or the name of one valid key", async () => {
+    const key = (id: string, name: string, revokedAt: string | null = null) => ({
+      id,
+      name,
+      userName: "ada",
+      revokedAt,
+      expiresAt: null,
+    })
+    const items = [key("key_1", "ci"), key("key_2", "ci", "2026-01-01T00:00:00Z"), key("key_3", "two")]
+    api = await startTestApi({
+      "GET /berth/v1/keys": () => ({ body: { items: [...items, key("key_4", "two")], nextCursor: null } }),
+      "DELETE /berth/v1/keys/key_1": () => ({ status: 204 }),
+      "DELETE /berth/v1/keys/key_4": () => ({ status: 204 }),
+    })
+    const revoke = (what: string) => berth(["keys", "revoke", what])
+    expect((await revoke("ci")).out).toContain("key_1 is revoked")
+    expect((await revoke("key_4")).out).toContain("key_4 is revoked")
+    const several = await revoke("two")
+    expect([several.code, several.err]).toEqual([1, expect.stringMatching(/key_3 of ada, key_4 of ada/)])
+    expect((await revoke("none")).err).toContain("berth keys ls")
+    expect(api.calls.filter(({ route }) => route.startsWith("DELETE"))).toHaveLength(2)
+  })
+
+  it("queue ls names who is in the way, and sizes as people write them", async () => {
+    const reason = { resource: null, unit: null, needed: null, free: null, until: null }
+    const lists = { nodes: [], workloads: [], dependsOn: [] }
+    const entry = (workloadId: string, first: object) => ({
+      workspaceId: "w",
+      workloadId,
+      size: { gpus: 0 },
+      reasons: [{ ...reason, ...lists, ...first }],
+    })
+    const memory = { resource: "memory", unit: "bytes", needed: 2 ** 31, free: 2 ** 30 }
+    const items = [
+      entry("a", { code: "blocked_by", workloads: ["first", "other"] }),
+      entry("b", { code: "dependency", dependsOn: ["before"] }),
+      entry("c", { code: "quota_short", ...memory, workloads: ["holder"] }),
+      entry("d", { code: "cordoned", nodes: ["gpu-1"] }),
+      entry("e", { code: "backoff", until: "2026-01-31T08:15:00.000Z" }),
+    ]
+    api = await startTestApi({ "GET /berth/v1/queue": () => ({ body: { items, nextCursor: null } }) })
+    const { out } = await berth(["queue", "ls"])
+    for (const end of [
+      "blocked by first and 1 more",
+      "dependency before",
+      "quota short (memory: 2GiB needed, 1GiB free)",
+      "cordoned gpu-1",
+      "backoff until 2026-01-31T08:15:00.000Z",
+    ])
+      expect(out).toContain(`  ${end}\n`)
+  })
+
+  it("why says how an ended workload ended, also one that never started", async () => {
+    const body = {
+      id: "w-x",
+      workspaceId: "w",
+      state: "Failed",
+      reasons: [],
+      position: 0,
+      ahead: { ids: [], count: 0 },
+      waitingSince: null,
+      moves: [],
+    }
+    const conditions: WorkloadDetail["conditions"] = [
+      {
+        type: "AdminFailed",
+        status: "True",
+        reason: "run_1_times",
+        message: "dependency workload a failed",
+        lastTransitionTime: "2026-01-31T08:15:00Z",
+      },
+    ]
+    api = await startTestApi({
+      "GET /berth/v1/explain/workload/w-x": () => ({ body }),
+      [`GET ${path}/w-x`]: ({ before }) =>
+        before === 0
+          ? workload({ phase: "Failed", dispatchCount: 1, pods: [pod(0, 3)] })
+          : workload({ phase: "Failed", dispatchCount: 0, conditions }),
+    })
+    expect((await berth(["why", "w-x"])).out).toContain("ended with 3")
+    expect((await berth(["why", "w-x"])).out).toContain(
+      "failed before it started: dependency workload a failed.",
+    )
+    const noLog = await berth(["logs", "w-x"])
+    expect([noLog.code, noLog.err]).toEqual([1, expect.stringContaining("dependency workload a failed")])
+  })
+
   it("queue pause and resume switch one queue or, when told so, all", async () => {
     const paused = {
       "POST /berth/v1/queue/pause": (call: TestCall) => ({

@@ -59,6 +59,9 @@ export function endSentence(detail: WorkloadDetail): string {
         return `${where}ended with ${one.exitCode}${why ? ` (${why})` : ""}`
       }),
   )
+  const [whyNot] = detail.dispatchCount === 0 ? detail.conditions.slice(-1) : []
+  if (detail.phase !== "Succeeded" && whyNot !== undefined)
+    return `${detail.workloadId} ${detail.phase.toLowerCase()} before it started: ${whyNot.message}.`
   const attempts = detail.dispatchCount > 1 ? ` after ${detail.dispatchCount} attempts` : ""
   const tail = detail.phase === "Succeeded" || bad.length === 0 ? "" : `: ${bad.slice(0, 4).join(", ")}`
   return `${detail.workloadId} ${detail.phase.toLowerCase()}${attempts}, runtime ${detail.runtime}${tail}.`

@@ -1,7 +1,7 @@
 import type { ApiKey, CreateKey } from "@berth/contract/berth"
 import { collect } from "@berth/sdk"
-import { usageError } from "../cli-error.ts"
-import type { CommonOptions } from "../connect.ts"
+import { CliError, usageError } from "../cli-error.ts"
+import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { age, parseSeconds } from "../human.ts"
 import { writeDone, writeList, writeValue } from "../output.ts"
@@ -65,9 +65,28 @@ function readExpiry(text: string): number {
   return seconds
 }
 
-/** `berth keys revoke`. */
-export async function keyRevoke(terminal: Terminal, id: string, options: CommonOptions): Promise<void> {
+/** `berth keys revoke`: by id, or by a name that one valid key alone has. */
+export async function keyRevoke(terminal: Terminal, idOrName: string, options: CommonOptions): Promise<void> {
   const session = await connect(terminal, options)
+  const id = await keyId(session, terminal.nowMs(), idOrName)
   await session.client.berth.revokeKey(id)
   await writeDone(terminal, session.form, `Key ${id} is revoked: it opens nothing any more.`, { id })
+}
+
+/** What begins so is taken for an id, so that a script needs no look at all keys. */
+const idPrefix = "key_"
+
+async function keyId({ client }: Session, nowMs: number, idOrName: string): Promise<string> {
+  if (idOrName.startsWith(idPrefix)) return idOrName
+  const keys = await collect((page) => client.berth.keys(page))
+  const found = keys.filter((key) => key.name === idOrName && keyState(key, nowMs) === "valid")
+  const [only, another] = found
+  if (only === undefined)
+    throw new CliError(`No valid key is named ${idOrName}.`, "`berth keys ls` shows the keys and their ids.")
+  if (another !== undefined)
+    throw new CliError(
+      `${found.length} keys are named ${idOrName}: ${found.map((key) => `${key.id} of ${key.userName}`).join(", ")}.`,
+      "Give the id of the one you mean.",
+    )
+  return only.id
 }

@@ -6,7 +6,7 @@ import { exitCodes } from "../exit-codes.ts"
 import { followWorkload, untilDetached } from "../follow-workload.ts"
 import { parseSeconds } from "../human.ts"
 import type { Terminal } from "../terminal.ts"
-import { podsByRank } from "../workload-facts.ts"
+import { endSentence, hasEnded, podsByRank } from "../workload-facts.ts"
 
 export interface LogsOptions extends CommonOptions {
   readonly follow?: boolean
@@ -64,10 +64,12 @@ function readSince(text: string): string {
 function chooseRanks(detail: WorkloadDetail, wanted: number | null) {
   const ranks = podsByRank(detail.pods)
   if (ranks.length === 0)
-    throw new CliError(
-      `${detail.workloadId} has not started, so there is no log yet.`,
-      detail.phase === "Pending" ? `Why it waits: berth why ${detail.workloadId}` : "",
-    )
+    throw hasEnded(detail.phase)
+      ? new CliError(`${endSentence(detail)} There is no log.`)
+      : new CliError(
+          `${detail.workloadId} has not started, so there is no log yet.`,
+          `Why it waits: berth why ${detail.workloadId}`,
+        )
   if (wanted === null) return ranks
   const found = ranks.filter(({ rank }) => rank === wanted)
   if (found.length === 0)

@@ -41,7 +41,7 @@ function columns(nowMs: number): readonly Column<WorkloadItem>[] {
     { title: "USER", cell: (one) => one.userName },
     { title: "PHASE", cell: (one) => one.phase },
     { title: "PODS", cell: (one) => one.resource.replica, align: "right" },
-    { title: "GPUS", cell: (one) => one.resource.gpu ?? "0", align: "right" },
+    { title: "GPUS/POD", cell: (one) => one.resource.gpu ?? "0", align: "right" },
     { title: "AGE", cell: (one) => age(one.creationTime, nowMs), align: "right" },
     { title: "RUNTIME", cell: (one) => (one.startTime === "" ? "-" : one.runtime), align: "right" },
     { title: "WAITS", cell: waits },

@@ -3,7 +3,7 @@ import { collect } from "@berth/sdk"
 import { usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
 import { connect } from "../connect.ts"
-import { age } from "../human.ts"
+import { age, humanBytes, humanCpu } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeDone, writeList } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
@@ -43,12 +43,30 @@ function columns(nowMs: number): readonly Column<QueueEntry>[] {
 
 function reasonText(one: QueueEntry): string {
   const [first] = one.reasons
-  if (!first) return ""
-  const amount =
-    first.resource !== null && first.needed !== null
-      ? ` (${first.resource}: ${first.needed} needed, ${first.free ?? 0} free)`
-      : ""
-  return `${first.code.replaceAll("_", " ")}${amount}`
+  return first ? `${first.code.replaceAll("_", " ")}${amounts(first)}${whatOf(first)}` : ""
+}
+
+type Reason = QueueEntry["reasons"][number]
+
+function amounts({ resource, unit, needed, free }: Reason): string {
+  if (resource === null || needed === null) return ""
+  const amount = (value: number) =>
+    unit === "bytes" ? humanBytes(value) : unit === "cpuMilli" ? humanCpu(value) : String(value)
+  return ` (${resource}: ${amount(needed)} needed, ${amount(free ?? 0)} free)`
+}
+
+/** What the reason is about, where its code leaves that open. */
+function whatOf({ code, dependsOn, workloads, nodes, until }: Reason): string {
+  if (code === "dependency") return named(dependsOn)
+  if (code === "blocked_by") return named(workloads)
+  if (until !== null) return ` until ${until}`
+  return named(nodes)
+}
+
+function named(names: readonly string[]): string {
+  const [first, ...others] = names
+  if (first === undefined) return ""
+  return others.length === 0 ? ` ${first}` : ` ${first} and ${others.length} more`
 }
 
 /** `berth queue pause`. */
