@@ -55,7 +55,8 @@ function heldBy(who: string): string {
 function amounts(reason: Reason, needed: string, free: string): string {
   const { resource } = reason
   if (!resource) return "it asks for more than they have"
-  const unit = resource === "gpu" ? "GPUs" : resource === "cpu" ? "CPUs" : `of ${resource}`
+  const plural = reason.needed === (resource === "cpu" ? 1000 : 1) ? "" : "s"
+  const unit = resource === "gpu" ? `GPU${plural}` : resource === "cpu" ? `CPU${plural}` : `of ${resource}`
   const amount = (value: number | undefined) => formatAmount(resource, value ?? 0)
   return `${amount(reason.needed)} ${unit} ${needed}, ${amount(reason.free)} ${free}`
 }

@@ -424,7 +424,7 @@ describe("what readers see", () => {
       holders: ["b"],
     })
     const first = await world.queue.explain(person({ default: "viewer" }), id("b"), "b", "Pending")
-    expect(first.reasons[0]?.sentence).toBe("Not enough is free: 1 GPUs needed, 0 free in all; held by a.")
+    expect(first.reasons[0]?.sentence).toBe("Not enough is free: 1 GPU needed, 0 free in all; held by a.")
     expect(first.moves.map((event) => event.type)).toEqual(["claim.waiting"])
     expect(first.waitingSinceMs).toBe(world.clock.nowMs())
   })
