@@ -36,6 +36,8 @@ export interface Accounts {
    * @throws AppError `unavailable` with a sentence on what to change when the server cannot do as configured
    */
   accountFor(workspaceId: string, asServerOwner: boolean): Promise<Account>
+  /** Whether the uid is a workspace's. */
+  isGiven(uid: number): boolean
   /** Why the server cannot give workspaces accounts of their own; undefined when it can. */
   troubleWithSeparation(): Promise<string | undefined>
 }
@@ -99,6 +101,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       }
       throw new AppError("unavailable", trouble)
     },
+    isGiven: (uid) => [...uids.values()].includes(uid),
     troubleWithSeparation,
   }
 }

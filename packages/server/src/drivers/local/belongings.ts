@@ -22,8 +22,11 @@ export interface Belonging {
   readonly sinceTicks: number
   /** The account of the commands. */
   readonly uid: number
-  /** It is the server's account and that is root: its commands may have become anybody. */
-  readonly mayBeAnyUid: boolean
+  /**
+   * Whether its commands may have come to run under another uid. Those of root may, but not under a workspace's:
+   * anybody can carry the mark of another's attempt.
+   */
+  readonly mayBecome: (uid: number) => boolean
   /** That account runs nothing but this attempt now: whatever runs under it is left over. */
   readonly hasUidAlone: () => boolean
 }
@@ -51,6 +54,6 @@ function isSessionOf(wrapper: KnownWrapper, table: ProcessTable): boolean {
 }
 
 function isMarked(belonging: Belonging, podIndex: number, uid: number | undefined): boolean {
-  if (uid !== belonging.uid && !belonging.mayBeAnyUid) return false
+  if (uid === undefined || (uid !== belonging.uid && !belonging.mayBecome(uid))) return false
   return belonging.podIndex === null || belonging.podIndex === podIndex
 }

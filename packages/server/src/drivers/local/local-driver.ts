@@ -90,7 +90,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
   // a running shell goes on reading the old file
   replaceFileSync(paths.wrapper, wrapperScript, 0o600)
   const reaper = createReaper({ clock, log })
-  const { accounts, addresses } = options.machine ?? createLocalMachine(options)
+  const { accounts, addresses, usesOfUid } = options.machine ?? createLocalMachine(options)
   const groups = (options.useGroups ?? true) ? openPodGroups(options.dataDir) : undefined
   const life = createPodLife({
     paths,
@@ -101,6 +101,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     addresses,
     bootId,
     serverUid,
+    isWorkspaceUid: (uid) => accounts.isGiven(uid),
     hasUidAlone,
     onChange: tell,
   })
@@ -117,11 +118,20 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     if (!isClosed) for (const listener of listeners) listener(id)
   }
 
-  function hasUidAlone(record: AttemptRecord): boolean {
-    for (const other of attempts.values())
-      if (other !== record && !other.isGone && other.stored.uid === record.stored.uid) return false
+  // for good: pods outlive the driver
+  usesOfUid.add(usesUid)
+  function usesUid(uid: number, except?: AttemptRecord): boolean {
+    for (const one of attempts.values())
+      if (one !== except && !one.isGone && one.stored.uid === uid) return true
     // one that is being started or read may have the same account
-    return underWay.size === 0
+    return underWay.size > 0
+  }
+
+  function hasUidAlone(record: AttemptRecord): boolean {
+    const { uid } = record.stored
+    if (usesUid(uid, record)) return false
+    for (const isUsed of usesOfUid) if (isUsed !== usesUid && isUsed(uid)) return false
+    return true
   }
 
   // ---- records -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ const isRoot = process.getuid?.() === 0
 if (!isRoot) console.warn("left out: separate accounts of workspaces need root")
 
 const never = new AbortController().signal
+const stopped = { cause: "stopped", message: "the user asked" } as const
 // tests that run at once must not share an account: what is left over of one is ended with the other
 const firstUid = 62_000 + (process.pid % 300) * 10
 
@@ -230,6 +231,42 @@ describe.runIf(isRoot)("accounts of workspaces", () => {
       expect(left).toEqual([])
     },
   )
+
+  it("cannot pass for a part of a server owner's attempt", async () => {
+    await world.close()
+    world = createLocalWorld({ useGroups: false, uidRange: [firstUid, firstUid + 9] })
+    const owners = await start("echo ready; exec sleep 3600", { asServerOwner: true })
+    await untilLogged(world, owners.handle, owners.podId, "ready")
+    const forged = await start(
+      `export BERTH_ATTEMPT=${owners.launch.id} BERTH_POD=0; setsid sh -c 'echo ready; exec sleep 3600' & wait`,
+      other,
+    )
+    await untilLogged(world, forged.handle, forged.podId, "ready")
+    await world.driver.stop(owners.handle, stopped, 0)
+    await untilGone(world, owners.handle)
+    expect((await world.driver.inspect(forged.handle)).pods[0]?.state).toBe("running")
+  })
+
+  it("are shared by the attempts of one workspace on two drivers, which do not end each other", async () => {
+    const uidRange = [firstUid, firstUid + 9] as const
+    const machine = createLocalMachine({ dataDir: world.dataDir, log: silentLog, uidRange })
+    const one = createLocalWorld({ machine, useGroups: false })
+    const two = createLocalWorld({ machine, useGroups: false })
+    try {
+      // first: what is older than an attempt is none of it
+      const ending = await one.driver.ensure(scripted(one, launchOf(1, other), "exec sleep 3600"), never)
+      const launch = scripted(two, launchOf(1, other), "env -i sleep 3600 & echo ready; wait; exit 9")
+      const staying = await two.driver.ensure(launch, never)
+      await untilLogged(two, staying, launch.pods[0]?.podId ?? "", "ready")
+      await one.driver.stop(ending, stopped, 0)
+      await untilGone(one, ending)
+      expect((await two.driver.inspect(staying)).pods[0]?.state).toBe("running")
+      await two.driver.stop(staying, stopped, 0)
+      await untilGone(two, staying)
+    } finally {
+      for (const each of [one, two]) await each.close()
+    }
+  })
 
   it("are shared by a workspace's attempts, which do not end each other", async () => {
     const first = await start("echo up; exec sleep 3600", other)

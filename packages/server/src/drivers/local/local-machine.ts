@@ -7,6 +7,8 @@ import { localPaths, makeSharedFolders } from "./attempt-files.ts"
 export interface LocalMachine {
   readonly accounts: Accounts
   readonly addresses: Addresses
+  /** Of each driver, whether an attempt of it may be running under the account. */
+  readonly usesOfUid: Set<(uid: number) => boolean>
 }
 
 export interface LocalMachineOptions {
@@ -30,6 +32,7 @@ export function createLocalMachine(options: LocalMachineOptions): LocalMachine {
   makeSharedFolders(paths)
   return {
     addresses: createAddresses(options.dataDir),
+    usesOfUid: new Set(),
     accounts: createAccounts({
       paths,
       log: options.log,

@@ -41,6 +41,8 @@ export interface PodLifeOptions {
   readonly serverUid: number
   /** Something changed about an attempt. */
   readonly onChange: (id: AttemptId) => void
+  /** Whether it is the account of a workspace. */
+  readonly isWorkspaceUid: (uid: number) => boolean
   /** Whether no live attempt but this one runs under its account. */
   readonly hasUidAlone: (record: AttemptRecord) => boolean
 }
@@ -310,7 +312,8 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       sinceTicks:
         wrappers.length === pods.length ? Math.min(...wrappers.map((wrapper) => wrapper.startTicks)) : 0,
       uid: record.stored.uid,
-      mayBeAnyUid: record.stored.sharesAccount && record.stored.uid === 0,
+      mayBecome: (uid) =>
+        record.stored.sharesAccount && record.stored.uid === 0 && !options.isWorkspaceUid(uid),
       hasUidAlone: () => !record.stored.sharesAccount && options.hasUidAlone(record),
     }
   }

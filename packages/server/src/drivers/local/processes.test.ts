@@ -46,7 +46,7 @@ describe("what belongs to a pod", () => {
     groups: null,
     sinceTicks: 1000,
     uid: 60_000,
-    mayBeAnyUid: false,
+    mayBecome: () => false,
     hasUidAlone: () => false,
     ...change,
   })
@@ -86,7 +86,9 @@ describe("what belongs to a pod", () => {
     const known = facts(marks, { 304: 61_000 })
     expect(await pidsOf(belonging(), scanned, known)).toEqual([301])
     expect(await pidsOf(belonging({ podIndex: null }), scanned, known)).toEqual([301, 302])
-    expect(await pidsOf(belonging({ mayBeAnyUid: true }), scanned, known)).toEqual([301, 304])
+    expect(await pidsOf(belonging({ mayBecome: (uid) => uid === 61_000 }), scanned, known)).toEqual([
+      301, 304,
+    ])
   })
 
   it("is every descendant of those, in whatever order the table lists them", async () => {
