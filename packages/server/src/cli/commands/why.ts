@@ -14,34 +14,42 @@ export async function why(terminal: Terminal, id: string, options: CommonOptions
   const session = await connect(terminal, options)
   const explanation = await session.client.berth.explainWorkload(id)
   if (session.form !== "table") return writeValue(terminal, session.form, explanation)
-  const end = hasEnded(explanation.state) ? await howItEnded(session, id) : null
-  for (const line of explain(terminal, explanation, end)) terminal.out(`${line}\n`)
+  const now = explanation.state === "Pending" ? null : await howItIs(session, id)
+  for (const line of explain(terminal, explanation, now)) terminal.out(`${line}\n`)
 }
 
-/** How the workload ended, with exit codes; null when it is gone by now. */
-async function howItEnded({ client }: Session, id: string): Promise<string | null> {
+/** Where it runs, or how it ended with exit codes; null when it is gone by now. */
+async function howItIs({ client }: Session, id: string): Promise<string | null> {
   try {
-    return endSentence(await client.workloads.get(id))
+    const detail = await client.workloads.get(id)
+    if (hasEnded(detail.phase)) return endSentence(detail)
+    const nodes = new Set(detail.pods.map((pod) => pod.adminNodeName ?? "").filter((name) => name !== ""))
+    return nodes.size === 0 ? null : `for ${detail.runtime}, on ${others([...nodes], 0)}`
   } catch (error) {
     if (error instanceof BerthError && error.status === 404) return null
     throw error
   }
 }
 
-function explain(terminal: Terminal, why: Explanation, end: string | null): readonly string[] {
+function explain(terminal: Terminal, why: Explanation, now: string | null): readonly string[] {
   const title = `${why.id} in ${why.workspaceId} is ${why.state}`
   const since = why.waitingSince === null ? "" : `, waiting for ${age(why.waitingSince, terminal.nowMs())}`
   const lines = [paint(terminal, "bold", harmless(title + since))]
-  if (end !== null) lines.push(`  ${harmless(end)}`)
+  if (now !== null) lines.push(`  ${harmless(now)}`)
   for (const [index, reason] of why.reasons.entries()) {
     lines.push(`  ${index === 0 ? "because" : "and    "}  ${harmless(reason.sentence)}`)
-    if (reason.workloads.length > 0 || reason.workloadsHidden > 0)
+    if (!namesAll(reason))
       lines.push(`           in the way: ${harmless(others(reason.workloads, reason.workloadsHidden))}`)
   }
   if (why.position > 0) lines.push(`  position ${why.position} in the queue${aheadText(why)}`)
   if (why.moves.length > 0) lines.push("", paint(terminal, "bold", "what happened, newest first"))
   lines.push(...why.moves.map((move) => harmless(moveLine(move, terminal.nowMs()))))
   return lines
+}
+
+/** Whether the sentence itself says who is in the way. */
+function namesAll({ sentence, workloads, workloadsHidden }: Explanation["reasons"][number]): boolean {
+  return workloadsHidden <= 0 && workloads.every((id) => sentence.includes(id))
 }
 
 function aheadText(why: Explanation): string {
