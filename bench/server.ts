@@ -161,7 +161,12 @@ async function stall(): Promise<void> {
       for await (const _ of answer.body ?? []) if (ending.signal.aborted) break
     })
   const followers = Array.from({ length: 200 }, () => follow().catch(() => undefined))
-  await server.request("GET", "/metrics")
+  const metrics = () =>
+    fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.token}` } }).then((answer) =>
+      answer.text(),
+    )
+  // the figures of the lag are since the last look
+  await metrics()
   const result = await autocannon({
     url: `${server.url}/api/v1/workloads/${chatty}`,
     connections: 16,
@@ -169,9 +174,7 @@ async function stall(): Promise<void> {
     overallRate: 1000,
     headers: { authorization: `Bearer ${server.token}` },
   })
-  const text = await fetch(`${server.url}/metrics`, {
-    headers: { authorization: `Bearer ${server.token}` },
-  }).then((answer) => answer.text())
+  const text = await metrics()
   const lag = text
     .split("\n")
     .filter((line) => line.startsWith("berth_event_loop"))

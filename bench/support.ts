@@ -44,6 +44,8 @@ export async function startBenchServer(flags: readonly string[] = [], given?: st
     ],
     { stdio: ["ignore", "ignore", "inherit"] },
   )
+  // a bench that breaks off leaves no server behind
+  process.once("exit", () => child.kill("SIGINT"))
   const { url, readyMs } = await untilReady(child, dataDir, startedMs)
   const token = readFileSync(join(dataDir, "owner.key"), "utf8").trim()
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }

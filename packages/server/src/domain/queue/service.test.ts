@@ -145,10 +145,22 @@ describe("commitPlan", () => {
     world.capacity.markAllDirty()
     await turn()
     expect(await events("b")).toEqual(["claim.waiting"])
+    await world.store.tx((tx) => world.store.inventory.insertNode(tx, aNode("n2", 1, { cordoned: true })))
+    await turn()
+    const before = (await events("b")).length
+    world.capacity.markAllDirty()
+    await turn()
+    expect(await events("b")).toHaveLength(before)
+  })
+
+  it("writes no reason on the rows of a paused queue, whose state says it for all", async () => {
+    await add(aWorkspace("default"), aNode("n1", 1), aClaim("a", gpu(1)))
     await world.queue.pause(person({}, "owner"), null)
     await turn()
-    expect((await row("b"))?.reason).toBe("queue_paused")
-    expect(await events("b")).toEqual(["claim.waiting", "claim.waiting"])
+    expect(await events("a")).toEqual([])
+    expect(world.capacity.reasons("clm_a" as ClaimId, 0).map((reason) => reason.code)).toEqual([
+      "queue_paused",
+    ])
   })
 
   it("admits more than one transaction holds", async () => {

@@ -56,8 +56,6 @@ interface Round {
   readonly victims: Set<ClaimId>
 }
 
-const paused: Reason = { code: "queue_paused" }
-
 /**
  * One turn over the given queues: entries are tried in the order of their queue, queues against each
  * other by who has waited longest. Leaves the world as it was.
@@ -123,16 +121,11 @@ function startWalker(round: Round, queue: WorkspaceQueue): Walker {
 }
 
 /**
- * Nothing of a halted queue is placed, and nothing stays kept for it. A long queue is passed at every turn,
- * so what is known to be paused already is not said again.
+ * Nothing of a halted queue is placed, and nothing stays kept for it. Why they wait is the queue's state and an
+ * event of its own: writing it on each of thousands of rows would halve the rate of submits to a paused queue.
  */
 function passHalted(round: Round, queue: WorkspaceQueue): void {
-  for (const { claim } of queue.order) {
-    if (claim.nominated.length > 0) withdraw(round, claim)
-    if (claim.reason === paused.code && claim.gates.length === 0) continue
-    const [shut] = gateReasons(claim, round.nowMs)
-    round.refusals.push({ claimId: claim.id, reason: shut ?? paused })
-  }
+  for (const { claim } of queue.order) if (claim.nominated.length > 0) withdraw(round, claim)
 }
 
 /** Moves on to the next entry that has to be tried, noting why those on the way are not. */
