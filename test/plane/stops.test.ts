@@ -53,6 +53,24 @@ describe("a stop", () => {
     expect((await p.view(id)).attempts).toMatchObject([{ state: "gone", pods: [{ exitCode: 143 }] }])
   })
 
+  it("gives its place on even when its folders can never be removed", async () => {
+    const p = await plane()
+    const { id } = await p.submit(whole)
+    const next = await p.submit(whole)
+    await p.reaches(id, "Running")
+    let tries = 0
+    const { forget } = p.world.inside
+    p.world.inside.forget = (attempt, logsToo) => {
+      if (++tries <= 100) throw new Error("a mount is in the way")
+      forget(attempt, logsToo)
+    }
+    await p.plane.workloads.stop(p.owner, id)
+    await p.advance(60_000)
+    expect(tries).toBe(5)
+    expect((await p.view(next.id)).workload.dispatchCount).toBe(1)
+    p.world.inside.forget = forget
+  })
+
   it("of a job that ignores TERM holds its place until KILL, after the grace that was given", async () => {
     const p = await plane({ script: byName({ deaf: { ignoresTerm: true } }) })
     const { id } = await p.submit({ ...whole, displayName: "deaf" })

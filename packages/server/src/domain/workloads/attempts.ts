@@ -41,6 +41,9 @@ const nothingSeen: AttemptObservation = { pods: [], isGone: false }
 /** After a start that took long and failed. */
 const retryLateMs = 1_000
 
+/** Tries at removing the folders of an attempt; the workqueue waits longer between each. */
+const forgetTries = 5
+
 export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): AttemptSteps {
   const { store, rows, moves, clock } = options
   /** Attempts whose driver was told to stop in this life of the server. */
@@ -48,6 +51,8 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
   /** Attempts that the driver started or took over in this life of the server. */
   const adopted = new Set<AttemptId>()
   const troubles = new Map<WorkloadKey, string>()
+  /** How often the folders of an attempt could not be removed. */
+  const unforgotten = new Map<AttemptId, number>()
   const starts = createStarts(clock)
   store.subscribe(attemptChanged, ({ id, state }) => {
     if (state === "ending") starts.giveUp(id)
@@ -224,7 +229,7 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     if (seen.isGone && attempt.cause === "node_lost") await options.lookAtNodes(attempt.clusterId)
     const isKept = keepsPods(before)
     // forgotten before it is written to be gone, for afterwards nobody would ask again
-    if (seen.isGone && !isKept) await driver.forget(attempt.id, handle, false)
+    if (seen.isGone && !isKept) await forget(attempt.id, handle, driver)
     await onRows(key, async (tx, workload, fresh, nowMs) => {
       if (!fresh || fresh.id !== attempt.id || fresh.state !== "ending") return
       const observed = observe(workload, { ...fresh, handle }, seen, nowMs)
@@ -236,6 +241,22 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     told.delete(attempt.id)
     adopted.delete(attempt.id)
     troubles.delete(key)
+  }
+
+  /**
+   * A folder that cannot be removed (a mount in it, a disk that fails) is tried a few times and then left: its
+   * claim, and with it a node, must not be held for it.
+   */
+  async function forget(id: AttemptId, handle: AttemptHandle | null, driver: PodDriver): Promise<void> {
+    try {
+      await driver.forget(id, handle, false)
+      unforgotten.delete(id)
+    } catch (error) {
+      const tries = (unforgotten.get(id) ?? 0) + 1
+      unforgotten.set(id, tries)
+      if (tries < forgetTries) throw error
+      unforgotten.delete(id)
+    }
   }
 
   async function end(
