@@ -26,7 +26,6 @@ function single<T>(syntax: string, parse: (raw: unknown) => Parsed<T>, format: (
   return { parse, format, syntax, isList: false, isSwitch: false } satisfies ConfigType<T>
 }
 
-// eslint-disable-next-line no-control-regex
 const control = /[\u0000-\u001f\u007f]/
 
 function asText(raw: unknown): Parsed<string> {

@@ -16,7 +16,6 @@ export interface Members {
 
 const nulCharacter = "\u0000"
 // Everything a terminal, a log or a URL could trip over; ids never have them.
-// oxlint-disable-next-line no-control-regex
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/
 const int32Max = 2 ** 31 - 1
 const int32Min = -(2 ** 31)

@@ -31,7 +31,6 @@ it("keeps a cell in one line and its control characters out of the terminal", as
   const evil = [{ name: "x\u001b[2J\u0007\ny\u009b1m", gpus: 0 }]
   await writeList(terminal, "table", { rows: evil, columns, empty: "none" })
   expect(terminal.stdout().split("\n")).toHaveLength(3)
-  // eslint-disable-next-line no-control-regex
   expect(terminal.stdout()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
 })
 

@@ -33,7 +33,6 @@ export function paint(terminal: Terminal, style: Style, text: string): string {
   return terminal.hasColour && text !== "" ? `\u001b[${styles[style]}m${text}\u001b[0m` : text
 }
 
-// eslint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 /** Text from elsewhere without control characters (tab and newline stay), so that it cannot steer the terminal. */
