@@ -115,6 +115,23 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 }
 
+/** What the server's own monitor saw of its event loop since the last time it was asked; milliseconds. */
+export async function stallOf(
+  server: BenchServer,
+): Promise<{ readonly maxMs: number; readonly p99Ms: number }> {
+  const answer = await fetch(`${server.url}/metrics`, {
+    headers: { authorization: `Bearer ${server.token}` },
+    signal: AbortSignal.timeout(60_000),
+  })
+  const text = await answer.text()
+  const figure = (name: string) =>
+    Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN) * 1000
+  return {
+    maxMs: figure("berth_event_loop_lag_max_seconds"),
+    p99Ms: figure("berth_event_loop_lag_p99_seconds"),
+  }
+}
+
 /** What a figure was taken on. */
 export function machine(): string {
   return `${cpus().length} x ${cpus()[0]?.model.trim() ?? "CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux, Node ${process.versions.node}`

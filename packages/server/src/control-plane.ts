@@ -126,7 +126,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     clock,
     journal: rows.journal,
     workspaces: { find: (id: string) => workspaceIndex.find(id), rows: rows.workspaces },
-    nodesAt: (from) => rows.inventory.nodes(from),
+    nodeAt: (from, id) => rows.inventory.node(from, id),
     owners: {
       workload: {
         bound: (tx, claim, nowMs) => theRunner().owner.bound(tx, claim, nowMs),
@@ -178,8 +178,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     clusters: clusterIds,
     ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
-    liveWork: async (from, workspaceId) =>
-      (await rows.claims.live(from)).filter((claim) => claim.workspaceId === workspaceId).length,
+    liveWork: (from, workspaceId) => rows.claims.liveIn(from, workspaceId),
   })
   const workloads = createWorkloads({
     store,

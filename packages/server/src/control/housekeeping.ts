@@ -113,8 +113,8 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   }
 
   function nodeFreed(nodeId: string): void {
-    const node = capacity.nodes().find((one) => one.id === nodeId)
-    if (!node || !isStarted) return
+    const node = capacity.nodeById(nodeId)
+    if (!isStarted || !node || (!node.stuck && !node.draining)) return
     const holders = capacity.holders(nodeId)
     const isOverdue = (claim: Claim) =>
       claim.state === "releasing" &&

@@ -46,6 +46,13 @@ const columns = [...fixedColumns, ...movingColumns, "version"] as const
 const selectLive = statement<object>("claim_live")((db) =>
   db.selectFrom("claim").select(columns).where("state", "<>", sql.lit("gone")),
 )
+const countLiveIn = statement<{ workspaceId: string }>("claim_live")((db, p) =>
+  db
+    .selectFrom("claim")
+    .select((eb) => eb.fn.countAll<number>().as("n"))
+    .where("state", "<>", sql.lit("gone"))
+    .where("workspace_id", "=", p("workspaceId")),
+)
 const selectById = statement<{ id: string }>("primary")((db, p) =>
   db.selectFrom("claim").select(columns).where("id", "=", p("id")),
 )
@@ -142,6 +149,9 @@ function fromClaim(claim: Claim): Row {
  * `insert` throws AppError `already_exists`.
  */
 export const claimStore: ClaimStore = {
+  async liveIn(from, workspaceId) {
+    return (await countLiveIn.get(from, { workspaceId }))?.n ?? 0
+  },
   async live(from) {
     return (await selectLive.all(from, {})).map(toClaim)
   },

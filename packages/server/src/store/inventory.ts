@@ -31,6 +31,9 @@ const selectPresent = statement<object>("node_by_name")((db) =>
     .orderBy("cluster_id")
     .orderBy("name"),
 )
+const selectById = statement<{ id: string }>("primary")((db, p) =>
+  db.selectFrom("node").select(columns).where("id", "=", p("id")).where("removed_at_ms", "is", null),
+)
 const insert = statement<Row>("write")((db, p) =>
   db
     .insertInto("node")
@@ -100,6 +103,10 @@ function fromNode(node: Node): Row {
 export const inventoryStore: InventoryStore = {
   async nodes(from) {
     return (await selectPresent.all(from, {})).map(toNode)
+  },
+  async node(from, id) {
+    const row = await selectById.get(from, { id })
+    return row && toNode(row)
   },
   async insertNode(tx, node) {
     assertInserted(await insert.run(tx, fromNode(node)), "node", node.name)

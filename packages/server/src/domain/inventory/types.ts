@@ -90,6 +90,8 @@ export interface Constraints {
 export interface InventoryStore {
   /** All nodes that are not removed. */
   nodes(from: Reads): Promise<readonly Node[]>
+  /** One that is not removed. */
+  node(from: Reads, id: NodeId): Promise<Node | undefined>
   insertNode(tx: Tx, node: Node): Promise<void>
   /** @throws AppError `stale` when the version moved. Writes version + 1. */
   updateNode(tx: Tx, node: Node): Promise<void>

@@ -4,6 +4,7 @@ import type { Workspace } from "../workspaces/index.ts"
 import type { Capacity } from "./commands.ts"
 import { couldHold } from "./could-hold.ts"
 import { fingerprintOf } from "./fingerprint.ts"
+import type { NodeLedger } from "./node-ledger.ts"
 import { freeOf } from "./node-ledger.ts"
 import { compareText, indexInOrder } from "./order.ts"
 import { reasonsOf } from "./reasons.ts"
@@ -78,9 +79,11 @@ type Views = Pick<
   Capacity,
   | "position"
   | "queue"
+  | "queueLength"
   | "queuedWorkspaces"
   | "claim"
   | "node"
+  | "nodeById"
   | "nodes"
   | "holders"
   | "free"
@@ -92,12 +95,14 @@ type Views = Pick<
 function views(world: World): Views {
   return {
     position: (id) => positionOf(world, id),
-    queue: (workspaceId) => (world.workspaces.get(workspaceId)?.order ?? []).map((entry) => entry.claim),
+    queue: (workspaceId, from, to) =>
+      (world.workspaces.get(workspaceId)?.order.slice(from, to) ?? []).map((entry) => entry.claim),
+    queueLength: (workspaceId) => world.workspaces.get(workspaceId)?.order.length ?? 0,
     queuedWorkspaces: () =>
       [...world.workspaces.values()].flatMap((queue) => (queue.order.length > 0 ? queue.id : [])),
     claim: (id) => world.claims.get(id),
-    node: (name, clusterId) =>
-      world.clusters.get(clusterId)?.find((ledger) => ledger.node?.name === name)?.node,
+    node: (name, clusterId) => nodeNamed(world.clusters.get(clusterId) ?? [], name),
+    nodeById: (nodeId) => world.ledgers.get(nodeId)?.node,
     nodes: () =>
       [...world.clusters.keys()].toSorted(compareText).flatMap((clusterId) => nodesOf(world, clusterId)),
     holders: (nodeId) =>
@@ -128,6 +133,19 @@ function views(world: World): Views {
 
 function nodesOf(world: World, clusterId: string): Node[] {
   return (world.clusters.get(clusterId) ?? []).flatMap((ledger) => ledger.node ?? [])
+}
+
+/** In ledgers ordered by their node's name. */
+function nodeNamed(ledgers: readonly NodeLedger[], name: string): Node | undefined {
+  let low = 0
+  let high = ledgers.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareText(ledgers[middle]?.node?.name ?? "", name) < 0) low = middle + 1
+    else high = middle
+  }
+  const node = ledgers[low]?.node
+  return node?.name === name ? node : undefined
 }
 
 function positionOf(world: World, id: ClaimId): number {

@@ -28,12 +28,15 @@ export interface Capacity {
   nextGateMs(nowMs: number): number | null
   /** 1..n in its workspace's queue without gaps; 0 when it is not in one. */
   position(id: ClaimId): number
-  /** The queue of a workspace in order. */
-  queue(workspaceId: string): readonly Claim[]
+  /** The queue of a workspace in order, or the part of it from the 0-based `from` to before `to`. */
+  queue(workspaceId: string, from?: number, to?: number): readonly Claim[]
+  /** How many wait in it. */
+  queueLength(workspaceId: string): number
   /** Ids of the workspaces in whose queue something waits. */
   queuedWorkspaces(): readonly string[]
   claim(id: ClaimId): Claim | undefined
   node(name: string, clusterId: string): Node | undefined
+  nodeById(nodeId: string): Node | undefined
   nodes(): readonly Node[]
   /** Claims that are bound or releasing on a node. */
   holders(nodeId: string): readonly Claim[]
@@ -101,14 +104,34 @@ export interface QueueEntryView {
   readonly reasons: readonly Reason[]
 }
 
+/** Where an entry stood when it was seen: what a list goes on after. */
+export interface QueuePlace {
+  readonly workspaceId: string
+  readonly position: number
+  readonly claimId: string
+}
+
+/** A part of the queues. */
+export interface QueuePart {
+  readonly items: readonly QueueEntryView[]
+  readonly hasMore: boolean
+}
+
 /** Commands and reads of the queue; rights are checked here. */
 export interface QueueService extends ClaimMoves {
   /** Writes what a plan decided, guarded by versions; losers are skipped (they are dirty again by the change that beat them). Returns how many admissions stood. */
   commitPlan(
     plan: Plan,
   ): Promise<{ readonly admitted: number; readonly preempted: number; readonly lost: number }>
-  /** Every workspace the principal may see, or one. Ordered by workspace, then position. */
-  list(principal: Principal, workspaceId: string | null): Promise<readonly QueueEntryView[]>
+  /**
+   * Every workspace the principal may see, or one. Ordered by workspace, then position; at most `limit` entries,
+   * those after `after`: where that one stands now, or, when it has left the queue, where it stood.
+   */
+  list(
+    principal: Principal,
+    workspaceId: string | null,
+    page: { readonly limit: number; readonly after: QueuePlace | null },
+  ): Promise<QueuePart>
   /** State, reasons, position, who is ahead, last moves of the claim of an owner. The caller has checked the right to see the owner. */
   explain(
     principal: Principal,

@@ -23,15 +23,11 @@ interface Left {
   readonly gpus: Set<number>
 }
 
-/** @param nodeIds every node that will be asked about */
 export async function openGuard(
   tx: Tx,
-  options: Pick<QueueOptions, "rows" | "capacity" | "workspaces" | "nodesAt">,
-  nodeIds: readonly NodeId[],
+  options: Pick<QueueOptions, "rows" | "capacity" | "workspaces" | "nodeAt">,
 ): Promise<CommitGuard> {
   const control = await options.rows.control(tx)
-  const nodes = nodeIds.length > 0 ? await options.nodesAt(tx, nodeIds) : []
-  const rows = new Map<string, Node>(nodes.map((node) => [node.id, node]))
   const workspaces = new Map<string, Workspace | undefined>()
   const left = new Map<string, Left>()
 
@@ -43,11 +39,14 @@ export async function openGuard(
     const workspace = await workspaceAt(id)
     return !control.paused && workspace?.state === "active" && !workspace.queuePaused
   }
-  function leftOf(nodeId: string): Left | undefined {
-    const node = rows.get(nodeId)
-    const known = left.get(nodeId) ?? (node && leftOn(node, options.capacity.holders(nodeId)))
-    if (known) left.set(nodeId, known)
-    return known
+  async function leftOf(nodeId: NodeId): Promise<Left | undefined> {
+    const known = left.get(nodeId)
+    if (known) return known
+    const node = await options.nodeAt(tx, nodeId)
+    if (!node) return undefined
+    const made = leftOn(node, options.capacity.holders(nodeId))
+    left.set(nodeId, made)
+    return made
   }
   return {
     isOpen,
@@ -55,7 +54,7 @@ export async function openGuard(
       const workspace = await workspaceAt(claim.workspaceId)
       if (!workspace || !(await isOpen(claim.workspaceId)) || placements.length !== claim.pods) return false
       for (const placement of placements) {
-        const place = leftOf(placement.nodeId)
+        const place = await leftOf(placement.nodeId)
         if (!place || !isEligible(place.node, workspace, claim.size.gpus > 0)) return false
         if (!takes(place, claim, placement)) return false
       }

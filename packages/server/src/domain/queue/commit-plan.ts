@@ -95,8 +95,7 @@ function isOfOneClaim(error: unknown): boolean {
 
 async function admitAll(options: QueueOptions, tx: Tx, chunk: readonly Admission[]): Promise<Outcome[]> {
   const nowMs = options.clock.nowMs()
-  const nodeIds = new Set(chunk.flatMap(({ placements }) => placements.map(({ nodeId }) => nodeId)))
-  const guard = await openGuard(tx, options, [...nodeIds])
+  const guard = await openGuard(tx, options)
   const outcomes: Outcome[] = []
   for (const admission of chunk) {
     const claim = await options.rows.byId(tx, admission.claimId)
@@ -147,7 +146,7 @@ async function preempt(options: QueueOptions, tx: Tx, preemption: Preemption): P
   const claim = await options.rows.byId(tx, preemption.claimId)
   if (!isAsPlanned(claim, preemption)) return -1
   if (nominated.length > 0) {
-    const guard = await openGuard(tx, options, [])
+    const guard = await openGuard(tx, options)
     if (!(await guard.isOpen(claim.workspaceId)) || isGated(claim, nowMs)) return -1
   }
   const next: Claim = { ...claim, nominated }

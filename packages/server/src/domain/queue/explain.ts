@@ -19,9 +19,7 @@ export async function explainClaim(
   const waiting = claim?.state === "wanted" ? claim : undefined
   const reasons = waiting ? capacity.reasons(waiting.id, options.clock.nowMs()) : []
   const position = waiting ? capacity.position(waiting.id) : 0
-  const ahead = waiting
-    ? capacity.queue(waiting.workspaceId).slice(0, Math.min(namedAhead, position - 1))
-    : []
+  const ahead = waiting ? capacity.queue(waiting.workspaceId, 0, Math.min(namedAhead, position - 1)) : []
   const subject = { kind: "workload", id: asked.subjectId } as const
   const moves = await options.journal.latestEvents(options.store.committed, subject, shownMoves)
   return {

@@ -17,8 +17,8 @@ export interface QueueOptions {
     readonly find: (id: string) => Workspace | undefined
     readonly rows: Pick<WorkspaceStore, "byId" | "update">
   }
-  /** The rows of these nodes, as the transaction sees them; more than were asked for do no harm. */
-  readonly nodesAt: (from: Reads, ids: readonly NodeId[]) => Promise<readonly Node[]>
+  /** The row of a node that is not removed, as the transaction sees it. */
+  readonly nodeAt: (from: Reads, id: NodeId) => Promise<Node | undefined>
   /** Who is told of moves, by the kind of owner. */
   readonly owners: Readonly<Record<ClaimOwner["kind"], ClaimOwnerPort>>
 }

@@ -13,6 +13,7 @@ import { createWorkspaceIndex, workspaceChanged } from "../workspaces/index.ts"
 import { createCapacity, rebuild } from "./capacity.ts"
 import { aClaim, aNode, aWorkspace } from "./fixtures.ts"
 import { sentenceFor } from "./sentences.ts"
+import type { QueuePlace } from "./commands.ts"
 import { createQueue } from "./service.ts"
 import type { Claim, ClaimId } from "./types.ts"
 import { claimChanged, queueControlChanged, reasonCodes } from "./types.ts"
@@ -38,7 +39,7 @@ function openWorld() {
     clock,
     journal: store.journal,
     workspaces: { find: (id) => index.find(id), rows: store.workspaces },
-    nodesAt: (from) => store.inventory.nodes(from),
+    nodeAt: (from, id) => store.inventory.node(from, id),
     owners: {
       workload: {
         async bound(_, claim) {
@@ -411,7 +412,7 @@ describe("what readers see", () => {
 
   it("lists the queues that a person may see, in order, with positions and reasons", async () => {
     const list = async (who: Principal, workspaceId: string | null) =>
-      (await world.queue.list(who, workspaceId)).map((one) => [
+      (await world.queue.list(who, workspaceId, { limit: 100, after: null })).items.map((one) => [
         one.claim.owner.shownId,
         one.position,
         one.reasons[0]?.code,
@@ -425,6 +426,31 @@ describe("what readers see", () => {
     expect((await list(person({}, "viewer"), null)).map(([name]) => name)).toEqual(["b", "c", "t"])
     await expect(list(person({ default: "viewer" }), "team")).rejects.toMatchObject({ code: "not_found" })
     await expect(list(person({}, "owner"), "nowhere")).rejects.toMatchObject({ code: "not_found" })
+  })
+
+  it("goes on after the last one shown, also when that one has left the queue", async () => {
+    const owner = person({}, "owner")
+    const part = async (after: QueuePlace | null, limit: number) => {
+      const { items, hasMore } = await world.queue.list(owner, null, { limit, after })
+      return [items.map((one) => [one.claim.owner.shownId, one.position]), hasMore]
+    }
+    const b = { workspaceId: "default", position: 1, claimId: id("b") }
+    expect(await part(null, 1)).toEqual([[["b", 1]], true])
+    expect(await part(b, 1)).toEqual([[["c", 2]], true])
+    expect(await part({ workspaceId: "default", position: 2, claimId: id("c") }, 1)).toEqual([
+      [["t", 1]],
+      false,
+    ])
+    expect(await part(null, 3)).toMatchObject([{ length: 3 }, false])
+    const head = await row("b")
+    if (head) await world.store.tx((tx) => world.queue.giveUp(tx, head, 0))
+    expect(await part(b, 2)).toEqual([
+      [
+        ["c", 1],
+        ["t", 1],
+      ],
+      false,
+    ])
   })
 
   it("explains with sentence, holders, who is ahead and the last moves", async () => {

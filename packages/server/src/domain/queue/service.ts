@@ -2,12 +2,13 @@ import type { Principal } from "../identity/index.ts"
 import { authorize, workspaceNotFound } from "../identity/index.ts"
 import type { Actor } from "../journal/index.ts"
 import { createClaimMoves } from "./claim-moves.ts"
-import type { QueueEntryView, QueueService } from "./commands.ts"
+import type { QueueEntryView, QueuePart, QueuePlace, QueueService } from "./commands.ts"
 import { createPlanCommitter, evict } from "./commit-plan.ts"
 import { explainClaim } from "./explain.ts"
 import type { QueueOptions } from "./options.ts"
 import { compareText } from "./order.ts"
 import { switchQueue } from "./pause.ts"
+import type { ClaimId } from "./types.ts"
 
 /** The queue: the one door through which claims are bound, evicted and released (DESIGN 4). */
 export function createQueue(options: QueueOptions): QueueService {
@@ -15,12 +16,11 @@ export function createQueue(options: QueueOptions): QueueService {
   return {
     ...createClaimMoves(options.rows),
     commitPlan: createPlanCommitter(options),
-    list: async (principal, workspaceId) => {
+    list: async (principal, workspaceId, page) => {
       authorize(principal, "queue.get", { workspaceId })
       if (workspaceId !== null && !options.workspaces.find(workspaceId)) throw workspaceNotFound(workspaceId)
-      const nowMs = clock.nowMs()
       const ids = workspaceId === null ? visibleQueues(options, principal) : [workspaceId]
-      return ids.flatMap((id) => entriesOf(options, id, nowMs))
+      return partOf(options, ids, page, clock.nowMs())
     },
     explain: (principal, claimId, subjectId, state) =>
       explainClaim(options, principal, { claimId, subjectId, state }),
@@ -30,13 +30,34 @@ export function createQueue(options: QueueOptions): QueueService {
   }
 }
 
-function entriesOf(options: QueueOptions, workspaceId: string, nowMs: number): QueueEntryView[] {
+/** Only what is shown is built: a queue may hold tens of thousands. */
+function partOf(
+  options: QueueOptions,
+  workspaceIds: readonly string[],
+  page: Parameters<QueueService["list"]>[2],
+  nowMs: number,
+): QueuePart {
   const { capacity } = options
-  return capacity.queue(workspaceId).map((claim, at) => ({
-    claim,
-    position: at + 1,
-    reasons: capacity.reasons(claim.id, nowMs),
-  }))
+  const { limit, after } = page
+  const items: QueueEntryView[] = []
+  for (const id of workspaceIds) {
+    const order = after === null ? 1 : compareText(id, after.workspaceId)
+    if (order < 0) continue
+    const from = after && order === 0 ? indexAfter(options, after) : 0
+    const claims = capacity.queue(id, from, from + limit - items.length + 1)
+    for (const [at, claim] of claims.entries()) {
+      if (items.length === limit) return { items, hasMore: true }
+      items.push({ claim, position: from + at + 1, reasons: capacity.reasons(claim.id, nowMs) })
+    }
+  }
+  return { items, hasMore: false }
+}
+
+/** The index of what follows; one that has left the queue has made room for its follower. */
+function indexAfter({ capacity }: QueueOptions, after: QueuePlace): number {
+  const position = capacity.position(after.claimId as ClaimId)
+  const isHere = capacity.claim(after.claimId as ClaimId)?.workspaceId === after.workspaceId
+  return position > 0 && isHere ? position : Math.max(0, after.position - 1)
 }
 
 /** The queues that the principal may see and in which something waits, by id. */

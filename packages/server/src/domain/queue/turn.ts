@@ -125,7 +125,8 @@ function startWalker(round: Round, queue: WorkspaceQueue): Walker {
  * event of its own: writing it on each of thousands of rows would halve the rate of submits to a paused queue.
  */
 function passHalted(round: Round, queue: WorkspaceQueue): void {
-  for (const { claim } of queue.order) if (claim.nominated.length > 0) withdraw(round, claim)
+  const kept = [...queue.nominated].flatMap((id) => round.world.claims.get(id) ?? [])
+  for (const claim of kept.toSorted(compareClaims)) withdraw(round, claim)
 }
 
 /** Moves on to the next entry that has to be tried, noting why those on the way are not. */

@@ -170,6 +170,8 @@ export interface QueueControl {
 export interface ClaimStore {
   /** Every claim that is not gone. */
   live(from: Reads): Promise<readonly Claim[]>
+  /** How many of them a workspace has. */
+  liveIn(from: Reads, workspaceId: string): Promise<number>
   byId(from: Reads, id: ClaimId): Promise<Claim | undefined>
   insert(tx: Tx, claim: Claim): Promise<void>
   /**

@@ -113,6 +113,7 @@ function enqueue(world: World, queue: WorkspaceQueue, claim: Claim): void {
   const tally = tallyOf(queue, shapeOf(claim))
   const entry: Entry = { claim, shape: tally.shape, tally, opensAtMs: opensAtMs(claim) }
   queue.order.splice(indexInOrder(queue.order, claim), 0, entry)
+  if (claim.nominated.length > 0) queue.nominated.add(claim.id)
   countEntry(world, queue, entry, 1)
 }
 
@@ -122,6 +123,7 @@ function takeOut(world: World, queue: WorkspaceQueue, claim: Claim): void {
     const [entry] = queue.order.splice(indexInOrder(queue.order, claim), 1)
     if (entry) countEntry(world, queue, entry, -1)
   }
+  queue.nominated.delete(claim.id)
   queue.bound.delete(claim.id)
   const touched = new Set<NodeLedger>()
   if (holdsCapacity(claim))

@@ -30,6 +30,8 @@ export interface WorkspaceQueue {
   readyShapes: number
   /** How many entries wait for an instant. */
   timed: number
+  /** Those of them that something is kept for. */
+  readonly nominated: Set<ClaimId>
   /** Its bound claims: who may be preempted. */
   readonly bound: Set<ClaimId>
   /** Something changed since it was looked at. */
@@ -100,6 +102,7 @@ export function queueOf(world: World, workspaceId: string): WorkspaceQueue {
     shapes: new Map(),
     readyShapes: 0,
     timed: 0,
+    nominated: new Set(),
     bound: new Set(),
     isDirty: true,
     changes: 0,

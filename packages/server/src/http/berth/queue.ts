@@ -7,13 +7,12 @@ import type {
 } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
 import type { Principal } from "../../domain/identity/index.ts"
-import { sentenceFor, type QueueEntryView, type Reason } from "../../domain/queue/index.ts"
+import { sentenceFor, type QueueEntryView, type QueuePlace, type Reason } from "../../domain/queue/index.ts"
+import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
 import { instant, instantOrNull, toAmounts, toEvent, toReason } from "./map.ts"
-import { createQueryReader, pageOf } from "./query.ts"
-
-/** Positions are compared as text. */
-const positionDigits = 9
+import { base64ToText, textToBase64 } from "./opaque.ts"
+import { createQueryReader } from "./query.ts"
 
 /** The queue and why things wait in it; rights are the queue's, and the workloads' for `explain`. */
 export function queueHandlers(services: Services) {
@@ -32,9 +31,13 @@ export function queueHandlers(services: Services) {
       const page = query.page()
       const workspace = query.text("workspace") ?? null
       query.check()
-      const entries = await queue.list(request.principal, workspace)
-      const cut = pageOf(entries, placeOf, page)
-      return { ...cut, items: cut.items.map((entry) => toEntry(services, request.principal, entry)) }
+      const after = page.cursor === null ? null : placeAt(page.cursor)
+      const { items, hasMore } = await queue.list(request.principal, workspace, { limit: page.limit, after })
+      const last = items.at(-1)
+      return {
+        items: items.map((entry) => toEntry(services, request.principal, entry)),
+        nextCursor: hasMore && last ? cursorOf(last) : null,
+      }
     },
     pauseQueue: turn(true),
     resumeQueue: turn(false),
@@ -69,8 +72,18 @@ function withoutHolders(reason: Reason): Explanation["reasons"][number] {
   return { ...toReason(reason, { ids: [], hidden: 0 }), sentence }
 }
 
-function placeOf(entry: QueueEntryView): string {
-  return `${entry.claim.workspaceId}\u0000${String(entry.position).padStart(positionDigits, "0")}\u0000${entry.claim.id}`
+function cursorOf({ claim, position }: QueueEntryView): string {
+  return textToBase64(`${claim.workspaceId}\u0000${position}\u0000${claim.id}`)
+}
+
+/** @throws AppError `invalid` for a cursor that no list of the queue gave */
+function placeAt(cursor: string): QueuePlace {
+  const [workspaceId = "", position = "", claimId] = base64ToText(cursor)?.split("\u0000") ?? []
+  if (/^\d{1,9}$/.test(position) && claimId !== undefined)
+    return { workspaceId, position: Number(position), claimId }
+  throw new AppError("invalid", "The query does not have the right form.", {
+    issues: [{ path: ["cursor"], message: "is not a cursor of this list" }],
+  })
 }
 
 function toEntry(services: Services, principal: Principal, entry: QueueEntryView): QueueEntry {

@@ -51,7 +51,7 @@ async function countsFor(
     gpus: sum(nodes.map((node) => node.capacity.gpus)),
     gpusFree: sum(nodes.map((node) => capacity.free(node.id).gpus)),
     workspaces: workspaces.length,
-    workloadsQueued: sum(workspaces.map((workspace) => capacity.queue(workspace.id).length)),
+    workloadsQueued: sum(workspaces.map((workspace) => capacity.queueLength(workspace.id))),
     workloadsRunning: running.size,
     streams: options.streams.count,
     streamsMost: options.streams.most,
