@@ -53,11 +53,7 @@ describe("a create request", () => {
     ["no cpu at all", { resource: { ...small, cpu: "0" } }, "invalid cpu"],
     ["negative memory", { resource: { ...small, memory: "-1Gi" } }, "invalid memory"],
     ["negative gpu", { resource: { ...small, gpu: "-1" } }, "invalid gpu"],
-    [
-      "kind",
-      { groupVersionKind: { version: "v1", kind: "Deployment" } },
-      "unknown workload kind, Deployment",
-    ],
+    ["kind", { groupVersionKind: { version: "v1", kind: "TorchJob" } }, "unknown workload kind, TorchJob"],
     ["kind's case", { groupVersionKind: { kind: "pytorchjob" } }, "unknown workload kind, pytorchjob"],
     ["probe's path", { liveness: { port: 80 } }, "the path for liveness is not found"],
     [

@@ -122,6 +122,8 @@ export function launchOf(pods = 1, overrides: Partial<AttemptLaunch> = {}): Atte
         gpuIndexes: [],
         size: { cpuMilli: 100, memoryBytes: 0, gpus: 0, ephemeralBytes: 0 },
         containerName: "pytorch",
+        ports: [],
+        probes: null,
       }
     }),
     ...overrides,

@@ -64,6 +64,26 @@ const update = statement<Row>("primary")((db, p) =>
     .where("version", "=", p("version")),
 )
 
+const deleteOld = statement<{ key: string; keep: number }>("primary")((db, p) =>
+  db
+    .deleteFrom("attempt")
+    .where((eb) =>
+      eb(
+        "id",
+        "in",
+        eb
+          .selectFrom("attempt")
+          .select("id")
+          .where("workload_key", "=", p("key"))
+          .where("state", "=", sql.lit("gone"))
+          .orderBy("gone_at_ms", "desc")
+          .orderBy("id", "desc")
+          .limit(sql.lit(1_000_000))
+          .offset(p("keep")),
+      ),
+    ),
+)
+
 function toAttempt(row: Row): Attempt {
   return {
     id: row.id as AttemptId,
@@ -108,7 +128,7 @@ function fromAttempt(attempt: Attempt): Row {
 
 type AttemptStore = Pick<
   WorkloadStore,
-  "attempt" | "attempts" | "liveAttempts" | "insertAttempt" | "updateAttempt"
+  "attempt" | "attempts" | "liveAttempts" | "insertAttempt" | "updateAttempt" | "pruneAttempts"
 >
 
 /** The attempts' half of the WorkloadStore. Workload, claim, cluster and run of an attempt never change. */
@@ -131,4 +151,5 @@ export const attemptStore: AttemptStore = {
     assertMoved(await update.run(tx, fromAttempt(attempt)), "attempt", attempt.id)
     tx.publish(attemptChanged, { ...attempt, version: attempt.version + 1 })
   },
+  pruneAttempts: (tx, key, keep) => deleteOld.run(tx, { key, keep }),
 }

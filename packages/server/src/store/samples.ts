@@ -36,6 +36,8 @@ export function sampleWorkload(n: number, change: Partial<Workload> = {}): Workl
     startDeadlines: 0,
     claimId: null,
     attemptId: null,
+    rollout: null,
+    schedule: null,
     createdAtMs: epochMs + n * 1000,
     startedAtMs: null,
     endedAtMs: null,

@@ -82,6 +82,23 @@ CREATE INDEX claim_by_owner on claim (owner_kind, owner_id, state);
 
 CREATE INDEX claim_live on claim (state) where state <> 'gone';
 
+CREATE TABLE endpoint (
+  workload_key text not null primary key references workload ("key"),
+  workload_id text not null,
+  workspace_id text not null,
+  protocol text not null,
+  type text not null,
+  cluster_ip text not null,
+  port integer not null,
+  target_port integer not null,
+  node_port integer,
+  created_at_ms integer not null
+) strict;
+
+CREATE UNIQUE INDEX endpoint_by_cluster_ip on endpoint (cluster_ip);
+
+CREATE UNIQUE INDEX endpoint_by_node_port on endpoint (node_port);
+
 CREATE TABLE event (
   seq integer primary key autoincrement,
   type text not null,
@@ -130,6 +147,33 @@ CREATE TABLE queue_control (
   paused_by text,
   since_ms integer
 ) strict;
+
+CREATE TABLE replica (
+  id text not null primary key,
+  workload_key text not null references workload ("key"),
+  ordinal integer not null,
+  pod_id text not null,
+  revision integer not null,
+  size text not null,
+  state text not null,
+  claim_id text not null,
+  place text,
+  attempt_id text,
+  starts integer not null,
+  restarts integer not null,
+  crashes integer not null,
+  liveness_failures integer not null,
+  start_at_ms integer,
+  ready_since_ms integer,
+  pod_ip text not null,
+  leaving text,
+  created_at_ms integer not null,
+  version integer not null
+) strict;
+
+CREATE UNIQUE INDEX replica_by_claim on replica (claim_id);
+
+CREATE UNIQUE INDEX replica_by_workload on replica (workload_key, ordinal);
 
 CREATE TABLE schema_version (
   version integer not null primary key,
@@ -182,7 +226,7 @@ CREATE TABLE workload (
   is_supervised integer not null,
   is_tolerate_all integer not null,
   conditions text not null
-) strict;
+, rollout text, schedule text) strict;
 
 CREATE INDEX workload_awaiting_ttl on workload (deleted_at_ms, ended_at_ms)
   where deleted_at_ms is null and ended_at_ms is not null;

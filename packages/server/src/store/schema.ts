@@ -174,6 +174,10 @@ interface WorkloadTable {
   is_tolerate_all: Flag
   /** JSON of Condition[]. */
   conditions: string
+  /** JSON of Rollout. */
+  rollout: string | null
+  /** JSON of Schedule. */
+  schedule: string | null
 }
 
 /** Written once and by PATCH: up to a megabyte of script and environment that a phase change must not rewrite. */
@@ -217,6 +221,45 @@ interface AttemptTable {
   version: number
 }
 
+interface ReplicaTable {
+  id: string
+  workload_key: string
+  ordinal: number
+  pod_id: string
+  revision: number
+  /** JSON of Amounts. */
+  size: string
+  state: string
+  claim_id: string
+  /** JSON of ReplicaPlace. */
+  place: string | null
+  attempt_id: string | null
+  starts: number
+  restarts: number
+  crashes: number
+  liveness_failures: number
+  start_at_ms: number | null
+  ready_since_ms: number | null
+  pod_ip: string
+  /** JSON. */
+  leaving: string | null
+  created_at_ms: number
+  version: number
+}
+
+interface EndpointTable {
+  workload_key: string
+  workload_id: string
+  workspace_id: string
+  protocol: string
+  type: string
+  cluster_ip: string
+  port: number
+  target_port: number
+  node_port: number | null
+  created_at_ms: number
+}
+
 /** The tables, as both dialects have them; `migrations/` makes them and `schema.sql` shows the outcome. */
 export interface Database {
   event: EventTable
@@ -234,4 +277,6 @@ export interface Database {
   workload_dependency: WorkloadDependencyTable
   workload_count: WorkloadCountTable
   attempt: AttemptTable
+  replica: ReplicaTable
+  endpoint: EndpointTable
 }

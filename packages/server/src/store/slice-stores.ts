@@ -2,12 +2,14 @@ import type { IdentityStore } from "../domain/identity/index.ts"
 import type { InventoryStore } from "../domain/inventory/index.ts"
 import type { JournalReads } from "../domain/journal/index.ts"
 import type { ClaimStore } from "../domain/queue/index.ts"
-import type { WorkloadStore } from "../domain/workloads/index.ts"
+import type { EndpointStore, ReplicaStore, WorkloadStore } from "../domain/workloads/index.ts"
 import type { WorkspaceStore } from "../domain/workspaces/index.ts"
 import { claimStore } from "./claims.ts"
 import { identityStore } from "./identity.ts"
 import { inventoryStore } from "./inventory.ts"
 import { journalReads } from "./journal.ts"
+import { endpointStore } from "./endpoints.ts"
+import { replicaStore } from "./replicas.ts"
 import { workloadStore } from "./workloads.ts"
 import { workspaceStore } from "./workspaces.ts"
 
@@ -19,6 +21,8 @@ export interface SliceStores {
   readonly workspaces: WorkspaceStore
   readonly claims: ClaimStore
   readonly workloads: WorkloadStore
+  readonly replicas: ReplicaStore
+  readonly endpoints: EndpointStore
 }
 
 export const sliceStores: SliceStores = {
@@ -28,4 +32,6 @@ export const sliceStores: SliceStores = {
   workspaces: workspaceStore,
   claims: claimStore,
   workloads: workloadStore,
+  replicas: replicaStore,
+  endpoints: endpointStore,
 }

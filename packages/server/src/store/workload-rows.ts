@@ -41,6 +41,8 @@ export const movingColumns = [
   "is_supervised",
   "is_tolerate_all",
   "conditions",
+  "rollout",
+  "schedule",
 ] as const
 
 export const workloadColumns = [
@@ -91,6 +93,8 @@ export function toWorkload(row: FullRow): Workload {
     startDeadlines: row.start_deadlines,
     claimId: row.claim_id as ClaimId | null,
     attemptId: row.attempt_id as AttemptId | null,
+    rollout: row.rollout === null ? null : fromJson(row.rollout),
+    schedule: row.schedule === null ? null : fromJson(row.schedule),
     createdAtMs: row.created_at_ms,
     startedAtMs: row.started_at_ms,
     endedAtMs: row.ended_at_ms,
@@ -137,6 +141,8 @@ export function fromWorkload(workload: Workload): WorkloadRow {
     is_supervised: toFlag(spec.isSupervised),
     is_tolerate_all: toFlag(spec.isTolerateAll),
     conditions: toJson(workload.conditions),
+    rollout: workload.rollout === null ? null : toJson(workload.rollout),
+    schedule: workload.schedule === null ? null : toJson(workload.schedule),
   }
 }
 

@@ -55,6 +55,20 @@ export function createClaimMoves(rows: ClaimStore): ClaimMoves {
       if (claim.state === "wanted") assertMove(claim, "bound")
       await moveTo(rows, tx, ended(claim), claim.state, nowMs)
     },
+    async split(tx, claim, ids) {
+      if (claim.state !== "bound" || ids.length !== claim.pods || claim.placements.length !== claim.pods)
+        throw new AppError("internal", `The claim ${claim.id} cannot be split.`)
+      // first it is gone: nobody may count a node's capacity twice
+      await rows.update(tx, ended(claim), "bound")
+      const parts: Claim[] = []
+      for (const placement of claim.placements.toSorted((a, b) => a.pod - b.pod)) {
+        const id = ids[parts.length]
+        if (id === undefined) throw new AppError("internal", `The claim ${claim.id} has too many placements.`)
+        parts.push({ ...claim, id, pods: 1, placements: [{ ...placement, pod: 0 }], version: 0 })
+      }
+      for (const part of parts) await rows.insert(tx, part)
+      return parts
+    },
     byId: (tx, id) => rows.byId(tx, id),
   }
 }

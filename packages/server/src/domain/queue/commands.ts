@@ -79,6 +79,12 @@ export interface ClaimMoves {
   release(tx: Tx, claim: Claim, cause: EndCause, graceMs: number, nowMs: number): Promise<Claim>
   /** bound or releasing → gone: only on the driver's word that no process is left. */
   gone(tx: Tx, claim: Claim, nowMs: number): Promise<void>
+  /**
+   * A bound claim of n pods becomes n bound claims of one pod each, in the same places: from then on each is held,
+   * moved and given back singly. In the order of the pods.
+   * @param ids one for each pod
+   */
+  split(tx: Tx, claim: Claim, ids: readonly ClaimId[]): Promise<readonly Claim[]>
   byId(tx: Tx, id: ClaimId): Promise<Claim | undefined>
 }
 

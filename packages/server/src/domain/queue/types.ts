@@ -127,6 +127,7 @@ export const endCauses = [
   "hang",
   "dependency_failed",
   "start_deadline",
+  "unhealthy",
 ] as const
 export type EndCause = (typeof endCauses)[number]
 

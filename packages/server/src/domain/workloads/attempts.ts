@@ -4,7 +4,7 @@ import type { ClaimId, EndCause } from "../queue/index.ts"
 import { claimFor } from "./claim-for.ts"
 import { decodeEntryPoint } from "./entry-point.ts"
 import { gone, missedStart, observe, toldToEnd, type Observed } from "./lifecycle.ts"
-import { mainContainer } from "./naming.ts"
+import { mainContainerOf } from "./naming.ts"
 import { platformEnv } from "./platform-env.ts"
 import {
   pokeDependents,
@@ -15,16 +15,8 @@ import {
 } from "./runner-ports.ts"
 import { createStarts } from "./starts.ts"
 import { isTerminal, keepsPods, startDeadlineMs } from "./states.ts"
-import type {
-  Attempt,
-  AttemptHandle,
-  AttemptId,
-  AttemptLaunch,
-  AttemptObservation,
-  PodDriver,
-  Workload,
-  WorkloadKey,
-} from "./types.ts"
+import type { AttemptHandle, AttemptLaunch, AttemptObservation, PodDriver } from "./driver.ts"
+import type { Attempt, AttemptId, Workload, WorkloadKey } from "./types.ts"
 import { attemptChanged, workloadPoked } from "./types.ts"
 
 /** Moves attempts: started, observed, ended, let go. */
@@ -151,7 +143,9 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
         nodeName: pod.nodeName,
         gpuIndexes: pod.gpuIndexes,
         size: workload.spec.size,
-        containerName: mainContainer,
+        containerName: mainContainerOf(workload.kind),
+        ports: [],
+        probes: null,
       })),
     }
   }
@@ -305,6 +299,8 @@ function lostObservation(attempt: Attempt): AttemptObservation {
     message: "nothing is known of it any more",
     podIp: pod.podIp,
     hostIp: pod.hostIp,
+    ready: false,
+    outputAtMs: null,
   }))
   return { pods, isGone: true }
 }

@@ -1,15 +1,8 @@
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
 import type { Reason } from "../queue/index.ts"
-import type {
-  Attempt,
-  LogChunk,
-  LogFollowItem,
-  LogQuery,
-  Workload,
-  WorkloadFilter,
-  WorkloadSort,
-} from "./types.ts"
+import type { LogChunk, LogFollowItem, LogQuery } from "./driver.ts"
+import type { Attempt, Workload, WorkloadFilter, WorkloadSort } from "./types.ts"
 
 /** What a caller sent, typed but neither defaulted nor checked: absent strings are "", absent numbers null. */
 export interface CreateWorkload {

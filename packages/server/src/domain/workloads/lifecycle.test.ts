@@ -4,7 +4,8 @@ import type { ClaimId } from "../queue/index.ts"
 import { dispatched, evicted, gone, missedStart, observe, stopped, toldToEnd } from "./lifecycle.ts"
 import { attemptMoves, isTerminal, phaseMoves, retryDelayMs } from "./states.ts"
 import { aWorkload } from "./test-workload.ts"
-import type { Attempt, AttemptId, AttemptObservation, PodObservation, Workload } from "./types.ts"
+import type { AttemptObservation, PodObservation } from "./driver.ts"
+import type { Attempt, AttemptId, Workload } from "./types.ts"
 
 const places = (count: number) =>
   Array.from({ length: count }, (_, i) => ({ nodeName: `n${i}`, hostIp: "127.0.0.1", gpuIndexes: [i] }))
@@ -27,6 +28,8 @@ function pod(podId: string, seen: Partial<PodObservation>): PodObservation {
     message: "",
     podIp: "127.64.0.1",
     hostIp: "127.0.0.1",
+    ready: false,
+    outputAtMs: null,
     ...seen,
   }
 }

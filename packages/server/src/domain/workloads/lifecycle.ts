@@ -1,15 +1,8 @@
 import type { EndCause } from "../queue/index.ts"
 import { podIdFor } from "./naming.ts"
 import { countsAsFailure, freeRetryLimit, isTerminal, retryDelayMs } from "./states.ts"
-import type {
-  Attempt,
-  AttemptObservation,
-  Condition,
-  ConditionType,
-  Pod,
-  PodObservation,
-  Workload,
-} from "./types.ts"
+import type { AttemptObservation, PodObservation } from "./driver.ts"
+import type { Attempt, Condition, ConditionType, Pod, Workload } from "./types.ts"
 
 /**
  * The moves of a workload and its attempt as pure functions: rows in, rows out. Who calls them writes both

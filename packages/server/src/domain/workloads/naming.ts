@@ -1,3 +1,6 @@
+import { isApplication } from "./states.ts"
+import type { WorkloadKind } from "./types.ts"
+
 /** Letters that make no words and no look-alikes (reference/workloads.md 2.2). */
 const suffixAlphabet = "bcdfghjklmnpqrstvwxz2456789"
 const suffixLength = 5
@@ -36,5 +39,7 @@ export function podIdFor(workloadId: string, index: number): string {
   return index === 0 ? `${workloadId}-master-0` : `${workloadId}-worker-${index - 1}`
 }
 
-/** The main container of a job's pods. */
-export const mainContainer = "pytorch"
+/** The main container of a kind's pods (reference/workloads.md 4.1). */
+export function mainContainerOf(kind: WorkloadKind): string {
+  return isApplication(kind) ? "main" : "pytorch"
+}

@@ -2,8 +2,9 @@ import { AppError } from "../../kit/errors.ts"
 import type { Operation, Principal } from "../identity/index.ts"
 import type { Store } from "../journal/index.ts"
 import type { WorkloadService } from "./commands.ts"
-import { mainContainer } from "./naming.ts"
-import type { Attempt, LogFollowItem, LogQuery, PodDriver, Workload, WorkloadStore } from "./types.ts"
+import { mainContainerOf } from "./naming.ts"
+import type { LogFollowItem, LogQuery, PodDriver } from "./driver.ts"
+import type { Attempt, Workload, WorkloadStore } from "./types.ts"
 import { attemptChanged } from "./types.ts"
 
 type PodLogs = Pick<WorkloadService, "readLog" | "followLog" | "containers">
@@ -43,11 +44,12 @@ export function createPodLogs(
     podId: string,
     given: { readonly container: string; readonly run?: number },
   ) {
-    const { attempt } = await podOf(principal, id, podId, given.run, "workload.logs")
-    if (given.container !== "" && given.container !== mainContainer)
+    const { workload, attempt } = await podOf(principal, id, podId, given.run, "workload.logs")
+    const container = mainContainerOf(workload.kind)
+    if (given.container !== "" && given.container !== container)
       throw invalidContainer(`container ${given.container} is not valid for pod ${podId}`)
     const driver = options.drivers.get(attempt.clusterId)
-    if (driver) return { driver, attempt }
+    if (driver) return { driver, attempt, container }
     throw new AppError("unavailable", `There is no driver for the cluster ${attempt.clusterId}.`)
   }
 
@@ -85,10 +87,10 @@ export function createPodLogs(
 
   return {
     async readLog(principal, id, podId, given) {
-      const { driver, attempt } = await logSource(principal, id, podId, given)
+      const { driver, attempt, container } = await logSource(principal, id, podId, given)
       if (attempt.handle === null)
         throw invalidContainer(
-          `container "${mainContainer}" in pod "${podId}" is waiting to start: ContainerCreating`,
+          `container "${container}" in pod "${podId}" is waiting to start: ContainerCreating`,
         )
       return driver.readLog(attempt.handle, podId, given.query)
     },
@@ -96,8 +98,8 @@ export function createPodLogs(
       return followPod(await logSource(principal, id, podId, given), podId, given.query, signal)
     },
     async containers(principal, id, podId) {
-      await podOf(principal, id, podId, undefined, "workload.get")
-      return [mainContainer]
+      const { workload } = await podOf(principal, id, podId, undefined, "workload.get")
+      return [mainContainerOf(workload.kind)]
     },
   }
 }

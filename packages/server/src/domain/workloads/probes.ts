@@ -63,3 +63,61 @@ function checkPort(name: string, port: unknown, path: readonly string[]): Issue 
   if (Number.isInteger(number) && number >= 1 && number <= 65535) return null
   return { path, message: `The ${name} port(${number}) is invalid and needs to be between 1 and 65535` }
 }
+
+/** A probe of an application's pod: HTTP GET (reference/workloads.md 2.7). */
+export interface Probe {
+  readonly path: string
+  /** 1–65535. */
+  readonly port: number
+  /** Failures count from then on, successes at once. */
+  readonly initialDelaySeconds: number
+  readonly periodSeconds: number
+  /** Failures in a row that make it fail. */
+  readonly failureThreshold: number
+}
+
+/** A normalised and checked probe of a spec; null for none. */
+export function probeOf(probe: JsonObject | null): Probe | null {
+  if (probe === null) return null
+  const number = (name: string, fallback: number) => {
+    const value = probe[name]
+    return typeof value === "number" && value > 0 ? value : fallback
+  }
+  return {
+    path: typeof probe["path"] === "string" ? probe["path"] : "/",
+    port: number("port", 0),
+    initialDelaySeconds: number("initialDelaySeconds", probeDefaults.initialDelaySeconds),
+    periodSeconds: number("periodSeconds", probeDefaults.periodSeconds),
+    failureThreshold: number("failureThreshold", probeDefaults.failureThreshold),
+  }
+}
+
+/** The port of a workload's pods that is reached under an address of its own (reference/workloads.md 2.8). */
+export interface ServicePort {
+  readonly protocol: "TCP" | "UDP"
+  readonly port: number
+  readonly targetPort: number
+  /** 0 = none asked for. */
+  readonly nodePort: number
+  readonly type: "ClusterIP" | "NodePort"
+  /** The texts of `extends`, e.g. `maxUnavailable`. */
+  readonly extends: Readonly<Record<string, string>>
+}
+
+/** A normalised and checked service of a spec; null for none. */
+export function serviceOf(service: JsonObject | null): ServicePort | null {
+  if (service === null) return null
+  const number = (name: string) => (typeof service[name] === "number" ? service[name] : 0)
+  const more = service["extends"]
+  const texts = typeof more === "object" && more !== null && !Array.isArray(more) ? Object.entries(more) : []
+  return {
+    protocol: service["protocol"] === "UDP" ? "UDP" : "TCP",
+    port: number("port"),
+    targetPort: number("targetPort"),
+    nodePort: number("nodePort"),
+    type: service["serviceType"] === "NodePort" ? "NodePort" : "ClusterIP",
+    extends: Object.fromEntries(
+      texts.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+    ),
+  }
+}

@@ -6,7 +6,8 @@ import { systemActor } from "../journal/index.ts"
 import type { ClaimId, ClaimMoves, EndCause } from "../queue/index.ts"
 import { toldToEnd } from "./lifecycle.ts"
 import { isTerminal } from "./states.ts"
-import type { Attempt, AttemptId, PodDriver, Workload, WorkloadKey, WorkloadStore } from "./types.ts"
+import type { PodDriver } from "./driver.ts"
+import type { Attempt, AttemptId, Workload, WorkloadKey, WorkloadStore } from "./types.ts"
 import { workloadPoked } from "./types.ts"
 
 export interface RunnerOptions {

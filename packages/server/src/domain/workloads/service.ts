@@ -23,7 +23,8 @@ import { workloadIdFor } from "./naming.ts"
 import { createPodLogs } from "./pod-logs.ts"
 import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
 import { isTerminal } from "./states.ts"
-import type { Attempt, PodDriver, Workload, WorkloadFilter, WorkloadKey, WorkloadStore } from "./types.ts"
+import type { PodDriver } from "./driver.ts"
+import type { Attempt, Workload, WorkloadFilter, WorkloadKey, WorkloadStore } from "./types.ts"
 import { workloadPoked } from "./types.ts"
 import { viewOf } from "./view.ts"
 
@@ -176,6 +177,8 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       startDeadlines: 0,
       claimId: made.claimId,
       attemptId: null,
+      rollout: null,
+      schedule: null,
       createdAtMs: made.nowMs,
       startedAtMs: null,
       endedAtMs: null,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createStarts } from "./starts.ts"
-import type { AttemptHandle, AttemptId, AttemptLaunch, PodDriver } from "./types.ts"
+import type { AttemptHandle, AttemptLaunch, PodDriver } from "./driver.ts"
+import type { AttemptId } from "./types.ts"
 
 const id = "att_1" as AttemptId
 const launch = { id } as AttemptLaunch

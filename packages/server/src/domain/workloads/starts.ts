@@ -1,5 +1,6 @@
 import type { Clock } from "../../kit/clock.ts"
-import type { AttemptHandle, AttemptId, AttemptLaunch, PodDriver } from "./types.ts"
+import type { AttemptHandle, AttemptLaunch, PodDriver } from "./driver.ts"
+import type { AttemptId } from "./types.ts"
 
 /** Starts of attempts that the driver works on, each at most once at a time. */
 export interface Starts {

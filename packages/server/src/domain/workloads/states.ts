@@ -1,10 +1,12 @@
 import type { EndCause } from "../queue/index.ts"
-import type { AttemptState, Phase, Workload } from "./types.ts"
+import type { AttemptState, Phase, Workload, WorkloadKind } from "./types.ts"
 
 /** Phases: who may become what. A retry keeps Running or goes back to Pending (reference/workloads.md 3.2). */
 export const phaseMoves = {
-  Pending: ["Running", "Succeeded", "Failed", "Stopped"],
-  Running: ["Pending", "Succeeded", "Failed", "Stopped"],
+  Pending: ["Running", "Updating", "Succeeded", "Failed", "Stopped"],
+  Running: ["Pending", "Updating", "NotReady", "Succeeded", "Failed", "Stopped"],
+  Updating: ["Running", "NotReady", "Stopped"],
+  NotReady: ["Running", "Updating", "Stopped"],
   Succeeded: [],
   Failed: [],
   Stopped: [],
@@ -24,6 +26,11 @@ export function isTerminal(phase: Phase): phase is "Succeeded" | "Failed" | "Sto
   return phaseMoves[phase].length === 0
 }
 
+/** Whether its pods are kept running until somebody stops them, each with a claim of its own. */
+export function isApplication(kind: WorkloadKind): boolean {
+  return kind === "Deployment" || kind === "StatefulSet"
+}
+
 /** Whether the working folders of its last pods stay for a while: it ended by itself and its TTL runs. */
 export function keepsPods(workload: Pick<Workload, "phase" | "deletedAtMs" | "hidden">): boolean {
   return isTerminal(workload.phase) && workload.deletedAtMs === null && !workload.hidden
@@ -37,6 +44,7 @@ const isFailure: Record<EndCause, boolean> = {
   disk_full: true,
   hang: true,
   start_deadline: true,
+  unhealthy: true,
   succeeded: false,
   stopped: false,
   timed_out: false,

@@ -26,6 +26,8 @@ export function aWorkload(spec: Partial<WorkloadSpec> = {}, row: Partial<Workloa
     startDeadlines: 0,
     claimId: "clm_1" as ClaimId,
     attemptId: null,
+    rollout: null,
+    schedule: null,
     createdAtMs: 0,
     startedAtMs: null,
     endedAtMs: null,

@@ -8,10 +8,18 @@ import type { ClaimId, EndCause } from "../queue/index.ts"
 export type WorkloadKey = Branded<"WorkloadKey"> // wl_ULID: the inner id
 export type AttemptId = Branded<"AttemptId"> // att_ULID
 
-export const workloadKinds = ["PyTorchJob", "Authoring"] as const
+export const workloadKinds = ["PyTorchJob", "Authoring", "Deployment", "StatefulSet"] as const
 export type WorkloadKind = (typeof workloadKinds)[number]
 
-export const phases = ["Pending", "Running", "Succeeded", "Failed", "Stopped"] as const
+export const phases = [
+  "Pending",
+  "Running",
+  "Updating",
+  "NotReady",
+  "Succeeded",
+  "Failed",
+  "Stopped",
+] as const
 export type Phase = (typeof phases)[number]
 
 /** As the caller typed it, for echoing; `Amounts` is what it means. */
@@ -49,9 +57,10 @@ export interface WorkloadSpec {
   /** Shown ids. */
   readonly dependencies: readonly string[]
   readonly cronJobs: readonly CronJob[]
-  /** Kept and returned as given; used by applications only. */
+  /** With their defaults filled in; used by applications only. See `probeOf`. */
   readonly liveness: JsonObject | null
   readonly readiness: JsonObject | null
+  /** Normalised. See `serviceOf`. */
   readonly service: JsonObject | null
   /** null = the workspace's policy. */
   readonly stopGraceSeconds: number | null
@@ -62,6 +71,7 @@ export type ConditionType =
   | "AdminDispatched"
   | "K8sPending"
   | "K8sRunning"
+  | "K8sUpdating"
   | "K8sSucceeded"
   | "K8sFailed"
   | "K8sDeleted"
@@ -75,6 +85,26 @@ export interface Condition {
   readonly run: number
   readonly message: string
   readonly atMs: number
+}
+
+/** How far an application is with what is asked of it (domain/workloads/applications). */
+export interface Rollout {
+  /** Counts changes of what is asked for (replicas, size, image, entry point, environment); from 1. */
+  readonly generation: number
+  /** The last generation that was reached in full; below `generation` while it is being rolled out. */
+  readonly observed: number
+  /** Counts changes of the pods themselves: all of the above but the number of replicas; from 1. */
+  readonly revision: number
+}
+
+/** Where a recurring workload is with its schedule (DESIGN 9.2). */
+export interface Schedule {
+  /** The next match. */
+  readonly nextAtMs: number
+  /** The last match that was acted on; null before the first. */
+  readonly lastAtMs: number | null
+  /** The clone that it made then, or the last one before. */
+  readonly lastKey: WorkloadKey | null
 }
 
 export interface Workload {
@@ -111,6 +141,10 @@ export interface Workload {
   readonly claimId: ClaimId | null
   /** Its current or last attempt. */
   readonly attemptId: AttemptId | null
+  /** Of applications; null for jobs. */
+  readonly rollout: Rollout | null
+  /** Of a recurring workload, which stands in no queue itself; null for all others. */
+  readonly schedule: Schedule | null
   readonly createdAtMs: number
   readonly startedAtMs: number | null
   readonly endedAtMs: number | null
@@ -124,7 +158,7 @@ export interface Workload {
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown" | "Stopped"
 
 export interface Pod {
-  /** `<id>-master-0`, `<id>-worker-<n>`. */
+  /** `<id>-master-0`, `<id>-worker-<n>`; StatefulSet `<id>-<n>`; Deployment `<id>-<revision>-<random>`. */
   readonly podId: string
   /** 0-based, = rank for PyTorchJob. */
   readonly index: number
@@ -150,7 +184,7 @@ export interface Attempt {
   readonly workloadKey: WorkloadKey
   readonly claimId: ClaimId
   readonly clusterId: string
-  /** 1-based: N of `run_N_times`. */
+  /** 1-based: N of `run_N_times`; of an application's pod: its N-th start. */
   readonly run: number
   readonly state: AttemptState
   readonly pods: readonly Pod[]
@@ -237,6 +271,8 @@ export interface WorkloadStore {
   insertAttempt(tx: Tx, attempt: Attempt): Promise<void>
   /** Whole row, version + 1. @throws AppError `stale` when the version moved. */
   updateAttempt(tx: Tx, attempt: Attempt): Promise<void>
+  /** Removes the oldest attempts of a workload that are gone, all but the newest `keep`. */
+  pruneAttempts(tx: Tx, key: WorkloadKey, keep: number): Promise<number>
   /** Removes ended workloads (with attempts) that ended before, at most `limit`; their keys. */
   prune(tx: Tx, endedBeforeMs: number, limit: number): Promise<readonly WorkloadKey[]>
 }
@@ -247,117 +283,3 @@ export const workloadChanged: Topic<Workload> = topic<Workload>("workload-change
 export const attemptChanged: Topic<Attempt> = topic<Attempt>("attempt-changed")
 /** Something about it needs a look: the reconciler's key. */
 export const workloadPoked: Topic<WorkloadKey> = topic<WorkloadKey>("workload-poked")
-
-// ---- The driver port (DESIGN 6) ----------------------------------------------------------------
-
-/** One pod to start. Everything the driver needs and nothing else. */
-export interface PodLaunch {
-  readonly podId: string
-  readonly index: number
-  readonly nodeName: string
-  readonly gpuIndexes: readonly number[]
-  readonly size: Amounts
-  readonly containerName: string
-}
-
-/** One attempt to start: a gang of pods. `id` makes `ensure` idempotent. */
-export interface AttemptLaunch {
-  readonly id: AttemptId
-  readonly workloadId: string
-  readonly workspaceId: string
-  readonly run: number
-  readonly kind: WorkloadKind
-  readonly asServerOwner: boolean
-  /** Decoded: a script for a POSIX shell. */
-  readonly entryPoint: string
-  /** The user's environment, then the platform's (environment.ts); the driver adds what only it knows. */
-  readonly env: Readonly<Record<string, string>>
-  readonly pods: readonly PodLaunch[]
-}
-
-/** What is stored and handed back for as long as the attempt lives. */
-export type AttemptHandle = JsonObject
-
-export interface PodObservation {
-  readonly podId: string
-  /** `waiting`: not started yet; `lost`: gone without an exit code. */
-  readonly state: "waiting" | "running" | "exited" | "lost"
-  readonly startedAtMs: number | null
-  readonly endedAtMs: number | null
-  /** 0–255; 128 + signal for a signal; 137 for lost. */
-  readonly exitCode: number | null
-  /** Set when the driver itself ended it, or knows better than the code. */
-  readonly cause: EndCause | null
-  readonly message: string
-  readonly podIp: string
-  readonly hostIp: string
-}
-
-export interface AttemptObservation {
-  readonly pods: readonly PodObservation[]
-  /** No process of any pod of the attempt is left: the claim may be gone. */
-  readonly isGone: boolean
-}
-
-export interface LogQuery {
-  /** The last n lines; null = all that is kept (bounded by `maxBytes`). */
-  readonly tailLines: number | null
-  /** Lines written at or after; null = no bound. */
-  readonly sinceMs: number | null
-  /** Start at this byte offset instead (resume); null = by the others. */
-  readonly fromOffset: number | null
-  readonly maxBytes: number
-}
-export interface LogChunk {
-  /** Whole lines, without their newline; the last may be unfinished when the pod has ended. */
-  readonly lines: readonly string[]
-  /** Byte offset after the last line: resume here. */
-  readonly nextOffset: number
-  /** Bytes before what is kept (the head was cut away). */
-  readonly droppedBytes: number
-}
-export type LogFollowItem =
-  | { readonly kind: "lines"; readonly chunk: LogChunk }
-  | { readonly kind: "end"; readonly exitCode: number | null; readonly cause: EndCause | null }
-
-/**
- * How pods run. One suite (`drivers/driver-suite.ts`) holds for all. Every call may be repeated; none
- * throws for an attempt that is unknown or gone except where said.
- */
-export interface PodDriver {
-  readonly clusterId: string
-  /**
-   * Starts what of the attempt has not been started. Twice, also from two server lives, starts once.
-   * Resolves once every start was tried (a pod whose command cannot start ends `exited` 126 or 127 with a message).
-   * @throws AppError `unavailable` when the driver cannot work now: nothing was started, try later.
-   */
-  ensure(launch: AttemptLaunch, signal: AbortSignal): Promise<AttemptHandle>
-  /** The truth now, from the processes themselves. */
-  inspect(handle: AttemptHandle): Promise<AttemptObservation>
-  /**
-   * After a restart of the server: takes over what the handle (or, when the crash came before it was
-   * stored, the attempt id alone) names. null = never started.
-   */
-  recover(id: AttemptId, handle: AttemptHandle | null): Promise<AttemptHandle | null>
-  /** Tells the pods to end (TERM, after the grace KILL); returns at once. `reason` goes into the stop reason file. */
-  stop(
-    handle: AttemptHandle,
-    reason: { readonly cause: EndCause; readonly message: string },
-    graceMs: number,
-  ): Promise<void>
-  /** Something changed about an attempt: look. Fires at least once per change; never with news itself. */
-  onChange(listener: (id: AttemptId) => void): () => void
-  /** @throws AppError `not_found` when nothing is kept of that pod */
-  readLog(handle: AttemptHandle, podId: string, query: LogQuery): Promise<LogChunk>
-  /** The tail first, then lines as they come, then one `end`. Ends with the signal. */
-  followLog(
-    handle: AttemptHandle,
-    podId: string,
-    query: LogQuery,
-    signal: AbortSignal,
-  ): AsyncIterable<LogFollowItem>
-  /** Removes what is kept of an attempt (working folder; logs when `logsToo`). Idempotent. */
-  forget(id: AttemptId, handle: AttemptHandle | null, logsToo: boolean): Promise<void>
-  /** Stops watching; pods stay. */
-  close(): Promise<void>
-}

@@ -118,7 +118,7 @@ describe("a request", () => {
     [{ displayName: "1train" }, /^the name must consist of 1 to 45/],
     [{ displayName: "a".repeat(46) }, `the maximum length of the workload name [${"a".repeat(46)}] is 45`],
     [{ displayName: "../../etc" }, /^the name must consist/],
-    [{ kind: "Deployment" }, "unknown workload kind, Deployment"],
+    [{ kind: "TorchJob" }, "unknown workload kind, TorchJob"],
     [{ kind: "pytorchjob" }, "unknown workload kind, pytorchjob"],
     [{ liveness: { port: 80 } }, "the path for liveness is not found"],
     [

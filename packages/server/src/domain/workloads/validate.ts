@@ -34,7 +34,12 @@ const descriptionLimit = 64 * 1024
 const envValueLimit = 128 * 1024
 const envLimit = 1024 * 1024
 
-const scopeOf: Record<WorkloadKind, Scope> = { PyTorchJob: "Train", Authoring: "Authoring" }
+const scopeOf: Record<WorkloadKind, Scope> = {
+  PyTorchJob: "Train",
+  Authoring: "Authoring",
+  Deployment: "Infer",
+  StatefulSet: "Infer",
+}
 
 export interface CheckPorts {
   /** @throws AppError not_found */

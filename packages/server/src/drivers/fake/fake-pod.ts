@@ -139,5 +139,7 @@ export function observePod(pod: FakePod, mono: number, wallOffsetMs: number): Po
     message: end ? end.message : "",
     podIp: pod.podIp,
     hostIp: "127.0.0.1",
+    ready: hasStarted && !end,
+    outputAtMs: null,
   }
 }

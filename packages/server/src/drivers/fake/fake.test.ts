@@ -47,6 +47,8 @@ function launch(name: string, pods = 1, firstGpu = 0, entryPoint = ""): AttemptL
       gpuIndexes: [firstGpu + index],
       size,
       containerName: "pytorch",
+      ports: [],
+      probes: null,
     })),
   }
 }

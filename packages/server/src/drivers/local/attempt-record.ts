@@ -73,7 +73,7 @@ export function observationOf(record: AttemptRecord): AttemptObservation {
 }
 
 function observePod(pod: PodRecord): PodObservation {
-  const at = { podId: pod.stored.podId, podIp: pod.stored.podIp, hostIp: "127.0.0.1" }
+  const at = { podId: pod.stored.podId, podIp: pod.stored.podIp, hostIp: "127.0.0.1", outputAtMs: null }
   const { end } = pod
   if (end)
     return {
@@ -84,6 +84,7 @@ function observePod(pod: PodRecord): PodObservation {
       exitCode: end.exitCode,
       cause: end.cause,
       message: end.message,
+      ready: false,
     }
   return {
     ...at,
@@ -93,6 +94,7 @@ function observePod(pod: PodRecord): PodObservation {
     exitCode: null,
     cause: null,
     message: "",
+    ready: pod.hasStarted,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { WorkloadPod } from "@berth/contract/workloads"
 import type { Attempt, Pod, Workload, WorkloadDetail } from "../../domain/workloads/index.ts"
-import { mainContainer } from "../../domain/workloads/index.ts"
+import { mainContainerOf } from "../../domain/workloads/index.ts"
 import { comparePods, formatInstant } from "./format.ts"
 import { wordsOfEnd } from "./messages.ts"
 
@@ -26,18 +26,18 @@ function mapPod(workload: Workload, pod: Pod): WorkloadPod {
     ...shown("rank", rankOf(workload, pod)),
     ...shown("startTime", formatInstant(pod.startedAtMs)),
     ...shown("endTime", formatInstant(pod.endedAtMs)),
-    containers: containersOf(pod),
+    containers: containersOf(workload, pod),
   }
 }
 
-function containersOf(pod: Pod): WorkloadPod["containers"] {
+function containersOf(workload: Workload, pod: Pod): WorkloadPod["containers"] {
   const isLost = pod.cause === "lost" || pod.cause === "node_lost"
   const exitCode = pod.exitCode ?? (isLost ? lostExitCode : null)
   if (exitCode === null) return []
   const words = wordsOfEnd(pod.cause, exitCode)
   return [
     {
-      name: mainContainer,
+      name: mainContainerOf(workload.kind),
       ...shown("reason", words.reason),
       ...shown("message", pod.message || words.message),
       exitCode,

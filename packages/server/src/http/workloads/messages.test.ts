@@ -106,6 +106,7 @@ describe("the words for the end of a container", () => {
     hang: "Hang",
     dependency_failed: "DependencyFailed",
     start_deadline: "StartDeadlineExceeded",
+    unhealthy: "Unhealthy",
   }
 
   it.each(endCauses)("name the cause %s", (cause) => {

@@ -71,6 +71,7 @@ const endWords: Readonly<Record<EndCause, EndWords>> = {
     reason: "DependencyFailed",
     message: "A workload that this one depends on did not succeed",
   },
+  unhealthy: { reason: "Unhealthy", message: "The pod failed its liveness probe" },
   start_deadline: { reason: "StartDeadlineExceeded", message: "The pod did not start in time" },
 }
 

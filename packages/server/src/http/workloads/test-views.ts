@@ -37,6 +37,8 @@ export function testWorkload(change: Partial<Workload> = {}): Workload {
     startDeadlines: 0,
     claimId: null,
     attemptId: null,
+    rollout: null,
+    schedule: null,
     createdAtMs,
     startedAtMs: null,
     endedAtMs: null,
