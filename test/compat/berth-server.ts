@@ -133,7 +133,13 @@ export async function startBerthServer(
     config: { noAuth, allowedHosts: ["berth.test"], behindProxy: false, openMetrics, listenIsLoopback: true },
     families: [
       workloadsFamily,
-      createBerthFamily({ streams, noAuth, startedAtMs: clock.nowMs(), warnings: () => ["Not root."] }),
+      createBerthFamily({
+        streams,
+        noAuth,
+        openDocuments: openMetrics,
+        startedAtMs: clock.nowMs(),
+        warnings: () => ["Not root."],
+      }),
     ],
     streams,
     meter: telemetry,

@@ -55,6 +55,8 @@ const calls: { readonly [K in Exclude<BerthRouteName, "podLog">]: (api: Api) => 
   explainWorkload: (api) => api.explainWorkload("x"),
   events: (api) => api.events(),
   listAudit: (api) => api.audit(),
+  openApi: (api) => api.openApi(),
+  openApiFamily: (api) => api.openApi("x"),
 }
 
 it.each(Object.entries(calls))("%s goes by the route of the contract", async (name, call) => {

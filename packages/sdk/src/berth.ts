@@ -83,6 +83,8 @@ export interface BerthApiClient {
     },
     options?: CallOptions,
   ): Promise<AuditList>
+  /** The OpenAPI 3.1 document of a family; of `/berth/v1` when none is named. */
+  openApi(family?: string, options?: CallOptions): Promise<Readonly<Record<string, unknown>>>
 }
 
 export interface EventFilter {
@@ -147,5 +149,7 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
     explainWorkload: (id, options) => get(path`/berth/v1/explain/workload/${id}`, options),
     events: (query, options) => get("/berth/v1/events", options, { ...query }),
     audit: (query, options) => get("/berth/v1/audit", options, { ...query }),
+    openApi: (family, options) =>
+      get(family === undefined ? "/berth/v1/openapi.json" : path`/berth/v1/openapi/${family}`, options),
   }
 }

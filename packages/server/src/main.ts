@@ -137,6 +137,7 @@ async function build(
       createBerthFamily({
         streams,
         noAuth: config.noAuth,
+        openDocuments: config.openMetrics,
         startedAtMs: clock.nowMs(),
         warnings: () => clusters.warnings(),
       }),

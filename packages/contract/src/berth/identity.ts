@@ -1,96 +1,121 @@
 import { Type, type Static } from "typebox"
-import { DnsLabel, Exact, Nullable, PageOf, Timestamp } from "../common/index.ts"
+import { Exact, Nullable, PageOf, dnsLabel, flag, int, oneOf, text, timestamp } from "../common/index.ts"
 import { Role } from "./workspaces.ts"
 
 /** What somebody is on the whole server. */
-export const ServerRole = Type.Enum(["owner", "viewer"])
+export const ServerRole = oneOf(["owner", "viewer"], "What somebody is on the whole server.")
 export type ServerRole = Static<typeof ServerRole>
 
-export const User = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  email: Nullable(Type.String()),
-  serverRole: Nullable(ServerRole),
-  /** May do nothing. */
-  frozen: Type.Boolean(),
-  createdAt: Timestamp,
-})
+const userEmail = "E-mail address; null = none."
+const userServerRole = "Role on the whole server; null = none, only what its workspaces give."
+
+export const User = Type.Object(
+  {
+    id: text("`usr_` and a ULID."),
+    name: text("Unique name, 1–64 of `[a-zA-Z0-9._@-]`."),
+    email: Nullable(Type.String(), userEmail),
+    serverRole: Nullable(ServerRole, userServerRole),
+    frozen: flag("May do nothing: its keys do not hold."),
+    createdAt: timestamp("When it was made."),
+  },
+  { description: "Somebody who may use the server." },
+)
 export type User = Static<typeof User>
-export const UserList = PageOf(User)
+export const UserList = PageOf(User, "Users, newest first.")
 export type UserList = Static<typeof UserList>
 
-const UserName = Type.String({ pattern: "^[a-zA-Z0-9._@-]{1,64}$" })
 const Email = Type.String({ minLength: 3, maxLength: 254 })
 
-export const CreateUser = Exact({
-  name: UserName,
-  email: Type.Optional(Nullable(Email)),
-  serverRole: Type.Optional(Nullable(ServerRole)),
-})
+export const CreateUser = Exact(
+  {
+    name: text("Unique name.", { pattern: "^[a-zA-Z0-9._@-]{1,64}$" }),
+    email: Type.Optional(Nullable(Email, userEmail)),
+    serverRole: Type.Optional(Nullable(ServerRole, userServerRole)),
+  },
+  "A new user.",
+)
 export type CreateUser = Static<typeof CreateUser>
 
-export const UpdateUser = Exact({
-  email: Type.Optional(Nullable(Email)),
-  serverRole: Type.Optional(Nullable(ServerRole)),
-  frozen: Type.Optional(Type.Boolean()),
-})
+export const UpdateUser = Exact(
+  {
+    email: Type.Optional(Nullable(Email, userEmail)),
+    serverRole: Type.Optional(Nullable(ServerRole, userServerRole)),
+    frozen: Type.Optional(flag("true: its keys do not hold any more; false: they hold again.")),
+  },
+  "What is absent stays as it is.",
+)
 export type UpdateUser = Static<typeof UpdateUser>
 
 /** An API key without its token, which only its creation shows. */
-export const ApiKey = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  userId: Type.String(),
-  userName: Type.String(),
-  /** The first characters of the token. */
-  prefix: Type.String(),
-  /** null = as its user. */
-  role: Nullable(Role),
-  /** null = wherever its user may act. */
-  workspaceId: Nullable(Type.String()),
-  /** null = never. */
-  expiresAt: Nullable(Timestamp),
-  revokedAt: Nullable(Timestamp),
-  createdAt: Timestamp,
-  lastUsedAt: Nullable(Timestamp),
-})
+export const ApiKey = Type.Object(
+  {
+    id: text("`key_` and a ULID."),
+    name: text("Name for people."),
+    userId: text("The user it acts as."),
+    userName: text("That user's name; the id when the user is gone."),
+    prefix: text("The first characters of the token, to tell keys apart."),
+    role: Nullable(Role, "The most it may be; null = as its user."),
+    workspaceId: Nullable(
+      Type.String(),
+      "The only workspace it may act in; null = wherever its user may act.",
+    ),
+    expiresAt: Nullable(timestamp("When it ends."), "When it ends; null = never."),
+    revokedAt: Nullable(timestamp("When it was revoked."), "When it was revoked; null = it was not."),
+    createdAt: timestamp("When it was made."),
+    lastUsedAt: Nullable(timestamp("When it was last used."), "when it was last used; null = never."),
+  },
+  { description: "An API key, without its token." },
+)
 export type ApiKey = Static<typeof ApiKey>
-export const ApiKeyList = PageOf(ApiKey)
+export const ApiKeyList = PageOf(ApiKey, "API keys, newest first.")
 export type ApiKeyList = Static<typeof ApiKeyList>
 
 /** At most one of `expiresAt` and `expiresInSeconds`; neither = never. */
-export const CreateKey = Exact({
-  name: Type.String({ minLength: 1, maxLength: 64 }),
-  /** Name or id of the user it acts as; the caller when absent. */
-  user: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-  role: Type.Optional(Nullable(Role)),
-  workspaceId: Type.Optional(Nullable(DnsLabel)),
-  expiresAt: Type.Optional(Nullable(Timestamp)),
-  /** 1 to ten years. */
-  expiresInSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 315_360_000 })),
-})
+export const CreateKey = Exact(
+  {
+    name: text("Name for people.", { minLength: 1, maxLength: 64 }),
+    user: Type.Optional(
+      text("Name or id of the user it acts as. Default: the caller.", { minLength: 1, maxLength: 64 }),
+    ),
+    role: Type.Optional(Nullable(Role, "The most it may be; null = as its user.")),
+    workspaceId: Type.Optional(
+      Nullable(dnsLabel("A workspace."), "The only workspace it may act in; null = wherever its user may."),
+    ),
+    expiresAt: Type.Optional(Nullable(timestamp("When it ends."), "When it ends; null = never.")),
+    expiresInSeconds: Type.Optional(
+      int("Seconds until it ends, up to ten years.", { minimum: 1, maximum: 315_360_000 }),
+    ),
+  },
+  "A new key. At most one of `expiresAt` and `expiresInSeconds`; neither = it never ends.",
+)
 export type CreateKey = Static<typeof CreateKey>
 
 /** The only answer that ever holds the token. */
-export const CreatedKey = Type.Object({ key: ApiKey, token: Type.String() })
+export const CreatedKey = Type.Object(
+  { key: ApiKey, token: text("The token: send it as `Authorization: Bearer <token>`. Shown this once.") },
+  { description: "The only answer that ever holds the token." },
+)
 export type CreatedKey = Static<typeof CreatedKey>
 
 /** Who the caller is and what it may do. */
-export const Me = Type.Object({
-  userId: Type.String(),
-  userName: Type.String(),
-  /** The key it came with; null under --no-auth. */
-  keyId: Nullable(Type.String()),
-  serverRole: Nullable(ServerRole),
-  /** Operations it may do on the server as a whole. */
-  operations: Type.Array(Type.String()),
-  workspaces: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      role: Role,
-      /** Operations it may do there, on its own things at least. */
-      operations: Type.Array(Type.String()),
-    }),
-  ),
-})
+export const Me = Type.Object(
+  {
+    userId: text("The caller's user."),
+    userName: text("Its name."),
+    keyId: Nullable(Type.String(), "The key it came with; null under --no-auth."),
+    serverRole: Nullable(ServerRole, "Its role on the whole server; null = none."),
+    operations: Type.Array(Type.String(), { description: "Operations it may do on the server as a whole." }),
+    workspaces: Type.Array(
+      Type.Object({
+        id: text("A workspace it has a role in."),
+        role: Role,
+        operations: Type.Array(Type.String(), {
+          description: "Operations it may do there, on its own things at least.",
+        }),
+      }),
+      { description: "By id." },
+    ),
+  },
+  { description: "Who the caller is and what it may do." },
+)
 export type Me = Static<typeof Me>

@@ -1,104 +1,149 @@
 import { Type, type Static } from "typebox"
-import { DnsLabel, Exact, Nullable, PageOf, PageQuery, Timestamp } from "../common/index.ts"
+import {
+  Exact,
+  Nullable,
+  PageOf,
+  PageQuery,
+  dnsLabel,
+  flag,
+  int,
+  oneOf,
+  text,
+  timestamp,
+} from "../common/index.ts"
 import { Amounts } from "./inventory.ts"
 import { Event } from "./journal.ts"
 
 /** Why something waits: a closed list. */
-export const ReasonCode = Type.Enum([
-  "waiting_for_time",
-  "dependency",
-  "workspace_busy",
-  "reservation_pending",
-  "no_reservation",
-  "quota_short",
-  "no_node_fits",
-  "no_node_matches",
-  "nodes_unhealthy",
-  "cordoned",
-  "draining",
-  "queue_paused",
-  "blocked_by",
-  "waiting_for_victims",
-  "starting",
-  "installing",
-  "port_in_use",
-  "backoff",
-  "cannot_be_met",
-  "policy_limit",
-  "driver_down",
-])
+export const ReasonCode = oneOf(
+  [
+    "waiting_for_time",
+    "dependency",
+    "workspace_busy",
+    "reservation_pending",
+    "no_reservation",
+    "quota_short",
+    "no_node_fits",
+    "no_node_matches",
+    "nodes_unhealthy",
+    "cordoned",
+    "draining",
+    "queue_paused",
+    "blocked_by",
+    "waiting_for_victims",
+    "starting",
+    "installing",
+    "port_in_use",
+    "backoff",
+    "cannot_be_met",
+    "policy_limit",
+    "driver_down",
+  ],
+  "Why it waits: a closed list.",
+)
 export type ReasonCode = Static<typeof ReasonCode>
 
 const reasonMembers = {
   code: ReasonCode,
-  /** What is short; null when it is not about an amount. */
-  resource: Nullable(Type.Enum(["gpu", "cpu", "memory", "ephemeral-storage"])),
-  /** Of `needed` and `free`; null when they are. */
-  unit: Nullable(Type.Enum(["gpus", "cpuMilli", "bytes"])),
-  needed: Nullable(Type.Integer()),
-  free: Nullable(Type.Integer()),
-  nodes: Type.Array(Type.String()),
-  /** Workloads in the way that the caller may see. */
-  workloads: Type.Array(Type.String()),
-  /** How many more there are. */
-  workloadsHidden: Type.Integer(),
-  /** Workloads that must succeed first. */
-  dependsOn: Type.Array(Type.String()),
-  until: Nullable(Timestamp),
+  resource: Nullable(
+    oneOf(["gpu", "cpu", "memory", "ephemeral-storage"], "What is short."),
+    "What is short; null when it is not about an amount.",
+  ),
+  unit: Nullable(
+    oneOf(["gpus", "cpuMilli", "bytes"], "Of `needed` and `free`."),
+    "Of `needed` and `free`; null when they are.",
+  ),
+  needed: Nullable(Type.Integer(), "How much is needed, in `unit`; null when it is not about an amount."),
+  free: Nullable(Type.Integer(), "How much is free, in `unit`; null when it is not about an amount."),
+  nodes: Type.Array(Type.String(), { description: "Nodes that it is about; may be empty." }),
+  workloads: Type.Array(Type.String(), { description: "Workloads in the way that the caller may see." }),
+  workloadsHidden: int("How many more there are."),
+  dependsOn: Type.Array(Type.String(), { description: "Workloads that must succeed first." }),
+  until: Nullable(timestamp("When it ends."), "When this reason ends by itself; null = unknown."),
 }
 
-export const Reason = Type.Object(reasonMembers)
+export const Reason = Type.Object(reasonMembers, { description: "One reason why something waits." })
 export type Reason = Static<typeof Reason>
 
-export const QueueEntry = Type.Object({
-  workspaceId: Type.String(),
-  /** 1..n in its workspace's queue. */
-  position: Type.Integer(),
-  workloadId: Type.String(),
-  userId: Type.String(),
-  userName: Type.String(),
-  priority: Type.Integer(),
-  pods: Type.Integer(),
-  /** Of each pod. */
-  size: Amounts,
-  /** A retry after a failure, at the head. */
-  rescheduled: Type.Boolean(),
-  queuedAt: Timestamp,
-  /** Since when it waits for the first of the reasons. */
-  waitingSince: Nullable(Timestamp),
-  /** The most decisive first. */
-  reasons: Type.Array(Reason),
-})
+export const QueueEntry = Type.Object(
+  {
+    workspaceId: text("Its workspace."),
+    position: int("1..n in its workspace's queue."),
+    workloadId: text("The workload."),
+    userId: text("Who submitted it."),
+    userName: text("The submitter's name."),
+    priority: int("0 to 2; higher goes first."),
+    pods: int("How many pods it asks for."),
+    size: Type.Object(Amounts.properties, { description: "What each pod asks for." }),
+    rescheduled: flag("A retry after a failure, at the head."),
+    queuedAt: timestamp("Since when it is in the queue."),
+    waitingSince: Nullable(
+      timestamp("Since when it waits for the first of the reasons."),
+      "Since when it waits for the first of the reasons; null = not looked at yet.",
+    ),
+    reasons: Type.Array(Reason, { description: "The most decisive first." }),
+  },
+  { description: "A workload that waits." },
+)
 export type QueueEntry = Static<typeof QueueEntry>
 /** By workspace, then position. */
-export const QueueEntryList = PageOf(QueueEntry)
+export const QueueEntryList = PageOf(QueueEntry, "What waits, by workspace, then position.")
 export type QueueEntryList = Static<typeof QueueEntryList>
 
-export const QueueQuery = Exact({ ...PageQuery.properties, workspace: Type.Optional(Type.String()) })
+export const QueueQuery = Exact({
+  ...PageQuery.properties,
+  workspace: Type.Optional(text("Only this workspace's queue.")),
+})
 export type QueueQuery = Static<typeof QueueQuery>
 
 /** Which queue to pause or resume; null or absent = all of them. */
-export const QueueSwitch = Exact({ workspace: Type.Optional(Nullable(DnsLabel)) })
+export const QueueSwitch = Exact(
+  {
+    workspace: Type.Optional(
+      Nullable(dnsLabel("A workspace."), "Whose queue; null or absent = all of them."),
+    ),
+  },
+  "Which queue to pause or resume.",
+)
 export type QueueSwitch = Static<typeof QueueSwitch>
 
-export const QueueSwitched = Type.Object({ workspace: Nullable(Type.String()), paused: Type.Boolean() })
+export const QueueSwitched = Type.Object(
+  {
+    workspace: Nullable(Type.String(), "Whose queue; null = all of them."),
+    paused: flag("Nothing is admitted from it."),
+  },
+  { description: "How the queue is now." },
+)
 export type QueueSwitched = Static<typeof QueueSwitched>
 
 /** Why something is as it is. */
-export const Explanation = Type.Object({
-  kind: Type.Literal("workload"),
-  id: Type.String(),
-  workspaceId: Type.String(),
-  /** Its phase. */
-  state: Type.String(),
-  /** The most decisive first; empty when it does not wait. */
-  reasons: Type.Array(Type.Object({ ...reasonMembers, sentence: Type.String() })),
-  /** 0 when it does not queue. */
-  position: Type.Integer(),
-  /** Those before it that the caller may see, at most 20, and how many there are in all. */
-  ahead: Type.Object({ ids: Type.Array(Type.String()), count: Type.Integer() }),
-  waitingSince: Nullable(Timestamp),
-  /** The last 20 things that happened to it, newest first. */
-  moves: Type.Array(Event),
-})
+export const Explanation = Type.Object(
+  {
+    kind: Type.Literal("workload", { description: "What it is about." }),
+    id: text("The workload."),
+    workspaceId: text("Its workspace."),
+    state: text("Its phase."),
+    reasons: Type.Array(
+      Type.Object(
+        { ...reasonMembers, sentence: text("The reason for people.") },
+        { description: "One reason why something waits, and a sentence." },
+      ),
+      { description: "The most decisive first; empty when it does not wait." },
+    ),
+    position: int("Its place in the queue, from 1; 0 when it does not queue."),
+    ahead: Type.Object(
+      {
+        ids: Type.Array(Type.String(), { description: "Those that the caller may see, at most 20." }),
+        count: int("How many there are in all."),
+      },
+      { description: "What is before it in the queue." },
+    ),
+    waitingSince: Nullable(
+      timestamp("Since when it waits for the first of the reasons."),
+      "Since when it waits for the first of the reasons; null when it does not wait.",
+    ),
+    moves: Type.Array(Event, { description: "The last 20 things that happened to it, newest first." }),
+  },
+  { description: "Why a workload is as it is." },
+)
 export type Explanation = Static<typeof Explanation>

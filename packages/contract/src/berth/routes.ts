@@ -1,11 +1,11 @@
-import type { TSchema } from "typebox"
-import { PageQuery } from "../common/index.ts"
+import { Type, type TSchema } from "typebox"
+import { PageQuery, type RouteNotes } from "../common/index.ts"
 import { ApiKeyList, CreateKey, CreateUser, CreatedKey, Me, UpdateUser, User, UserList } from "./identity.ts"
 import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "./inventory.ts"
-import { AuditList, AuditQuery, EventList, EventsQuery } from "./journal.ts"
-import { PodLogQuery } from "./pods.ts"
+import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.ts"
+import { LogEndEvent, LogLinesEvent, PodLogQuery } from "./pods.ts"
 import { Explanation, QueueEntryList, QueueQuery, QueueSwitch, QueueSwitched } from "./queue.ts"
-import { Status, StopServer, StoppingServer } from "./server.ts"
+import { ErrorBody, Status, StopServer, StoppingServer } from "./server.ts"
 import {
   CreateWorkspace,
   DeleteWorkspaceQuery,
@@ -18,7 +18,7 @@ import {
 } from "./workspaces.ts"
 
 /** One route of `/berth/v1`. */
-export interface BerthRoute {
+export interface BerthRoute extends RouteNotes {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
   /** Parameters as `:name`. */
   readonly path: string
@@ -32,6 +32,9 @@ export interface BerthRoute {
   /** Absent: no body, or not JSON. */
   readonly answer?: TSchema
 }
+
+const unchanged = Type.Null({ description: "Not changed since the ETag of `If-None-Match`." })
+const anyDocument = Type.Record(Type.String(), Type.Unknown(), { description: "An OpenAPI 3.1 document." })
 
 /** Every route of `/berth/v1`; errors are `ErrorBody`. */
 export const berthRoutes = {
@@ -56,6 +59,8 @@ export const berthRoutes = {
     path: "/berth/v1/server/stop",
     operation: "server.stop",
     summary: "Shut the server down",
+    description: "The answer goes out first. Pods stay and are found again at the next start, unless `pods`.",
+    example: { pods: false },
     body: StopServer,
     status: 202,
     answer: StoppingServer,
@@ -74,6 +79,7 @@ export const berthRoutes = {
     path: "/berth/v1/nodes",
     operation: "node.list",
     summary: "Nodes by cluster and name",
+    refusals: [404],
     query: NodesQuery,
     status: 200,
     answer: NodeList,
@@ -110,6 +116,8 @@ export const berthRoutes = {
     path: "/berth/v1/nodes/:name/drain",
     operation: "node.drain",
     summary: "Cordon the node and move its pods away",
+    description:
+      "Its workloads are told to end, within the grace of each, and wait again; that costs none of their retries.",
     query: NodeQuery,
     status: 200,
     answer: Node,
@@ -119,6 +127,8 @@ export const berthRoutes = {
     path: "/berth/v1/nodes/:name/workspace",
     operation: "node.assign",
     summary: "Assign the node to a workspace",
+    description: "From then on only this workspace's work is placed on it; what runs there stays.",
+    example: { workspaceId: "vision" },
     query: NodeQuery,
     body: AssignNode,
     status: 200,
@@ -147,6 +157,7 @@ export const berthRoutes = {
     path: "/berth/v1/workspaces",
     operation: "workspace.create",
     summary: "Make a workspace",
+    example: { id: "vision", description: "computer vision", policy: { queuePolicy: "balance" } },
     body: CreateWorkspace,
     status: 201,
     answer: Workspace,
@@ -164,6 +175,7 @@ export const berthRoutes = {
     path: "/berth/v1/workspaces/:id",
     operation: "workspace.update",
     summary: "Change description, clusters or policy",
+    example: { policy: { stopGraceSeconds: 60 } },
     body: UpdateWorkspace,
     status: 200,
     answer: Workspace,
@@ -173,6 +185,8 @@ export const berthRoutes = {
     path: "/berth/v1/workspaces/:id",
     operation: "workspace.delete",
     summary: "Delete the workspace, in the background when something lives in it",
+    description:
+      "With work in it a 409, unless `force`: then its state is `deleting` until the work is stopped, and its name is free only after that.",
     query: DeleteWorkspaceQuery,
     status: 204,
   },
@@ -190,6 +204,7 @@ export const berthRoutes = {
     path: "/berth/v1/workspaces/:id/members/:user",
     operation: "workspace.set-member",
     summary: "Give a user (by name or id) a role",
+    example: { role: "editor" },
     body: SetMember,
     status: 200,
     answer: Member,
@@ -215,6 +230,7 @@ export const berthRoutes = {
     path: "/berth/v1/users",
     operation: "user.create",
     summary: "Make a user",
+    example: { name: "ann", email: "ann@example.com" },
     body: CreateUser,
     status: 201,
     answer: User,
@@ -224,6 +240,7 @@ export const berthRoutes = {
     path: "/berth/v1/users/:user",
     operation: "user.update",
     summary: "Change e-mail or server role, freeze or unfreeze (by name or id)",
+    example: { frozen: true },
     body: UpdateUser,
     status: 200,
     answer: User,
@@ -242,6 +259,8 @@ export const berthRoutes = {
     path: "/berth/v1/keys",
     operation: "key.create",
     summary: "Make an API key; the token is shown this once",
+    refusals: [404, 429],
+    example: { name: "ci", role: "editor", workspaceId: "vision", expiresInSeconds: 2_592_000 },
     body: CreateKey,
     status: 201,
     answer: CreatedKey,
@@ -251,6 +270,7 @@ export const berthRoutes = {
     path: "/berth/v1/keys/:id",
     operation: "key.revoke",
     summary: "Revoke an API key, at once and for ever",
+    params: { id: "The key's id." },
     status: 204,
   },
   listQueue: {
@@ -258,6 +278,7 @@ export const berthRoutes = {
     path: "/berth/v1/queue",
     operation: "queue.list",
     summary: "What waits, by workspace and position",
+    refusals: [404],
     query: QueueQuery,
     status: 200,
     answer: QueueEntryList,
@@ -267,6 +288,8 @@ export const berthRoutes = {
     path: "/berth/v1/queue/pause",
     operation: "queue.pause",
     summary: "Admit nothing more from a workspace's queue, or from any",
+    refusals: [404],
+    example: { workspace: "vision" },
     body: QueueSwitch,
     status: 200,
     answer: QueueSwitched,
@@ -276,6 +299,8 @@ export const berthRoutes = {
     path: "/berth/v1/queue/resume",
     operation: "queue.resume",
     summary: "Admit again",
+    refusals: [404],
+    example: { workspace: "vision" },
     body: QueueSwitch,
     status: 200,
     answer: QueueSwitched,
@@ -285,6 +310,7 @@ export const berthRoutes = {
     path: "/berth/v1/explain/workload/:id",
     operation: "workload.explain",
     summary: "Why a workload waits, and what happened to it",
+    params: { id: "The workload's id." },
     status: 200,
     answer: Explanation,
   },
@@ -293,15 +319,36 @@ export const berthRoutes = {
     path: "/berth/v1/pods/:workloadId/:podId/log",
     operation: "pod.log",
     summary: "A pod's log: text/plain, or an event stream that follows it",
+    description:
+      "With `Accept: text/event-stream` an event stream: an `id` is the byte offset, and a request with `Last-Event-ID` goes on after it (its `tail` and `since` then count for nothing). A comment every 15 s keeps the connection open; a reader that takes nothing for 30 s is cut.",
     query: PodLogQuery,
+    refusals: [429],
     status: 200,
+    media: {
+      "text/plain": {
+        description: "The lines that are kept; with `follow=true` also what comes, until the pod has ended.",
+      },
+      "text/event-stream": {
+        description: "Lines as they come, then how the pod ended; `error` when it breaks off.",
+        events: { lines: LogLinesEvent, end: LogEndEvent, error: ErrorBody },
+      },
+    },
   },
   events: {
     method: "GET",
     path: "/berth/v1/events",
     operation: "event.list",
     summary: "What happened: a page, or an event stream",
+    description:
+      "With `Accept: text/event-stream` every event after `Last-Event-ID` (or `cursor`), else from now on, for as long as the caller may see them. Otherwise one page after `cursor`, else from the oldest that is kept.",
     query: EventsQuery,
+    refusals: [404, 410, 429],
+    media: {
+      "text/event-stream": {
+        description: "Each event once it is committed; `error` when it breaks off. A comment every 15 s.",
+        events: { message: Event, error: ErrorBody },
+      },
+    },
     status: 200,
     answer: EventList,
   },
@@ -310,9 +357,31 @@ export const berthRoutes = {
     path: "/berth/v1/audit",
     operation: "audit.list",
     summary: "Who did what, newest first",
+    refusals: [404],
     query: AuditQuery,
     status: 200,
     answer: AuditList,
+  },
+  openApi: {
+    method: "GET",
+    path: "/berth/v1/openapi.json",
+    operation: "openapi.get",
+    summary: "The OpenAPI document of `/berth/v1`",
+    description: "Needs no token with `--open-metrics`.",
+    status: 200,
+    answer: anyDocument,
+    others: { 304: unchanged },
+  },
+  openApiFamily: {
+    method: "GET",
+    path: "/berth/v1/openapi/:family",
+    operation: "openapi.get",
+    summary: "The OpenAPI document of one family",
+    description: "Needs no token with `--open-metrics`.",
+    params: { family: "`workloads` or `berth`; `.json` may follow." },
+    status: 200,
+    answer: anyDocument,
+    others: { 304: unchanged },
   },
 } as const satisfies Record<string, BerthRoute>
 

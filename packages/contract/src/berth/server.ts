@@ -1,58 +1,82 @@
 import { Type, type Static } from "typebox"
-import { Exact, Timestamp } from "../common/index.ts"
+import { Exact, flag, int, oneOf, text, timestamp } from "../common/index.ts"
 import { Cluster } from "./inventory.ts"
 
 /** An error of `/berth/v1`. */
-export const ErrorBody = Type.Object({
-  /** `invalid`, `unauthenticated`, `forbidden`, `not_found`, `conflict`, … */
-  code: Type.String(),
-  /** A sentence. */
-  message: Type.String(),
-  /** Each fault of the request: where (`policy.scopes[0]`; "" = the whole) and what. */
-  details: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),
-  /** Quote it when asking for help; also the header `X-Request-Id`. */
-  requestId: Type.String(),
-})
+export const ErrorBody = Type.Object(
+  {
+    code: text("From a closed list: `invalid`, `unauthenticated`, `forbidden`, `not_found`, `conflict`, …"),
+    message: text("A sentence."),
+    details: Type.Array(
+      Type.Object({
+        path: text('Where: `policy.scopes[0]`; "" = the whole.'),
+        message: text("What is wrong there."),
+      }),
+      { description: "Each fault of the request; empty where the error is not about its form." },
+    ),
+    requestId: text("Quote it when asking for help; also the header `X-Request-Id`."),
+  },
+  { description: "Why the request was refused." },
+)
 export type ErrorBody = Static<typeof ErrorBody>
 
 /** Counts are of what the caller may see; nodes and GPUs of the whole server. */
-export const Status = Type.Object({
-  version: Type.String(),
-  startedAt: Timestamp,
-  uptimeSeconds: Type.Integer(),
-  ready: Type.Boolean(),
-  /** What is missing; empty when ready. */
-  readyMessage: Type.String(),
-  /** Anybody who reaches the port is the owner. */
-  noAuth: Type.Boolean(),
-  counts: Type.Object({
-    nodes: Type.Integer(),
-    healthyNodes: Type.Integer(),
-    gpus: Type.Integer(),
-    gpusFree: Type.Integer(),
-    workspaces: Type.Integer(),
-    workloadsQueued: Type.Integer(),
-    workloadsRunning: Type.Integer(),
-    /** Open event and log streams, and how many there may be. */
-    streams: Type.Integer(),
-    streamsMost: Type.Integer(),
-  }),
-  clusters: Type.Array(Cluster),
-  /** Sentences about what somebody should know or do; empty in health. */
-  warnings: Type.Array(Type.String()),
-})
+export const Status = Type.Object(
+  {
+    version: text("Of the server."),
+    startedAt: timestamp("When the server started."),
+    uptimeSeconds: int("Seconds since then."),
+    ready: flag("It has recovered what ran, and plans."),
+    readyMessage: text("What is missing; empty when ready."),
+    noAuth: flag("Anybody who reaches the port is the owner."),
+    counts: Type.Object(
+      {
+        nodes: int("Nodes of the whole server."),
+        healthyNodes: int("How many of them are healthy."),
+        gpus: int("GPUs of the whole server."),
+        gpusFree: int("How many of them nobody has."),
+        workspaces: int("Workspaces that the caller may see."),
+        workloadsQueued: int("Workloads in their queues."),
+        workloadsRunning: int("Workloads that hold capacity."),
+        streams: int("Open event and log streams."),
+        streamsMost: int("How many streams there may be."),
+      },
+      { description: "Counts of what the caller may see; nodes and GPUs of the whole server." },
+    ),
+    clusters: Type.Array(Cluster, { description: "By name." }),
+    warnings: Type.Array(Type.String(), {
+      description: "Sentences about what somebody should know or do; empty in health.",
+    }),
+  },
+  { description: "How the server is." },
+)
 export type Status = Static<typeof Status>
 
 /** `pods`: stop them too (their workloads become Stopped); they stay by default. */
-export const StopServer = Exact({ pods: Type.Optional(Type.Boolean()) })
+export const StopServer = Exact(
+  {
+    pods: Type.Optional(
+      flag("Stop the pods too; their workloads become Stopped. Else they stay and are found again.", {
+        default: false,
+      }),
+    ),
+  },
+  "How to shut down.",
+)
 export type StopServer = Static<typeof StopServer>
 
-export const StoppingServer = Type.Object({ podsLeft: Type.Integer() })
+export const StoppingServer = Type.Object(
+  { podsLeft: int("How many attempts' pods go on without the server.") },
+  { description: "The server is about to end." },
+)
 export type StoppingServer = Static<typeof StoppingServer>
 
 /** `/healthz` and `/readyz`. */
-export const Health = Type.Object({
-  status: Type.Enum(["ok", "unavailable"]),
-  message: Type.String(),
-})
+export const Health = Type.Object(
+  {
+    status: oneOf(["ok", "unavailable"], "Whether it is."),
+    message: text("A sentence."),
+  },
+  { description: "Whether the server lives, or is ready." },
+)
 export type Health = Static<typeof Health>

@@ -1,87 +1,119 @@
 import { Type, type Static } from "typebox"
-import { DnsLabel, Exact, Nullable, PageOf, PageQuery, Timestamp } from "../common/index.ts"
+import {
+  Exact,
+  Nullable,
+  PageOf,
+  PageQuery,
+  dnsLabel,
+  flag,
+  int,
+  oneOf,
+  text,
+  timestamp,
+} from "../common/index.ts"
 
-export const Role = Type.Enum(["owner", "editor", "viewer"])
+export const Role = oneOf(["owner", "editor", "viewer"], "What somebody may do in a workspace.")
 export type Role = Static<typeof Role>
 
 const policyMembers = {
-  /** What happens when the head of the queue does not fit. */
-  queuePolicy: Type.Enum(["fifo", "balance"]),
-  /** Work of lower priority gives way. */
-  enablePreempt: Type.Boolean(),
-  /** Between TERM and KILL: 0–600. */
-  stopGraceSeconds: Type.Integer({ minimum: 0, maximum: 600 }),
-  /** Every user is an editor here. */
-  openToAll: Type.Boolean(),
-  /** Kinds of work it takes; empty = all. */
-  scopes: Type.Array(Type.Enum(["Train", "Infer", "Authoring"]), { maxItems: 3, uniqueItems: true }),
+  queuePolicy: oneOf(
+    ["fifo", "balance"],
+    "What happens when the head of the queue does not fit: `fifo` keeps those back that ask for what it is short of, `balance` lets them pass.",
+  ),
+  enablePreempt: flag("Work of lower priority gives way."),
+  stopGraceSeconds: int("Seconds between TERM and KILL.", { minimum: 0, maximum: 600 }),
+  openToAll: flag("Every user is an editor here."),
+  scopes: Type.Array(Type.Enum(["Train", "Infer", "Authoring"]), {
+    maxItems: 3,
+    uniqueItems: true,
+    description: "Kinds of work it takes; empty = all.",
+  }),
 }
 
-export const WorkspacePolicy = Exact(policyMembers)
+export const WorkspacePolicy = Exact(policyMembers, "What holds in a workspace.")
 export type WorkspacePolicy = Static<typeof WorkspacePolicy>
 
 /** Members that are absent stay as they are, or as the default is. */
-export const WorkspacePolicyChange = Exact({
-  queuePolicy: Type.Optional(policyMembers.queuePolicy),
-  enablePreempt: Type.Optional(policyMembers.enablePreempt),
-  stopGraceSeconds: Type.Optional(policyMembers.stopGraceSeconds),
-  openToAll: Type.Optional(policyMembers.openToAll),
-  scopes: Type.Optional(policyMembers.scopes),
-})
+export const WorkspacePolicyChange = Exact(
+  {
+    queuePolicy: Type.Optional(policyMembers.queuePolicy),
+    enablePreempt: Type.Optional(policyMembers.enablePreempt),
+    stopGraceSeconds: Type.Optional(policyMembers.stopGraceSeconds),
+    openToAll: Type.Optional(policyMembers.openToAll),
+    scopes: Type.Optional(policyMembers.scopes),
+  },
+  "What is absent stays as it is, or as the default is.",
+)
 export type WorkspacePolicyChange = Static<typeof WorkspacePolicyChange>
 
-export const Workspace = Type.Object({
-  /** Its name, for ever. */
-  id: Type.String(),
-  /** `ws_` and a ULID. */
-  key: Type.String(),
-  description: Type.String(),
-  /** Where its work may run, in order of preference. */
-  clusters: Type.Array(Type.String()),
-  policy: WorkspacePolicy,
-  queuePaused: Type.Boolean(),
-  state: Type.Enum(["active", "deleting"]),
-  /** What the caller is in it. */
-  role: Nullable(Role),
-  createdAt: Timestamp,
-})
+export const Workspace = Type.Object(
+  {
+    id: text("Its name, for ever."),
+    key: text("`ws_` and a ULID."),
+    description: text("Free text."),
+    clusters: Type.Array(Type.String(), {
+      description: "Where its work may run, in order of preference.",
+    }),
+    policy: WorkspacePolicy,
+    queuePaused: flag("Nothing is admitted from its queue."),
+    state: oneOf(["active", "deleting"], "`deleting`: its work is being stopped; then it is gone."),
+    role: Nullable(Role, "What the caller is in it; null = it only sees it."),
+    createdAt: timestamp("When it was made."),
+  },
+  { description: "A tenant: members with roles, a queue, a policy." },
+)
 export type Workspace = Static<typeof Workspace>
-export const WorkspaceList = PageOf(Workspace)
+export const WorkspaceList = PageOf(Workspace, "Workspaces, newest first.")
 export type WorkspaceList = Static<typeof WorkspaceList>
 
-const Description = Type.String({ maxLength: 1024 })
-const ClusterNames = Type.Array(DnsLabel, { minItems: 1, maxItems: 64, uniqueItems: true })
+const Description = text("Free text.", { maxLength: 1024 })
+const clusterNames = (description: string) =>
+  Type.Array(dnsLabel("A cluster."), { minItems: 1, maxItems: 64, uniqueItems: true, description })
 
-export const CreateWorkspace = Exact({
-  id: DnsLabel,
-  description: Type.Optional(Description),
-  /** All clusters when absent. */
-  clusters: Type.Optional(ClusterNames),
-  policy: Type.Optional(WorkspacePolicyChange),
-})
+export const CreateWorkspace = Exact(
+  {
+    id: dnsLabel("Its name, for ever."),
+    description: Type.Optional(Description),
+    clusters: Type.Optional(
+      clusterNames("Where its work may run, in order of preference. Default: all clusters."),
+    ),
+    policy: Type.Optional(WorkspacePolicyChange),
+  },
+  "A new workspace.",
+)
 export type CreateWorkspace = Static<typeof CreateWorkspace>
 
-export const UpdateWorkspace = Exact({
-  description: Type.Optional(Description),
-  clusters: Type.Optional(ClusterNames),
-  policy: Type.Optional(WorkspacePolicyChange),
-})
+export const UpdateWorkspace = Exact(
+  {
+    description: Type.Optional(Description),
+    clusters: Type.Optional(clusterNames("Where its work may run, in order of preference.")),
+    policy: Type.Optional(WorkspacePolicyChange),
+  },
+  "What is absent stays as it is.",
+)
 export type UpdateWorkspace = Static<typeof UpdateWorkspace>
 
 /** `force=true` also stops the work that lives in it. */
-export const DeleteWorkspaceQuery = Exact({ force: Type.Optional(Type.Boolean()) })
+export const DeleteWorkspaceQuery = Exact({
+  force: Type.Optional(
+    flag("Also stop the work that lives in it; without it that is a 409.", { default: false }),
+  ),
+})
 export type DeleteWorkspaceQuery = Static<typeof DeleteWorkspaceQuery>
 
-export const Member = Type.Object({
-  userId: Type.String(),
-  userName: Type.String(),
-  role: Role,
-})
+export const Member = Type.Object(
+  {
+    userId: text("The user."),
+    userName: text("Its name; the id when the user is gone."),
+    role: Role,
+  },
+  { description: "Somebody's role in a workspace." },
+)
 export type Member = Static<typeof Member>
-export const MemberList = PageOf(Member)
+export const MemberList = PageOf(Member, "Members by user name.")
 export type MemberList = Static<typeof MemberList>
 
-export const SetMember = Exact({ role: Role })
+export const SetMember = Exact({ role: Role }, "The role to give.")
 export type SetMember = Static<typeof SetMember>
 
 export const WorkspacesQuery = PageQuery

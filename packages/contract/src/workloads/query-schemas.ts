@@ -1,8 +1,9 @@
 import { Type } from "typebox"
 import type { Static } from "typebox"
+import { int, type NumberRules } from "../common/index.ts"
 
 const optional = (description: string) => Type.Optional(Type.String({ description }))
-const optionalInt = (description: string) => Type.Optional(Type.Integer({ description }))
+const optionalInt = (description: string, rules: NumberRules = {}) => Type.Optional(int(description, rules))
 
 export const ListQuerySchema = Type.Object({
   workspaceId: optional("Exactly this workspace; without it, every one the caller may see."),
@@ -12,8 +13,8 @@ export const ListQuerySchema = Type.Object({
   userName: optional("Part of the submitter's name."),
   kind: optional("Kinds, separated by commas."),
   description: optional("Part of the description."),
-  offset: optionalInt("How many to skip. Default 0."),
-  limit: optionalInt("How many to give. Default 100 (also for 0), at most 1000."),
+  offset: optionalInt("How many to skip.", { minimum: 0, default: 0 }),
+  limit: optionalInt("How many to give; 0 is the default too.", { minimum: 0, maximum: 1000, default: 100 }),
   sortBy: optional(
     "A member of the answer, as `creationTime`, `createTime` or `create_time`. Default creationTime.",
   ),
@@ -26,13 +27,20 @@ export const ListQuerySchema = Type.Object({
 export type ListWorkloadsQuery = Static<typeof ListQuerySchema>
 
 export const LogQuerySchema = Type.Object({
-  tailLines: optionalInt("The last n lines. Default 1000 (also for 0), at most 100000."),
+  tailLines: optionalInt("The last n lines; 0 is the default too.", {
+    minimum: 0,
+    maximum: 100_000,
+    default: 1000,
+  }),
   container: optional("Default: the main one."),
-  sinceSeconds: optionalInt("Only lines of the last n seconds; 0 = all."),
-  run: optionalInt("An earlier attempt, from 1. Default: the latest."),
+  sinceSeconds: optionalInt("Only lines of the last n seconds; 0 = all.", { minimum: 0, default: 0 }),
+  run: optionalInt("An earlier attempt. Default: the latest.", { minimum: 1 }),
 })
 export const StopQuerySchema = Type.Object({
-  graceSeconds: optionalInt("Seconds between TERM and KILL, 0 to 600. Default: the workspace's policy."),
+  graceSeconds: optionalInt("Seconds between TERM and KILL. Default: the workspace's policy.", {
+    minimum: 0,
+    maximum: 600,
+  }),
 })
 
 /** The query of a pod's log, as a client writes it. */

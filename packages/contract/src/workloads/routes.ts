@@ -1,5 +1,6 @@
 import { Type } from "typebox"
 import type { TSchema } from "typebox"
+import type { RouteNotes } from "../common/index.ts"
 import {
   ListWorkloadsResponseSchema,
   PodContainersResponseSchema,
@@ -13,12 +14,14 @@ import {
   CloneResponseSchema,
   CreateWorkloadRequestSchema,
   CreateWorkloadResponseSchema,
-  ErrorSchema,
   PatchWorkloadRequestSchema,
 } from "./schemas.ts"
 
-/** One route of the API, for documents. `url` is relative to `/api/v1/workloads`, parameters as `:name`. */
-export interface RouteDocument {
+/** Where every route of the API lies. */
+export const basePath = "/api/v1/workloads"
+
+/** One route of the API, for documents. `url` is relative to `basePath`, parameters as `:name`. */
+export interface RouteDocument extends RouteNotes {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   readonly url: string
   readonly summary: string
@@ -30,6 +33,24 @@ export interface RouteDocument {
 
 const nothing = Type.Null({ description: "No body." })
 const partly = Type.Union([nothing, BatchFailuresSchema])
+const batchExample = { workloadIds: ["train-x7kqd", "eval-b4mzn"] }
+const batchNotes =
+  "What could not be done is named in `failed`; where nothing could, the answer is the first one's refusal."
+
+/** Two ranks with eight GPUs each. */
+const createExample = {
+  displayName: "train",
+  description: "a training job",
+  workspaceId: "default",
+  resource: { replica: 2, cpu: "32", gpu: "8", memory: "256Gi", ephemeralStorage: "50Gi" },
+  image: "registry.example.com/train:1",
+  entryPoint: "cHl0aG9uIHRyYWluLnB5",
+  priority: 0,
+  timeout: 86_400,
+  maxRetry: 2,
+  env: { MODEL: "tiny" },
+  groupVersionKind: { version: "v1", kind: "PyTorchJob" },
+}
 
 /** Every operation of the family by name. */
 export const workloadRoutes = {
@@ -37,6 +58,10 @@ export const workloadRoutes = {
     method: "POST",
     url: "",
     summary: "Create a workload",
+    description:
+      "Rights, then form, then whether the declared inventory could ever hold it (503 if not). It is Pending at first, and queues when its start times and dependencies allow.",
+    refusals: [404],
+    example: createExample,
     body: CreateWorkloadRequestSchema,
     answer: CreateWorkloadResponseSchema,
   },
@@ -52,14 +77,26 @@ export const workloadRoutes = {
     method: "PATCH",
     url: "/:id",
     summary: "Change a workload",
+    description:
+      "All or nothing. Resources, image, entryPoint and env of a job only before its dispatch; the rest while it lives. `env` replaces the whole environment.",
+    example: { priority: 1, timeout: 7200 },
     body: PatchWorkloadRequestSchema,
     answer: nothing,
   },
-  delete: { method: "DELETE", url: "/:id", summary: "Stop and remove a workload", answer: nothing },
+  delete: {
+    method: "DELETE",
+    url: "/:id",
+    summary: "Stop and remove a workload",
+    description: "It disappears from lists; its name stays taken.",
+    answer: nothing,
+  },
   deleteMany: {
     method: "POST",
     url: "/delete",
     summary: "Stop and remove workloads",
+    description: batchNotes,
+    refusals: [404],
+    example: batchExample,
     body: BatchWorkloadsRequestSchema,
     answer: partly,
   },
@@ -67,6 +104,8 @@ export const workloadRoutes = {
     method: "POST",
     url: "/:id/stop",
     summary: "Stop a workload",
+    description:
+      "Answered at once; the phase is Stopped when its processes are gone. One that has ended stays as it ended.",
     query: StopQuerySchema,
     answer: nothing,
   },
@@ -74,6 +113,9 @@ export const workloadRoutes = {
     method: "POST",
     url: "/stop",
     summary: "Stop workloads",
+    description: batchNotes,
+    refusals: [404],
+    example: batchExample,
     body: BatchWorkloadsRequestSchema,
     answer: partly,
   },
@@ -81,6 +123,9 @@ export const workloadRoutes = {
     method: "POST",
     url: "/clone",
     summary: "Create workloads like others",
+    description: `Each clone belongs to the caller and waits anew. ${batchNotes}`,
+    refusals: [404],
+    example: batchExample,
     body: BatchWorkloadsRequestSchema,
     answer: CloneResponseSchema,
   },
@@ -99,6 +144,3 @@ export const workloadRoutes = {
   },
 } as const satisfies Record<string, RouteDocument>
 export type WorkloadOperation = keyof typeof workloadRoutes
-
-/** Every status but 200 answers with this. */
-export const refusalSchema = ErrorSchema

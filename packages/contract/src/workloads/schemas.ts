@@ -1,5 +1,6 @@
 import { Type } from "typebox"
 import type { Static } from "typebox"
+import { int } from "../common/index.ts"
 
 /*
  * The requests and answers of the Workload API as JSON Schema: they document and type, they neither validate
@@ -7,15 +8,15 @@ import type { Static } from "typebox"
  */
 
 const text = (description: string) => Type.String({ description })
-const int = (description: string) => Type.Integer({ description })
 const flag = (description: string) => Type.Boolean({ description })
 const textMap = (description: string) => Type.Record(Type.String(), Type.String(), { description })
 const optional = Type.Optional
+const portRange = { minimum: 1, maximum: 65_535 }
 
 export const ProbeSchema = Type.Object(
   {
     path: text("Path of the HTTP health check."),
-    port: int("Port of the check, 1 to 65535."),
+    port: int("Port of the check.", portRange),
     initialDelaySeconds: optional(int("Failures count from this many seconds on. Default 600.")),
     periodSeconds: optional(int("Seconds between two checks. Default 3.")),
     failureThreshold: optional(int("Failures in a row that count as one. Default 3.")),
@@ -27,9 +28,9 @@ export type Probe = Static<typeof ProbeSchema>
 export const ServiceSchema = Type.Object(
   {
     protocol: optional(text("TCP (default) or UDP.")),
-    port: int("Port for access from outside, 1 to 65535."),
-    nodePort: optional(int("Port on the nodes.")),
-    targetPort: int("Port that the pods listen on, 1 to 65535."),
+    port: int("Port for access from outside.", portRange),
+    nodePort: optional(int("Port on the nodes; 0 = none.", { minimum: 0, maximum: 65_535 })),
+    targetPort: int("Port that the pods listen on.", portRange),
     serviceType: text("ClusterIP or NodePort."),
     extends: optional(textMap("Further settings.")),
   },
@@ -37,29 +38,38 @@ export const ServiceSchema = Type.Object(
 )
 export type ServiceSpec = Static<typeof ServiceSchema>
 
-export const CronJobSchema = Type.Object({
-  schedule: text(
-    "An instant (`2025-09-30T16:04:00.000Z`, UTC) or five cron fields (`0 3 * * *`), to the minute.",
-  ),
-  action: optional(text("What happens then: `start` (default).")),
-})
+export const CronJobSchema = Type.Object(
+  {
+    schedule: text(
+      "An instant (`2025-09-30T16:04:00.000Z`, UTC) or five cron fields (`0 3 * * *`), to the minute.",
+    ),
+    action: optional(text("What happens then: `start` (default).")),
+  },
+  { description: "When it starts." },
+)
 export type CronJobItem = Static<typeof CronJobSchema>
 
-export const KindSchema = Type.Object({
-  group: optional(text("Not used.")),
-  version: optional(text("Default v1.")),
-  kind: optional(text("PyTorchJob (default) or Authoring.")),
-})
+export const KindSchema = Type.Object(
+  {
+    group: optional(text("Not used.")),
+    version: optional(text("Default v1.")),
+    kind: optional(text("PyTorchJob (default) or Authoring.")),
+  },
+  { description: "What kind of workload it is." },
+)
 export type GroupVersionKind = Static<typeof KindSchema>
 
-export const ResourceRequestSchema = Type.Object({
-  replica: int("How many pods. Overwritten by the number of `specifiedNodes`."),
-  cpu: text("CPU cores per pod, a quantity: `128`, `500m`."),
-  gpu: optional(text("GPUs per pod, a quantity: `8`.")),
-  memory: text("Memory per pod, a quantity: `128Gi`."),
-  ephemeralStorage: optional(text("Local storage per pod. Default 50Gi.")),
-  sharedMemory: optional(text("Shared memory per pod. Default half the memory.")),
-})
+export const ResourceRequestSchema = Type.Object(
+  {
+    replica: int("How many pods. Overwritten by the number of `specifiedNodes`."),
+    cpu: text("CPU cores per pod, a quantity: `128`, `500m`."),
+    gpu: optional(text("GPUs per pod, a quantity: `8`.")),
+    memory: text("Memory per pod, a quantity: `128Gi`."),
+    ephemeralStorage: optional(text("Local storage per pod. Default 50Gi.")),
+    sharedMemory: optional(text("Shared memory per pod. Default half the memory.")),
+  },
+  { description: "What it asks for, per pod." },
+)
 export type ResourceRequest = Static<typeof ResourceRequestSchema>
 
 export const CreateWorkloadRequestSchema = Type.Object(
@@ -95,7 +105,7 @@ export const CreateWorkloadRequestSchema = Type.Object(
         description: "Ids of workloads that must have succeeded before it starts.",
       }),
     ),
-    cronJobs: optional(Type.Array(CronJobSchema)),
+    cronJobs: optional(Type.Array(CronJobSchema, { description: "When it starts." })),
     groupVersionKind: optional(KindSchema),
     isTolerateAll: optional(flag("Ignore the taints of nodes.")),
   },
@@ -104,7 +114,10 @@ export const CreateWorkloadRequestSchema = Type.Object(
 /** What a client sends to create a workload. */
 export type CreateWorkloadRequest = Static<typeof CreateWorkloadRequestSchema>
 
-export const CreateWorkloadResponseSchema = Type.Object({ workloadId: text("The id of the new workload.") })
+export const CreateWorkloadResponseSchema = Type.Object(
+  { workloadId: text("The id of the new workload.") },
+  { description: "The new workload." },
+)
 export type CreateWorkloadResponse = Static<typeof CreateWorkloadResponseSchema>
 
 export const PatchWorkloadRequestSchema = Type.Object(
@@ -122,37 +135,53 @@ export const PatchWorkloadRequestSchema = Type.Object(
     description: optional(text("Free text.")),
     timeout: optional(int("Seconds; 0 = none.")),
     maxRetry: optional(int("How often a failure is retried.")),
-    cronJobs: optional(Type.Array(CronJobSchema)),
+    cronJobs: optional(Type.Array(CronJobSchema, { description: "When it starts." })),
   },
   { description: "Absent fields stay as they are." },
 )
 /** What a client sends to change a workload. */
 export type PatchWorkloadRequest = Static<typeof PatchWorkloadRequestSchema>
 
-export const BatchWorkloadsRequestSchema = Type.Object({
-  workloadIds: Type.Array(Type.String(), { description: "1 to 1000 ids." }),
-})
+export const BatchWorkloadsRequestSchema = Type.Object(
+  {
+    workloadIds: Type.Array(Type.String(), { description: "1 to 1000 ids." }),
+  },
+  { description: "Which workloads." },
+)
 export type BatchWorkloadsRequest = Static<typeof BatchWorkloadsRequestSchema>
 
-export const ErrorSchema = Type.Object({
-  errorCode: text("`Primus.` and five digits."),
-  errorMessage: text("A sentence."),
-})
+export const ErrorSchema = Type.Object(
+  {
+    errorCode: text("`Primus.` and five digits."),
+    errorMessage: text("A sentence."),
+  },
+  { description: "Why the request was refused." },
+)
 /** The body of every refusal. */
 export type WorkloadsError = Static<typeof ErrorSchema>
 
 const FailedSchema = Type.Array(
-  Type.Object({ workloadId: Type.String(), errorCode: Type.String(), errorMessage: Type.String() }),
+  Type.Object({
+    workloadId: text("Which one."),
+    errorCode: text("`Primus.` and five digits."),
+    errorMessage: text("A sentence."),
+  }),
   { description: "Those of the batch that did not succeed; absent when all did." },
 )
-export const BatchFailuresSchema = Type.Object({ failed: FailedSchema })
+export const BatchFailuresSchema = Type.Object(
+  { failed: FailedSchema },
+  { description: "Some of the batch did not succeed." },
+)
 /** The body of a batch in which something failed and something succeeded; otherwise there is none. */
 export type BatchFailures = Static<typeof BatchFailuresSchema>
 
-export const CloneResponseSchema = Type.Object({
-  workloadIds: Type.Array(Type.String(), {
-    description: "The ids of the clones, in the order of their sources.",
-  }),
-  failed: optional(FailedSchema),
-})
+export const CloneResponseSchema = Type.Object(
+  {
+    workloadIds: Type.Array(Type.String(), {
+      description: "The ids of the clones, in the order of their sources.",
+    }),
+    failed: optional(FailedSchema),
+  },
+  { description: "The clones." },
+)
 export type CloneResponse = Static<typeof CloneResponseSchema>

@@ -5,6 +5,7 @@ import { jsonOf } from "../plugins/bodies.ts"
 import { plainErrorAnswer } from "../plugins/plain-errors.ts"
 import type { Streams } from "../plugins/streams.ts"
 import type { Services } from "../services.ts"
+import { documentHandlers } from "./documents.ts"
 import { eventHandlers } from "./events.ts"
 import { identityHandlers } from "./identity.ts"
 import { inventoryHandlers } from "./inventory.ts"
@@ -17,6 +18,8 @@ import { workspaceHandlers } from "./workspaces.ts"
 export interface BerthFamilyOptions {
   readonly streams: Streams
   readonly noAuth: boolean
+  /** The OpenAPI documents need no token. */
+  readonly openDocuments: boolean
   readonly startedAtMs: number
   /** Sentences for `status`: what somebody should know or do (not root, one account for all, …). */
   readonly warnings: () => readonly string[]
@@ -43,7 +46,8 @@ export function createBerthFamily(options: BerthFamilyOptions): Family {
         done()
       })
       const handlers = allHandlers(services, options)
-      for (const name of Object.keys(berthRoutes) as BerthRouteName[]) addRoute(app, name, handlers[name])
+      for (const name of Object.keys(berthRoutes) as BerthRouteName[])
+        addRoute(app, name, handlers[name], options.openDocuments && documented.includes(name))
     },
     errorAnswer: plainErrorAnswer,
   }
@@ -58,18 +62,21 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
     ...queueHandlers(services),
     ...podLogHandlers(services, options.streams),
     ...eventHandlers(services, options.streams),
+    ...documentHandlers(services),
   }
 }
 
 /** Streams take the reply over; a HEAD of one would never end. */
 const streamed: readonly BerthRouteName[] = ["podLog", "events"]
 
-function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandler): void {
+const documented: readonly BerthRouteName[] = ["openApi", "openApiFamily"]
+
+function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandler, isOpen: boolean): void {
   const route = berthRoutes[name]
   app.route({
     method: route.method,
     url: route.path,
-    config: { operation: route.operation },
+    config: { operation: route.operation, isOpen },
     exposeHeadRoute: route.method === "GET" && !streamed.includes(name),
     ...("body" in route ? { schema: { body: route.body } } : {}),
     handler: async (request, reply) => {

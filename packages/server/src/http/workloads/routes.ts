@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
 import type { BatchFailures, Decoded, RouteDocument, WorkloadOperation } from "@berth/contract/workloads"
 import {
+  basePath,
   decodeBatch,
   decodeCreate,
   decodeListQuery,
@@ -8,7 +9,6 @@ import {
   decodeStopQuery,
   decodeName,
   decodePatch,
-  refusalSchema,
   workloadRoutes,
 } from "@berth/contract/workloads"
 import type { Principal } from "../../domain/identity/index.ts"
@@ -20,7 +20,6 @@ import { parseBody, parseRequiredBody } from "./body.ts"
 import { bodyLimitBytes, wordError, workloadsErrorAnswer } from "./errors.ts"
 import { mapDetail, mapList, toListCommand } from "./map.ts"
 
-const basePath = "/api/v1/workloads"
 /** Most bytes of a log in one answer; the lines nearest the end are given. */
 const maxLogBytes = 8 * 1024 * 1024
 const shells = ["bash", "sh", "zsh"]
@@ -47,14 +46,6 @@ function route(app: FastifyInstance, operation: WorkloadOperation, label: string
     method: document.method,
     url: basePath + document.url,
     config: { operation: label },
-    schema: {
-      operationId: `workloads.${operation}`,
-      summary: document.summary,
-      tags: ["workloads"],
-      ...(document.query && { querystring: document.query }),
-      ...(document.body && { body: document.body }),
-      response: { 200: document.answer, "4xx": refusalSchema, "5xx": refusalSchema },
-    },
     handler,
   })
 }

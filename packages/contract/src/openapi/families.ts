@@ -1,0 +1,105 @@
+import type { TSchema } from "typebox"
+import * as berth from "../berth/index.ts"
+import type { Refusal, RouteNotes } from "../common/index.ts"
+import * as workloads from "../workloads/index.ts"
+
+/** A row of a family's route table in the form that all families share. */
+export interface FamilyRoute extends RouteNotes {
+  /** Unique in its document. */
+  readonly id: string
+  readonly tag: string
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+  /** Whole, parameters as `:name`. */
+  readonly path: string
+  readonly summary: string
+  readonly query?: TSchema
+  readonly body?: TSchema
+  readonly isBodyRequired: boolean
+  /** Of a success. */
+  readonly status: number
+  /** Absent or Null: no body, or not JSON. */
+  readonly answer?: TSchema
+}
+
+/** What the document of a family is made from. */
+export interface ApiFamily {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  readonly routes: readonly FamilyRoute[]
+  /** The exports of its module: the names of its schemas. */
+  readonly schemas: Readonly<Record<string, unknown>>
+  readonly errorSchema: TSchema
+  /** Every status that it can refuse with. */
+  readonly refusals: Readonly<Record<number, Refusal>>
+  /** What parameters of paths mean. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+const anywhere = `
+Any answer has an \`X-Request-Id\`: the one that the request brought, or a new one. A HEAD is answered like the GET
+without its body. A request that is not well-formed HTTP gets 400, one whose head is larger than 16 KiB 431, one that
+does not arrive within 60 s 408, all in the same form as other errors.`
+
+const workloadsFamily: ApiFamily = {
+  name: "workloads",
+  title: "Workload API",
+  description: `Submit, watch, change and stop jobs and applications: the Workload API of Primus-SaFE.
+
+Success is always 200. Bodies are read as the documented server reads them: any content type, unknown members ignored,
+null the same as absent, names match exactly, no conversion of types. Quantities are written as Kubernetes writes them
+(\`500m\`, \`128Gi\`). Instants in answers are UTC without a zone (\`2026-01-31T08:15:00\`), "" when unset.
+Everything else below \`/api/v1\`, a wrong method too, is a 404 with \`Primus.00005\`.
+${anywhere}`,
+  routes: Object.entries(workloads.workloadRoutes).map(
+    ([name, route]: [string, workloads.RouteDocument]) => ({
+      ...route,
+      id: `workloads.${name}`,
+      tag: "workloads",
+      path: workloads.basePath + route.url,
+      isBodyRequired: route.body !== undefined,
+      status: 200,
+    }),
+  ),
+  schemas: workloads,
+  errorSchema: workloads.ErrorSchema,
+  refusals: workloads.refusals,
+  params: workloads.pathParameters,
+}
+
+const berthFamily: ApiFamily = {
+  name: "berth",
+  title: "Berth API",
+  description: `What the published APIs lack: nodes, workspaces, users, keys, queues, explanations, events, logs as streams.
+
+JSON in camelCase; instants are RFC 3339 in UTC, lengths in seconds, amounts numbers with their unit in the name. Lists
+take \`limit\` and \`cursor\` and answer \`items\` and \`nextCursor\`. A body or a query with a member that is not known is
+refused. A method that a path does not have is a 405 with \`Allow\`.
+${anywhere}`,
+  routes: [...Object.entries(berth.berthRoutes), ...Object.entries(berth.probeRoutes)].map(
+    ([name, route]: [string, berth.BerthRoute]) => ({
+      ...route,
+      id: name,
+      tag: berthTag(route.path),
+      isBodyRequired: false,
+    }),
+  ),
+  schemas: berth,
+  errorSchema: berth.ErrorBody,
+  refusals: berth.refusals,
+  params: berth.pathParameters,
+}
+
+/** `/berth/v1/nodes/:name` → `nodes`; the rest is about the server. */
+function berthTag(path: string): string {
+  const step = path.split("/")[3]
+  return step === undefined || ["status", "server", "openapi", "openapi.json"].includes(step)
+    ? "server"
+    : step
+}
+
+/** Every published API, by name. */
+export const apiFamilies = { workloads: workloadsFamily, berth: berthFamily } as const satisfies Readonly<
+  Record<string, ApiFamily>
+>
+export type ApiFamilyName = keyof typeof apiFamilies
