@@ -1,6 +1,6 @@
-import { AppError } from "../../kit/errors.ts"
 import type { Tx } from "../journal/index.ts"
 import type { ClaimId, EndCause } from "../queue/index.ts"
+import type { AttemptHands } from "./attempt-hands.ts"
 import { claimFor } from "./claim-for.ts"
 import { decodeEntryPoint } from "./entry-point.ts"
 import { gone, missedStart, observe, toldToEnd, type Observed } from "./lifecycle.ts"
@@ -13,83 +13,47 @@ import {
   type OnRows,
   type RunnerOptions,
 } from "./runner-ports.ts"
-import { createStarts } from "./starts.ts"
 import { isTerminal, keepsPods, startDeadlineMs } from "./states.ts"
-import type { AttemptHandle, AttemptLaunch, AttemptObservation, PodDriver } from "./driver.ts"
+import type { AttemptLaunch, AttemptObservation, PodDriver } from "./driver.ts"
 import type { Attempt, AttemptId, Workload, WorkloadKey } from "./types.ts"
-import { attemptChanged, workloadPoked } from "./types.ts"
+import { workloadPoked } from "./types.ts"
 
 /** Moves attempts: started, observed, ended, let go. */
 export interface AttemptSteps {
   /** Takes the current attempt of a workload as far as the driver allows now. */
   advance(workload: Workload, id: AttemptId, signal: AbortSignal): Promise<void>
-  trouble(key: WorkloadKey): string | undefined
-  /** Gives up the starts that are under way. Idempotent. */
-  close(): void
 }
 
 const nothingSeen: AttemptObservation = { pods: [], isGone: false }
 
-/** After a start that took long and failed. */
-const retryLateMs = 1_000
-
-/** Tries at removing the folders of an attempt; the workqueue waits longer between each. */
-const forgetTries = 5
-
-export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): AttemptSteps {
+export function createAttemptSteps(
+  options: RunnerOptions,
+  onRows: OnRows,
+  hands: AttemptHands,
+): AttemptSteps {
   const { store, rows, moves, clock } = options
-  /** Attempts whose driver was told to stop in this life of the server. */
-  const told = new Set<AttemptId>()
-  /** Attempts that the driver started or took over in this life of the server. */
-  const adopted = new Set<AttemptId>()
-  const troubles = new Map<WorkloadKey, string>()
-  /** How often the folders of an attempt could not be removed. */
-  const unforgotten = new Map<AttemptId, number>()
-  const starts = createStarts(clock)
-  store.subscribe(attemptChanged, ({ id, state }) => {
-    if (state === "ending") starts.giveUp(id)
-  })
 
   async function advance(workload: Workload, id: AttemptId, signal: AbortSignal): Promise<void> {
     const fresh = () => rows.attempt(store.committed, id)
     let attempt = await fresh()
     if (!attempt || attempt.state === "gone") return
-    const driver = driverOf(attempt)
+    const driver = hands.driverOf(attempt)
     if (attempt.state === "assigned") {
       await start(workload, attempt, driver)
       attempt = await fresh()
-    } else {
-      if (!adopted.has(id)) await adopt(workload, attempt, driver)
-      else if (attempt.state !== "ending") await inspect(workload, attempt, driver)
+    } else if (attempt.state !== "ending") {
+      await look(workload, attempt, await hands.look(attempt, driver))
       attempt = await fresh()
     }
     if (attempt?.state === "ending") await finish(workload.key, attempt, driver, signal)
   }
 
-  async function inspect(workload: Workload, attempt: Attempt, driver: PodDriver): Promise<void> {
-    if (attempt.handle === null)
-      throw new AppError("internal", `Attempt ${attempt.id} is ${attempt.state} without a handle.`)
-    await look(workload, attempt, await driver.inspect(attempt.handle))
-  }
-
-  /** First sight after a restart: the driver takes over what runs; what it has never heard of is lost. */
-  async function adopt(workload: Workload, attempt: Attempt, driver: PodDriver): Promise<void> {
-    const handle = await driver.recover(attempt.id, attempt.handle)
-    adopted.add(attempt.id)
-    if (attempt.state === "ending") return
-    if (handle === null) await look(workload, attempt, lostObservation(attempt))
-    else await inspect(workload, attempt, driver)
-  }
-
-  function driverOf(attempt: Attempt): PodDriver {
-    const driver = options.drivers.get(attempt.clusterId)
-    if (driver) return driver
-    throw new AppError("unavailable", `There is no driver for the cluster ${attempt.clusterId}.`)
-  }
-
   async function start(workload: Workload, attempt: Attempt, driver: PodDriver): Promise<void> {
     if (clock.nowMs() >= attempt.assignedAtMs + startDeadlineMs) return giveUpStart(workload.key, attempt.id)
-    const handle = await ensure(workload, attempt, driver)
+    const { key } = workload
+    const handle = await hands.ensure(launchOf(workload, attempt), driver, key, (retryMs) =>
+      options.lookAt(key, clock.nowMs() + retryMs),
+    )
     if (handle === null) return
     // one record for the start and what came of it at once; the start is recorded also when the look fails
     const seen = await driver.inspect(handle).catch((error: unknown) => ({ ...nothingSeen, error }))
@@ -100,31 +64,6 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
       await writeObserved(tx, row, fresh, observe(row, begun, seen, nowMs), nowMs)
     })
     if ("error" in seen) throw seen.error
-  }
-
-  /** null: not yet, or not any more. */
-  async function ensure(
-    workload: Workload,
-    attempt: Attempt,
-    driver: PodDriver,
-  ): Promise<AttemptHandle | null> {
-    const { key } = workload
-    const failed = (error: unknown) => troubles.set(key, AppError.from(error).message)
-    const onLate = (error?: unknown) => {
-      if (error !== undefined) failed(error)
-      // the driver is asked again: what it has started by now it starts no second time
-      options.lookAt(key, clock.nowMs() + (error === undefined ? 0 : retryLateMs))
-    }
-    try {
-      const handle = await starts.begin(launchOf(workload, attempt), driver, onLate)
-      if (handle === null) return null
-      adopted.add(attempt.id)
-      troubles.delete(key)
-      return handle
-    } catch (error) {
-      failed(error)
-      throw error
-    }
   }
 
   function launchOf(workload: Workload, attempt: Attempt): AttemptLaunch {
@@ -211,11 +150,7 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     driver: PodDriver,
     signal: AbortSignal,
   ): Promise<void> {
-    // what is just being started would outlive the look for what is left
-    await starts.over(attempt.id, signal)
-    // a crash between the start and its record leaves processes that only the driver knows of
-    const handle = attempt.handle ?? (await driver.recover(attempt.id, null))
-    const seen = handle ? await end(attempt, handle, driver) : { pods: [], isGone: true }
+    const { handle, seen } = await hands.end(attempt, driver, signal)
     const before = await rows.byKey(store.committed, key)
     if (!before) return
     if (!seen.isGone && !observe(before, attempt, seen, clock.nowMs()).changed) return
@@ -223,7 +158,7 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     if (seen.isGone && attempt.cause === "node_lost") await options.lookAtNodes(attempt.clusterId)
     const isKept = keepsPods(before)
     // forgotten before it is written to be gone, for afterwards nobody would ask again
-    if (seen.isGone && !isKept) await forget(attempt.id, handle, driver)
+    if (seen.isGone && !isKept) await hands.forget(attempt.id, handle, driver)
     await onRows(key, async (tx, workload, fresh, nowMs) => {
       if (!fresh || fresh.id !== attempt.id || fresh.state !== "ending") return
       const observed = observe(workload, { ...fresh, handle }, seen, nowMs)
@@ -232,38 +167,7 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
       if (isKept === keepsPods(workload)) await letGo(tx, workload, observed.attempt, nowMs)
     })
     if ((await rows.attempt(store.committed, attempt.id))?.state !== "gone") return
-    told.delete(attempt.id)
-    adopted.delete(attempt.id)
-    troubles.delete(key)
-  }
-
-  /**
-   * A folder that cannot be removed (a mount in it, a disk that fails) is tried a few times and then left: its
-   * claim, and with it a node, must not be held for it.
-   */
-  async function forget(id: AttemptId, handle: AttemptHandle | null, driver: PodDriver): Promise<void> {
-    try {
-      await driver.forget(id, handle, false)
-      unforgotten.delete(id)
-    } catch (error) {
-      const tries = (unforgotten.get(id) ?? 0) + 1
-      unforgotten.set(id, tries)
-      if (tries < forgetTries) throw error
-      unforgotten.delete(id)
-    }
-  }
-
-  async function end(
-    attempt: Attempt,
-    handle: AttemptHandle,
-    driver: PodDriver,
-  ): Promise<AttemptObservation> {
-    if (!told.has(attempt.id)) {
-      const reason = { cause: attempt.cause ?? "stopped", message: attempt.stopMessage }
-      await driver.stop(handle, reason, attempt.graceMs)
-      told.add(attempt.id)
-    }
-    return driver.inspect(handle)
+    hands.left(attempt.id, key)
   }
 
   async function letGo(tx: Tx, workload: Workload, attempt: Attempt, nowMs: number): Promise<void> {
@@ -285,22 +189,5 @@ export function createAttemptSteps(options: RunnerOptions, onRows: OnRows): Atte
     await rows.update(tx, row)
   }
 
-  return { advance, trouble: (key) => troubles.get(key), close: starts.close }
-}
-
-function lostObservation(attempt: Attempt): AttemptObservation {
-  const pods = attempt.pods.map((pod) => ({
-    podId: pod.podId,
-    state: "lost" as const,
-    startedAtMs: pod.startedAtMs,
-    endedAtMs: null,
-    exitCode: null,
-    cause: "lost" as const,
-    message: "nothing is known of it any more",
-    podIp: pod.podIp,
-    hostIp: pod.hostIp,
-    ready: false,
-    outputAtMs: null,
-  }))
-  return { pods, isGone: true }
+  return { advance }
 }

@@ -1,4 +1,6 @@
-import type { ClaimOwnerPort } from "../queue/index.ts"
+import type { AppError } from "../../kit/errors.ts"
+import type { ClaimOwnerPort, Reason } from "../queue/index.ts"
+import { createAttemptHands } from "./attempt-hands.ts"
 import { createAttemptSteps } from "./attempts.ts"
 import { createClaimOwner } from "./claim-owner.ts"
 import { createDependencyCheck } from "./dependencies.ts"
@@ -27,7 +29,7 @@ export interface Runner {
    */
   reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void>
   /** Why the driver does not start a workload now; undefined when it does. */
-  trouble(key: WorkloadKey): string | undefined
+  trouble(key: WorkloadKey): Reason | undefined
   /** Gives up the starts that are under way: the server stops. Idempotent. */
   close(): void
 }
@@ -35,7 +37,8 @@ export interface Runner {
 export function createRunner(options: RunnerOptions): Runner {
   const { store, rows, moves, clock } = options
   const onRows = createOnRows(options)
-  const attempts = createAttemptSteps(options, onRows)
+  const hands = createAttemptHands(options)
+  const attempts = createAttemptSteps(options, onRows, hands)
   const checkDependencies = createDependencyCheck(options, onRows)
 
   async function reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void> {
@@ -127,5 +130,16 @@ export function createRunner(options: RunnerOptions): Runner {
     return (state === "assigned" || state === "starting") && pods.every((pod) => pod.startedAtMs === null)
   }
 
-  return { owner: createClaimOwner(options), reconcile, trouble: attempts.trouble, close: attempts.close }
+  return {
+    owner: createClaimOwner(options),
+    reconcile,
+    trouble: (key) => troubleReason(hands.trouble(key)),
+    close: hands.close,
+  }
+}
+
+/** What the driver said when it could not start something, as a reason. */
+export function troubleReason(error: AppError | undefined): Reason | undefined {
+  if (!error) return undefined
+  return { code: error.detail === "port_in_use" ? "port_in_use" : "driver_down", detail: error.message }
 }

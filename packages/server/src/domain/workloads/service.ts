@@ -6,7 +6,7 @@ import type { JsonObject } from "../../kit/json.ts"
 import type { Operation, Principal } from "../identity/index.ts"
 import { authorize, isAllowed, workspaceNotFound } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
-import type { Capacity, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
+import type { Capacity, ClaimId, ClaimMoves, Gate, Reason } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import { claimFor } from "./claim-for.ts"
 import type {
@@ -41,7 +41,7 @@ export interface WorkloadsOptions {
   /** As the transaction sees it. */
   readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
   /** The runner's word on why the driver does not start it. */
-  readonly trouble: (key: WorkloadKey) => string | undefined
+  readonly trouble: (key: WorkloadKey) => Reason | undefined
 }
 
 /** Tries at an id whose random suffix is free. */

@@ -14,7 +14,7 @@ export function viewOf(given: {
   readonly workload: Workload
   readonly attempt: Attempt | undefined
   readonly capacity: Capacity
-  readonly trouble: (key: WorkloadKey) => string | undefined
+  readonly trouble: (key: WorkloadKey) => Reason | undefined
   readonly nowMs: number
 }): WorkloadView {
   const { principal, workload, capacity, nowMs } = given
@@ -38,8 +38,7 @@ function reasonsOf(given: Parameters<typeof viewOf>[0]): readonly Reason[] {
   const claim = capacity.claim(workload.claimId)
   if (claim?.state === "wanted") return capacity.reasons(claim.id, nowMs)
   if (claim?.state === "releasing") return [{ code: "backoff" }]
-  const detail = given.trouble(workload.key)
-  return [detail === undefined ? { code: "starting" } : { code: "driver_down", detail }]
+  return [given.trouble(workload.key) ?? { code: "starting" }]
 }
 
 function othersOf(
