@@ -1,14 +1,13 @@
 import { AppError } from "../../kit/errors.ts"
 import type { Clock } from "../../kit/clock.ts"
 import type { Ids } from "../../kit/ids.ts"
-import { ulidToUuid } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Operation, Principal } from "../identity/index.ts"
 import { authorize, isAllowed, workspaceNotFound } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
-import type { Capacity, ClaimId, ClaimMoves, Gate, Reason } from "../queue/index.ts"
+import type { Capacity, ClaimMoves, Reason } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
-import { claimFor } from "./claim-for.ts"
+import { createBirths } from "./births.ts"
 import type {
   BatchOutcome,
   CreateWorkload,
@@ -19,7 +18,6 @@ import type {
 import { checkCreate, type CheckedCreate } from "./validate.ts"
 import { applyPatch } from "./patch.ts"
 import { stopped } from "./lifecycle.ts"
-import { workloadIdFor } from "./naming.ts"
 import { createPodLogs } from "./pod-logs.ts"
 import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
 import { isTerminal } from "./states.ts"
@@ -44,12 +42,10 @@ export interface WorkloadsOptions {
   readonly trouble: (key: WorkloadKey) => Reason | undefined
 }
 
-/** Tries at an id whose random suffix is free. */
-const idTries = 20
-
 /** The rules of workloads, for every family that speaks of them. See WorkloadService for what it promises. */
 export function createWorkloads(options: WorkloadsOptions): WorkloadService {
-  const { store, rows, moves, capacity, clock, ids } = options
+  const { store, rows, moves, capacity, clock } = options
+  const births = createBirths(options)
 
   // ---- finding -----------------------------------------------------------------------------------
 
@@ -89,103 +85,12 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     return insert(principal, checked)
   }
 
-  async function insert(principal: Principal, checked: CheckedCreate): Promise<Workload> {
+  function insert(principal: Principal, checked: CheckedCreate): Promise<Workload> {
     const nowMs = clock.nowMs()
-    const ulid = ids.ulid()
-    const claimId = ids.next("clm") as ClaimId
-    // a closure may run twice and then has to meet the same names; nearly always the first one is free
-    const made: string[] = []
-    const nameAt = (at: number) => (made[at] ??= workloadIdFor(checked.displayName, ids.random))
-    return store.tx(async (tx) => {
-      await refuseDeleting(tx, checked.workspace.id)
-      const id = await freeId(tx, nameAt)
-      const workload = newWorkload(principal, checked, { ulid, id, claimId, nowMs })
-      const gates = await gatesFor(tx, principal, checked)
-      await rows.insert(tx, workload)
-      await moves.want(tx, claimFor(workload, { id: claimId, gates, rescheduled: false }), nowMs)
-      await tx.emit(
-        workloadEvent(workload, "workload.created", principal.actor, nowMs, { kind: workload.kind }),
-      )
-      await audit(tx, principal, "workload.create", workload, nowMs, { kind: workload.kind })
-      if (gates.some((gate) => gate.kind === "dependency")) tx.publish(workloadPoked, workload.key)
-      return workload
-    })
-  }
-
-  /** Else work could be born into a workspace whose deletion is being finished in the same batch. */
-  async function refuseDeleting(tx: Tx, id: string): Promise<void> {
-    const workspace = await options.workspaceRow(tx, id)
-    if (workspace?.state === "active") return
-    if (!workspace) throw workspaceNotFound(id)
-    throw new AppError("conflict", `The workspace ${id} is being deleted and takes no new work.`, {
-      resource: "workspace",
-      name: id,
-      detail: "deleting",
-    })
-  }
-
-  async function freeId(tx: Tx, nameAt: (at: number) => string): Promise<string> {
-    for (let at = 0; at < idTries; at++) if (!(await rows.byId(tx, nameAt(at)))) return nameAt(at)
-    throw new AppError("conflict", "No free id was found for this name, please choose another.", {
-      detail: "id",
-    })
-  }
-
-  /** What keeps it from being planned; a dependency must be known to the caller (DESIGN 9.2). */
-  async function gatesFor(tx: Tx, principal: Principal, checked: CheckedCreate): Promise<readonly Gate[]> {
-    const gates: Gate[] = []
-    if (checked.startAtMs !== null) gates.push({ kind: "time", untilMs: checked.startAtMs })
-    const waiting: string[] = []
-    for (const id of checked.spec.dependencies) {
-      const other = await rows.byId(tx, id)
-      if (!other || other.hidden || principal.roleIn(other.workspaceId) === null)
-        throw new AppError("invalid", "The request is invalid.", {
-          issues: [{ path: ["dependencies"], message: `dependency workload ${id} not found` }],
-        })
-      if (other.phase !== "Succeeded") waiting.push(id)
-    }
-    if (waiting.length > 0) gates.push({ kind: "dependency", on: waiting })
-    return gates
-  }
-
-  function newWorkload(
-    principal: Principal,
-    checked: CheckedCreate,
-    made: { readonly ulid: string; readonly id: string; readonly claimId: ClaimId; readonly nowMs: number },
-  ): Workload {
-    return {
-      key: `wl_${made.ulid}` as WorkloadKey,
-      id: made.id,
-      uid: ulidToUuid(made.ulid),
-      workspaceId: checked.workspace.id,
-      clusterId: checked.workspace.clusters[0] ?? "",
-      kind: checked.kind,
-      displayName: checked.displayName,
-      description: checked.description,
-      userId: principal.userId,
-      userName: principal.userName,
-      asServerOwner: principal.serverRole === "owner",
-      priority: checked.priority,
-      spec: checked.spec,
-      phase: "Pending",
-      cause: null,
-      conditions: [],
-      dispatchCount: 0,
-      failures: 0,
-      preemptions: 0,
-      nodeLosses: 0,
-      startDeadlines: 0,
-      claimId: made.claimId,
-      attemptId: null,
-      rollout: null,
-      schedule: null,
-      createdAtMs: made.nowMs,
-      startedAtMs: null,
-      endedAtMs: null,
-      deletedAtMs: null,
-      hidden: false,
-      version: 0,
-    }
+    const cradle = births.cradle()
+    const asServerOwner = principal.serverRole === "owner"
+    const parents = { principal, actor: principal.actor, asServerOwner, facts: {} }
+    return store.tx((tx) => births.bear(tx, cradle, checked, parents, nowMs))
   }
 
   function audit(
