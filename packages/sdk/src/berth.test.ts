@@ -55,6 +55,7 @@ const calls: { readonly [K in Exclude<BerthRouteName, "podLog">]: (api: Api) => 
   explainWorkload: (api) => api.explainWorkload("x"),
   events: (api) => api.events(),
   listAudit: (api) => api.audit(),
+  listOpenApi: (api) => api.documents(),
   openApi: (api) => api.openApi(),
   openApiFamily: (api) => api.openApi("x"),
 }

@@ -6,6 +6,7 @@ import type {
   CreateUser,
   CreateWorkspace,
   CreatedKey,
+  DocumentList,
   EventList,
   Explanation,
   Me,
@@ -83,6 +84,8 @@ export interface BerthApiClient {
     },
     options?: CallOptions,
   ): Promise<AuditList>
+  /** Which OpenAPI documents there are. */
+  documents(options?: CallOptions): Promise<DocumentList>
   /** The OpenAPI 3.1 document of a family; of `/berth/v1` when none is named. */
   openApi(family?: string, options?: CallOptions): Promise<Readonly<Record<string, unknown>>>
 }
@@ -149,6 +152,7 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
     explainWorkload: (id, options) => get(path`/berth/v1/explain/workload/${id}`, options),
     events: (query, options) => get("/berth/v1/events", options, { ...query }),
     audit: (query, options) => get("/berth/v1/audit", options, { ...query }),
+    documents: (options) => get("/berth/v1/openapi", options),
     openApi: (family, options) =>
       get(family === undefined ? "/berth/v1/openapi.json" : path`/berth/v1/openapi/${family}`, options),
   }

@@ -11,6 +11,7 @@ import { createLocalClusters, type LocalClusters } from "./local-clusters.ts"
 import { createApp } from "./http/app.ts"
 import { createBerthFamily } from "./http/berth/family.ts"
 import { createStreams } from "./http/plugins/streams.ts"
+import { referenceFamily } from "./http/reference/family.ts"
 import type { Services } from "./http/services.ts"
 import { workloadsFamily } from "./http/workloads/routes.ts"
 import { systemClock } from "./kit/clock.ts"
@@ -141,6 +142,7 @@ async function build(
         startedAtMs: clock.nowMs(),
         warnings: () => clusters.warnings(),
       }),
+      referenceFamily,
     ],
     ...(tls ? { tls } : {}),
   })

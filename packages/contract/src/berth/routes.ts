@@ -5,7 +5,7 @@ import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "
 import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.ts"
 import { LogEndEvent, LogLinesEvent, PodLogQuery } from "./pods.ts"
 import { Explanation, QueueEntryList, QueueQuery, QueueSwitch, QueueSwitched } from "./queue.ts"
-import { ErrorBody, Status, StopServer, StoppingServer } from "./server.ts"
+import { DocumentList, ErrorBody, Status, StopServer, StoppingServer } from "./server.ts"
 import {
   CreateWorkspace,
   DeleteWorkspaceQuery,
@@ -361,6 +361,15 @@ export const berthRoutes = {
     query: AuditQuery,
     status: 200,
     answer: AuditList,
+  },
+  listOpenApi: {
+    method: "GET",
+    path: "/berth/v1/openapi",
+    operation: "openapi.list",
+    summary: "Which OpenAPI documents there are",
+    description: "Needs no token with `--open-metrics`.",
+    status: 200,
+    answer: DocumentList,
   },
   openApi: {
     method: "GET",

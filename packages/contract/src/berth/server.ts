@@ -71,6 +71,22 @@ export const StoppingServer = Type.Object(
 )
 export type StoppingServer = Static<typeof StoppingServer>
 
+/** The OpenAPI documents that there are. */
+export const DocumentList = Type.Object(
+  {
+    items: Type.Array(
+      Type.Object({
+        family: text("Name of the API."),
+        title: text("Its name for people."),
+        path: text("Where its document is."),
+      }),
+      { description: "One document each API." },
+    ),
+  },
+  { description: "The OpenAPI documents that there are." },
+)
+export type DocumentList = Static<typeof DocumentList>
+
 /** `/healthz` and `/readyz`. */
 export const Health = Type.Object(
   {

@@ -1,3 +1,4 @@
+import type { DocumentList } from "@berth/contract/berth"
 import type { ApiFamilyName } from "@berth/contract/openapi"
 import type { FastifyReply, FastifyRequest } from "fastify"
 import { AppError } from "../../kit/errors.ts"
@@ -40,6 +41,15 @@ export function documentHandlers({ version }: Pick<Services, "version">) {
   }
 
   return {
+    async listOpenApi(): Promise<DocumentList> {
+      const { apiFamilies } = await import("@berth/contract/openapi")
+      const items = Object.values(apiFamilies).map(({ name, title }) => ({
+        family: name,
+        title,
+        path: `/berth/v1/openapi/${name}.json`,
+      }))
+      return { items }
+    },
     openApi: (request: FastifyRequest, reply: FastifyReply) => send(request, reply, "berth"),
     openApiFamily: (request: FastifyRequest, reply: FastifyReply) =>
       send(request, reply, (request.params as { readonly family: string }).family),

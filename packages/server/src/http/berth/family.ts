@@ -69,7 +69,7 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
 /** Streams take the reply over; a HEAD of one would never end. */
 const streamed: readonly BerthRouteName[] = ["podLog", "events"]
 
-const documented: readonly BerthRouteName[] = ["openApi", "openApiFamily"]
+const documented: readonly BerthRouteName[] = ["listOpenApi", "openApi", "openApiFamily"]
 
 function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandler, isOpen: boolean): void {
   const route = berthRoutes[name]
