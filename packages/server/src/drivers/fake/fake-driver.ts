@@ -47,6 +47,7 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
         throw new AppError("unavailable", "The fake driver cannot start anything now.", {
           detail: "driver_down",
         })
+      if (fate === "port_in_use") throw portInUse(launch.pods.flatMap((pod) => pod.ports)[0] ?? 0)
       inside.start(launch)
       return handleOf(launch.id)
     },
@@ -89,6 +90,13 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
 const handleOf = (id: AttemptId): AttemptHandle => ({ attempt: id })
 const idOf = (handle: AttemptHandle) =>
   (typeof handle["attempt"] === "string" ? handle["attempt"] : "") as AttemptId
+
+function portInUse(port: number): AppError {
+  return new AppError("unavailable", `Port ${port} is in use on this machine by another program.`, {
+    detail: "port_in_use",
+    facts: { port },
+  })
+}
 
 function hang(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {

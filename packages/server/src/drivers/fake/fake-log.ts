@@ -14,6 +14,8 @@ export interface FakeLog {
   /** Appends a line by hand, after whatever the program has printed by then. */
   print(text: string, atMono: number): void
   read(query: LogQuery, mono: number, wallOffsetMs: number): LogChunk
+  /** When it last printed by then; undefined for never. */
+  lastLineMono(mono: number): number | undefined
   /** When the program prints next; Infinity for never. */
   nextLineMono(mono: number): number
 }
@@ -51,6 +53,16 @@ export function createFakeLog(pod: FakePod): FakeLog {
       const since = lines.filter(({ atMono }) => sinceMs === null || atMono + wallOffsetMs >= sinceMs)
       const tail = tailLines === null ? since : tailLines === 0 ? [] : since.slice(-tailLines)
       return cut(tail, query.maxBytes, "last", size)
+    },
+    lastLineMono(mono) {
+      const by = Math.min(mono, pod.end?.atMono ?? Infinity)
+      let last: number | undefined
+      const see = (atMono: number) => {
+        if (atMono <= by && atMono > (last ?? -Infinity)) last = atMono
+      }
+      for (const { afterMs } of pod.program.lines ?? []) see(pod.startMono + afterMs)
+      for (const { atMono } of byHand) see(atMono)
+      return last
     },
     nextLineMono(mono) {
       const end = pod.end?.atMono ?? Infinity

@@ -28,6 +28,11 @@ export interface FakeProgram {
   readonly isStuck?: boolean
   /** What it prints, by time since its start, ascending. */
   readonly lines?: readonly { readonly afterMs: number; readonly text: string }[]
+  /**
+   * From an application's start until it may be sent connections; null = never. Default: at once where it has a
+   * readiness probe, else a second. Jobs are ready as soon as they run.
+   */
+  readonly readyAfterMs?: number | null
 }
 
 /** Why pods are stopped, as the driver is told. */
@@ -57,7 +62,12 @@ export interface FakePod {
   goneMono: number
   /** Of the first stop that it was alive for. */
   stopReason: StopReason | undefined
+  /** By hand, instead of what its program says. */
+  readyByHand: boolean | undefined
 }
+
+/** An application without a readiness probe is ready once it has been alive this long. */
+const aliveMs = 1000
 
 export function startPod(launch: PodLaunch, program: FakeProgram, podIp: string, nowMono: number): FakePod {
   const startMono = nowMono + (program.startDelayMs ?? 0)
@@ -69,6 +79,7 @@ export function startPod(launch: PodLaunch, program: FakeProgram, podIp: string,
     end: undefined,
     goneMono: Infinity,
     stopReason: undefined,
+    readyByHand: undefined,
   }
   if (program.runMs !== undefined && program.runMs !== null) {
     const isLost = program.vanishes ?? false
@@ -116,7 +127,7 @@ export function stopPod(pod: FakePod, reason: StopReason, nowMono: number, grace
 /** The next instant after `mono` at which something about it changes; Infinity for never. */
 export function nextMoveMono(pod: FakePod, mono: number): number {
   let next = Infinity
-  for (const at of [pod.startMono, pod.end?.atMono ?? Infinity, pod.goneMono])
+  for (const at of [pod.startMono, readyMono(pod), pod.end?.atMono ?? Infinity, pod.goneMono])
     if (at > mono && at < next) next = at
   return next
 }
@@ -125,8 +136,30 @@ export function isPodGone(pod: FakePod, mono: number): boolean {
   return pod.goneMono <= mono
 }
 
-/** @param wallOffsetMs added to the monotonic clock it gives the wall clock */
-export function observePod(pod: FakePod, mono: number, wallOffsetMs: number): PodObservation {
+/** When it becomes ready if nothing comes between; Infinity for never. */
+function readyMono({ launch, program, startMono }: FakePod): number {
+  if (!launch.probes) return startMono
+  const afterMs =
+    program.readyAfterMs === undefined ? (launch.probes.readiness ? 0 : aliveMs) : program.readyAfterMs
+  return afterMs === null ? Infinity : startMono + afterMs
+}
+
+function isReady(pod: FakePod, mono: number): boolean {
+  if (pod.startMono > mono || (pod.end && pod.end.atMono <= mono)) return false
+  if (!pod.launch.probes) return true
+  return !pod.stopReason && (pod.readyByHand ?? readyMono(pod) <= mono)
+}
+
+/**
+ * @param lastOutputMono when it last wrote; undefined for never
+ * @param wallOffsetMs added to the monotonic clock it gives the wall clock
+ */
+export function observePod(
+  pod: FakePod,
+  mono: number,
+  wallOffsetMs: number,
+  lastOutputMono?: number,
+): PodObservation {
   const hasStarted = pod.startMono <= mono
   const end = pod.end && pod.end.atMono <= mono ? pod.end : undefined
   return {
@@ -139,7 +172,7 @@ export function observePod(pod: FakePod, mono: number, wallOffsetMs: number): Po
     message: end ? end.message : "",
     podIp: pod.podIp,
     hostIp: "127.0.0.1",
-    ready: hasStarted && !end,
-    outputAtMs: null,
+    ready: isReady(pod, mono),
+    outputAtMs: lastOutputMono === undefined ? null : Math.round(lastOutputMono + wallOffsetMs),
   }
 }

@@ -15,8 +15,11 @@ import { createFakeLog } from "./fake-log.ts"
 import type { FakePod, FakeProgram, StopReason } from "./fake-pod.ts"
 import { endPod, isPodGone, nextMoveMono, observePod, startPod, stopPod } from "./fake-pod.ts"
 
-/** What happens to a call of `ensure`: it starts the pods, fails having started none, or never answers. */
-type EnsureFate = "start" | "unavailable" | "hang"
+/**
+ * What happens to a call of `ensure`: it starts the pods, fails having started none (because the driver is down, or
+ * because a port of a pod is taken), or never answers.
+ */
+type EnsureFate = "start" | "unavailable" | "port_in_use" | "hang"
 
 /** Decides what attempts and pods do. Asked once per pod, and at each call of `ensure` of one not started. */
 export interface FakeScript {
@@ -43,6 +46,10 @@ export interface FakeWorld {
   setDown(message: string | null): void
   /** Ends a running pod (all pods of the attempt without `podId`) now; code null is a process that vanishes. */
   end(id: AttemptId, exitCode: number | null, podId?: string): void
+  /** Says from now on whether an application's pod is ready, whatever its program says. No effect once it is told to stop. */
+  setReady(id: AttemptId, podId: string, ready: boolean): void
+  /** Ends a running pod now as its failed liveness probe would: cause `unhealthy`, code 143. No effect once it is told to stop. */
+  endUnhealthy(id: AttemptId, podId: string, message?: string): void
   /** Ends what is stuck or lingers: the attempt is gone now. */
   release(id: AttemptId): void
   /** Appends to a pod's log. */
@@ -184,6 +191,13 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
     return attempt
   }
 
+  function podOf(attempt: FakeAttempt, podId: string): FakePod {
+    const pod = attempt.pods.find(({ launch }) => launch.podId === podId)
+    if (!pod)
+      throw new AppError("not_found", `No pod ${podId} in ${attempt.id}.`, { resource: "pod", name: podId })
+    return pod
+  }
+
   function logOf(id: AttemptId, podId: string): WorldLog | undefined {
     const attempt = attempts.get(id)
     const pod = attempt?.pods.find(({ launch }) => launch.podId === podId)
@@ -192,6 +206,13 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
     attempt.logs.set(podId, log)
     const { wallOffsetMs } = attempt
     return { log, wallOffsetMs, pod: () => observePod(pod, clock.monotonicMs(), wallOffsetMs) }
+  }
+
+  function observe(attempt: FakeAttempt, pod: FakePod, mono: number): PodObservation {
+    const { podId } = pod.launch
+    // most pods of a simulation never print: they need no log
+    const log = pod.program.lines ? logOf(attempt.id, podId)?.log : attempt.logs.get(podId)
+    return observePod(pod, mono, attempt.wallOffsetMs, log?.lastLineMono(mono))
   }
 
   const inside: WorldInside = {
@@ -222,7 +243,7 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
       if (!attempt || attempt.isForgotten) return undefined
       const mono = clock.monotonicMs()
       return {
-        pods: attempt.pods.map((pod) => observePod(pod, mono, attempt.wallOffsetMs)),
+        pods: attempt.pods.map((pod) => observe(attempt, pod, mono)),
         isGone: isGone(attempt, mono),
       }
     },
@@ -276,6 +297,19 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
       for (const pod of attempt.pods) if (podId === undefined || pod.launch.podId === podId) endPod(pod, end)
       touched(attempt)
     },
+    setReady(id, podId, ready) {
+      const attempt = known(id)
+      podOf(attempt, podId).readyByHand = ready
+      touched(attempt)
+    },
+    endUnhealthy(id, podId, message = "The liveness probe failed 3 times in a row: status 500.") {
+      const attempt = known(id)
+      const pod = podOf(attempt, podId)
+      const atMono = clock.monotonicMs()
+      if (pod.stopReason || observePod(pod, atMono, 0).state !== "running") return
+      endPod(pod, { atMono, exitCode: 143, isLost: false, cause: "unhealthy", message })
+      touched(attempt)
+    },
     release(id) {
       const attempt = known(id)
       const mono = clock.monotonicMs()
@@ -286,11 +320,10 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
       touched(attempt)
     },
     print(id, podId, text) {
-      const found = logOf(id, podId)
-      if (!found)
-        throw new AppError("not_found", `No pod ${podId} in ${id}.`, { resource: "pod", name: podId })
-      found.log.print(text, clock.monotonicMs())
-      touched(known(id))
+      const attempt = known(id)
+      podOf(attempt, podId)
+      logOf(id, podId)?.log.print(text, clock.monotonicMs())
+      touched(attempt)
     },
     starts: ledger.starts,
     live() {

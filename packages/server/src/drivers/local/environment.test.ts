@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { launchOf } from "../driver-suite.ts"
+import { launchOf } from "../driver-world.ts"
 import { podEnvironment, type PodPlace } from "./environment.ts"
 
 const place: PodPlace = {

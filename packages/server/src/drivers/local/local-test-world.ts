@@ -1,10 +1,12 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { once } from "node:events"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { systemClock } from "../../kit/clock.ts"
 import { silentLog } from "../../kit/log.ts"
 import type { AttemptLaunch } from "../../domain/workloads/index.ts"
-import type { DriverWorld, PodBehaviour } from "../driver-suite.ts"
+import type { DriverWorld, PodBehaviour } from "../driver-world.ts"
 import { createLocalDriver, type LocalDriver, type LocalDriverOptions } from "./local-driver.ts"
 import { createLogFiles } from "./log-files.ts"
 import { openPodGroups, removeGroup } from "./pod-groups.ts"
@@ -33,6 +35,9 @@ export function createLocalWorld(overrides: Partial<LocalDriverOptions> = {}): L
   const ids = new Set<string>()
   let logs = newLogs()
   let driver = newDriver()
+
+  const answerFile = (launch: AttemptLaunch, index: number | string) =>
+    `${join(openDir, launch.id)}-${index}.answer`
 
   function newLogs() {
     return createLogFiles({ clock: systemClock, log: silentLog })
@@ -64,10 +69,22 @@ export function createLocalWorld(overrides: Partial<LocalDriverOptions> = {}): L
     behave(launch, behaviours) {
       ids.add(launch.id)
       const last = behaviours.length - 1
-      const cases = behaviours.map((behaviour, at) => `${at === last ? "*" : at}) ${scriptOf(behaviour)} ;;`)
-      const count = `echo started >>${join(openDir, launch.id)}-$RANK`
-      return { ...launch, entryPoint: [count, "case $RANK in", ...cases, "esac"].join("\n") }
+      const cases = behaviours.map(
+        (behaviour, at) =>
+          `${at === last ? "*" : at}) ${scriptOf(behaviour, answerFile(launch, "$BERTH_POD"))} ;;`,
+      )
+      for (const { index } of launch.pods) {
+        const behaviour = behaviours[Math.min(index, last)]
+        if (behaviour?.does === "serve") writeFileSync(answerFile(launch, index), behaviour.answers)
+      }
+      const count = `echo started >>${join(openDir, launch.id)}-$BERTH_POD`
+      return { ...launch, entryPoint: [count, "case $BERTH_POD in", ...cases, "esac"].join("\n") }
     },
+    answer(launch, index, answer) {
+      writeFileSync(answerFile(launch, index), answer)
+    },
+    freePort: () => listenOn("127.0.0.1", 0).then(async ({ port, end }) => end().then(() => port)),
+    occupy: async (_launch, port) => (await listenOn("0.0.0.0", port)).end,
     goOn: () =>
       new Promise<void>((resolve) => {
         const timer = setTimeout(done, 20)
@@ -95,7 +112,7 @@ export function createLocalWorld(overrides: Partial<LocalDriverOptions> = {}): L
 }
 
 /** A script that behaves so. It says "ready" once a signal would find its trap. */
-function scriptOf(behaviour: PodBehaviour): string {
+function scriptOf(behaviour: PodBehaviour, answerFile: string): string {
   switch (behaviour.does) {
     case "exit":
       return `${print(behaviour.lines)} exit ${behaviour.code}`
@@ -111,7 +128,26 @@ function scriptOf(behaviour: PodBehaviour): string {
       return `printf '%s' '${behaviour.text}'; exit 0`
     case "vanish":
       return `kill -9 $PPID; exec sleep 3600`
+    case "serve":
+      return `exec "${process.execPath}" -e '${serverProgram}' "${answerFile}" ${behaviour.port}`
   }
+}
+
+/** Answers as the file says that it is given, on the pod's own address. */
+const serverProgram = `
+const [file, port] = process.argv.slice(1)
+require("node:http").createServer((request, reply) => {
+  const answer = require("node:fs").readFileSync(file, "utf8")
+  if (answer !== "never") reply.writeHead(answer === "good" ? 200 : 503).end()
+}).listen(Number(port), process.env.BERTH_HOST, () => console.log("up"))`
+
+/** A listener of this process. */
+async function listenOn(host: string, port: number) {
+  const server = createServer((socket) => socket.destroy())
+  server.listen({ host, port, exclusive: true })
+  await once(server, "listening")
+  const end = () => new Promise<void>((resolve) => server.close(() => resolve()))
+  return { port: (server.address() as AddressInfo).port, end }
 }
 
 function print(lines: readonly string[] = []): string {
