@@ -22,6 +22,8 @@ import {
 import {
   createRunner,
   createWorkloads,
+  withEndpointsEnded,
+  type EndpointStore,
   type PodDriver,
   type Runner,
   type WorkloadStore,
@@ -45,6 +47,7 @@ export interface Rows {
   readonly workspaces: WorkspaceStore
   readonly claims: ClaimStore
   readonly workloads: WorkloadStore
+  readonly endpoints: EndpointStore
 }
 
 export interface ControlPlaneOptions {
@@ -84,7 +87,11 @@ const pruneStep = 500
  * `start` recovers what runs and only then plans (DESIGN 3, Boot).
  */
 export async function createControlPlane(options: ControlPlaneOptions) {
-  const { store, rows, clock, ids, log } = options
+  const { store, clock, ids, log } = options
+  const rows = {
+    ...options.rows,
+    workloads: withEndpointsEnded(options.rows.workloads, options.rows.endpoints),
+  }
   const timers = createTimers(clock)
   const drivers = new Map(options.drivers.map((driver) => [driver.clusterId, driver]))
   const clusterIds = options.clusters.map((cluster) => cluster.id)
@@ -183,6 +190,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const workloads = createWorkloads({
     store,
     rows: rows.workloads,
+    endpoints: rows.endpoints,
     moves: queue,
     capacity,
     clock,

@@ -32,6 +32,12 @@ const selectByNodePort = statement<{ port: number }>("endpoint_by_node_port")((d
   db.selectFrom("endpoint").select("workload_key").where("node_port", "=", p("port")),
 )
 const insertRow = statement<Row>("write")((db, p) => db.insertInto("endpoint").values(slotsOf(p, columns)))
+const updateRow = statement<{ key: string; port: number | null }>("primary")((db, p) =>
+  db
+    .updateTable("endpoint")
+    .set({ node_port: p("port") })
+    .where("workload_key", "=", p("key")),
+)
 const deleteRow = statement<{ key: string }>("primary")((db, p) =>
   db.deleteFrom("endpoint").where("workload_key", "=", p("key")),
 )
@@ -84,6 +90,12 @@ export const endpointStore: EndpointStore = {
       created_at_ms: endpoint.createdAtMs,
     })
     tx.publish(endpointChanged, { endpoint, gone: false })
+  },
+  async update(tx, endpoint) {
+    const { workloadKey: key, nodePort: port } = endpoint
+    const holder = port === null ? undefined : await selectByNodePort.get(tx, { port })
+    if (holder && holder.workload_key !== key) throw taken("nodePort", String(port))
+    if ((await updateRow.run(tx, { key, port })) > 0) tx.publish(endpointChanged, { endpoint, gone: false })
   },
   async remove(tx, key) {
     const endpoint = await ofWorkload(tx, key)

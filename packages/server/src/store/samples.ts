@@ -2,7 +2,7 @@ import type { ApiKey, KeyId, User, UserId } from "../domain/identity/index.ts"
 import type { Node, NodeId } from "../domain/inventory/index.ts"
 import { type NewAuditRecord, type NewEvent, systemActor } from "../domain/journal/index.ts"
 import type { Claim, ClaimId } from "../domain/queue/index.ts"
-import type { Attempt, AttemptId, Workload, WorkloadKey } from "../domain/workloads/index.ts"
+import type { Attempt, AttemptId, Endpoint, Workload, WorkloadKey } from "../domain/workloads/index.ts"
 import type { Workspace } from "../domain/workspaces/index.ts"
 
 /** Whole rows for the store's tests and benches; each takes what matters to the case. */
@@ -123,6 +123,22 @@ export function sampleAttempt(n: number, change: Partial<Attempt> = {}): Attempt
     endingAtMs: null,
     goneAtMs: null,
     version: 1,
+    ...change,
+  }
+}
+
+export function sampleEndpoint(n: number, change: Partial<Endpoint> = {}): Endpoint {
+  return {
+    workloadKey: sampleWorkload(n).key,
+    workloadId: sampleWorkload(n).id,
+    workspaceId: "team",
+    protocol: "TCP",
+    type: "NodePort",
+    clusterIp: `127.65.0.${n}`,
+    port: 80,
+    targetPort: 8080,
+    nodePort: 30_000 + n,
+    createdAtMs: 1_000,
     ...change,
   }
 }

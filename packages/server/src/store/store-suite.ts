@@ -1,4 +1,5 @@
 import { describe } from "vitest"
+import { endpointCases } from "./suite/endpoints.ts"
 import { faultCases } from "./suite/faults.ts"
 import type { OpenHarness } from "./suite/harness.ts"
 import { journalCases } from "./suite/journal.ts"
@@ -14,5 +15,6 @@ export function storeSuite(name: string, open: OpenHarness): void {
     journalCases(open)
     rowCases(open)
     workloadCases(open)
+    endpointCases(open)
   })
 }

@@ -7,7 +7,9 @@ import { workspaceNotFound } from "../identity/index.ts"
 import type { Actor, Reads, Tx } from "../journal/index.ts"
 import type { Claim, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
+import type { EndpointStore } from "./applications/types.ts"
 import { claimFor } from "./claim-for.ts"
+import { giveEndpoint } from "./endpoints/give-endpoint.ts"
 import { workloadIdFor } from "./naming.ts"
 import { workloadEvent } from "./runner-ports.ts"
 import type { CheckedCreate } from "./validate.ts"
@@ -19,6 +21,7 @@ const idTries = 20
 
 export interface BirthsOptions {
   readonly rows: WorkloadStore
+  readonly endpoints: EndpointStore
   readonly moves: ClaimMoves
   readonly ids: Ids
   /** As the transaction sees it. */
@@ -49,8 +52,8 @@ export interface Parents {
 export interface Births {
   cradle(): Cradle
   /**
-   * @throws AppError `conflict` (its workspace is being deleted; no id is free), `not_found` (workspace),
-   *   `invalid` (a dependency that the principal does not know)
+   * @throws AppError `conflict` (its workspace is being deleted; no id or address is free), `not_found` (workspace),
+   *   `invalid` (a dependency that the principal does not know), `already_exists` (its node port is taken)
    */
   bear(tx: Tx, cradle: Cradle, checked: CheckedCreate, parents: Parents, nowMs: number): Promise<Workload>
   /** The claim of one that stood in no queue until now. @throws AppError `invalid` as `bear` */
@@ -90,6 +93,7 @@ export function createBirths(options: BirthsOptions): Births {
       atMs: nowMs,
       data,
     })
+    await giveEndpoint(tx, options.endpoints, workload, { actor, nowMs })
     if (gates.some((gate) => gate.kind === "dependency")) tx.publish(workloadPoked, workload.key)
     return workload
   }

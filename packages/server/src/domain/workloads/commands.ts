@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
 import type { Reason } from "../queue/index.ts"
+import type { Endpoint } from "./applications/types.ts"
 import type { LogChunk, LogFollowItem, LogQuery } from "./driver.ts"
 import type { Attempt, Workload, WorkloadFilter, WorkloadSort } from "./types.ts"
 
@@ -76,6 +77,8 @@ export interface WorkloadView {
 export interface WorkloadDetail extends WorkloadView {
   /** Oldest first; the last is the current one. Empty before the first dispatch. */
   readonly attempts: readonly Attempt[]
+  /** The addresses of its service; null when it has none, or no longer. */
+  readonly endpoint: Endpoint | null
 }
 
 export interface BatchOutcome {

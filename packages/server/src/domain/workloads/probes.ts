@@ -1,5 +1,6 @@
 import type { Issue } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
+import { nodePorts } from "./endpoints/addresses.ts"
 
 /** Port rules and texts of reference/workloads.md 2.7 and 2.8. null = no fault. */
 
@@ -49,19 +50,31 @@ export function checkService(service: JsonObject | null): Issue | null {
 
 function checkServicePorts(service: JsonObject): Issue | null {
   const nodePort = service["nodePort"]
+  // a ClusterIP service has no use for it, but a number that can be no port is refused all the same
+  const range = service["serviceType"] === "NodePort" ? nodePorts : anyPort
   return (
     checkPort("service", service["port"], ["service", "port"]) ??
     checkPort("service/target", service["targetPort"], ["service", "targetPort"]) ??
     (typeof nodePort === "number" && nodePort > 0
-      ? checkPort("service/node", nodePort, ["service", "nodePort"])
+      ? checkPort("service/node", nodePort, ["service", "nodePort"], range)
       : null)
   )
 }
 
-function checkPort(name: string, port: unknown, path: readonly string[]): Issue | null {
+const anyPort = { first: 1, last: 65_535 } as const
+
+function checkPort(
+  name: string,
+  port: unknown,
+  path: readonly string[],
+  { first, last }: { readonly first: number; readonly last: number } = anyPort,
+): Issue | null {
   const number = typeof port === "number" ? port : 0
-  if (Number.isInteger(number) && number >= 1 && number <= 65535) return null
-  return { path, message: `The ${name} port(${number}) is invalid and needs to be between 1 and 65535` }
+  if (Number.isInteger(number) && number >= first && number <= last) return null
+  return {
+    path,
+    message: `The ${name} port(${number}) is invalid and needs to be between ${first} and ${last}`,
+  }
 }
 
 /** A probe of an application's pod: HTTP GET (reference/workloads.md 2.7). */

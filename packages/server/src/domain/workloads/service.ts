@@ -15,6 +15,7 @@ import type {
   WorkloadService,
   WorkloadView,
 } from "./commands.ts"
+import type { EndpointStore } from "./applications/types.ts"
 import { checkCreate, type CheckedCreate } from "./validate.ts"
 import { applyPatch } from "./patch.ts"
 import { stopped } from "./lifecycle.ts"
@@ -29,6 +30,7 @@ import { viewOf } from "./view.ts"
 export interface WorkloadsOptions {
   readonly store: Store
   readonly rows: WorkloadStore
+  readonly endpoints: EndpointStore
   readonly moves: ClaimMoves
   readonly capacity: Capacity
   readonly clock: Clock
@@ -260,7 +262,11 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     async get(principal, id) {
       const workload = await visible(principal, id, "workload.get")
       const attempts = await rows.attempts(store.committed, workload.key)
-      return { ...view(principal, workload, attempts.at(-1)), attempts }
+      const endpoint =
+        workload.spec.service === null
+          ? undefined
+          : await options.endpoints.ofWorkload(store.committed, workload.key)
+      return { ...view(principal, workload, attempts.at(-1)), attempts, endpoint: endpoint ?? null }
     },
     ...createPodLogs(options, visible),
   }

@@ -81,7 +81,7 @@ export function mapDetail(detail: WorkloadDetail): WireDetail {
     env: detail.mayReadEnv ? { ...spec.env } : masked(spec.env),
     ...optionalPart("liveness", spec.liveness),
     ...optionalPart("readiness", spec.readiness),
-    ...optionalPart("service", spec.service),
+    ...optionalPart("service", serviceOf(detail)),
     ...(spec.dependencies.length > 0 && { dependencies: [...spec.dependencies] }),
     ...(spec.cronJobs.length > 0 && { cronJobs: spec.cronJobs.map((job) => ({ ...job })) }),
   }
@@ -174,6 +174,13 @@ function objectUid(workload: Workload): string {
 
 function masked(env: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.keys(env).map((key) => [key, "***"]))
+}
+
+/** With the node port that was chosen for it, as long as it has it. */
+function serviceOf({ workload, endpoint }: WorkloadDetail): JsonObject | null {
+  const { service } = workload.spec
+  if (service === null || endpoint === null || endpoint.nodePort === null) return service
+  return { ...service, nodePort: endpoint.nodePort }
 }
 
 /**

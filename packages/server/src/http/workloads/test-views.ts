@@ -128,6 +128,7 @@ export function testDetail(workload: Workload, change: Partial<WorkloadDetail> =
   return {
     workload,
     attempts: [],
+    endpoint: null,
     position: 0,
     reasons: [],
     waitingFor: { ids: [], othersHidden: 0 },

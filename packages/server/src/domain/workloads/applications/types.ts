@@ -107,6 +107,11 @@ export interface EndpointStore {
   all(from: Reads): Promise<readonly Endpoint[]>
   /** @throws AppError `already_exists` (resource `clusterIp` or `nodePort`, name the value) when an address is taken */
   insert(tx: Tx, endpoint: Endpoint): Promise<void>
+  /**
+   * Only the node port ever moves; no-op when there is no such row any more.
+   * @throws AppError `already_exists` (resource `nodePort`) when another has it
+   */
+  update(tx: Tx, endpoint: Endpoint): Promise<void>
   /** Idempotent. */
   remove(tx: Tx, key: WorkloadKey): Promise<void>
 }
