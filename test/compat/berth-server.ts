@@ -8,10 +8,10 @@ import type { NodeFacts } from "../../packages/server/src/domain/inventory/index
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import { createFakeWorld, type FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
 import { createApp } from "../../packages/server/src/http/app.ts"
-import { createBerthFamily } from "../../packages/server/src/http/berth/family.ts"
 import { createStreams, type Streams } from "../../packages/server/src/http/plugins/streams.ts"
+import { publishedFamilies } from "../../packages/server/src/http/published-families.ts"
 import type { Services } from "../../packages/server/src/http/services.ts"
-import { workloadsFamily } from "../../packages/server/src/http/workloads/routes.ts"
+import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
 import { createVirtualClock, type VirtualClock } from "../../packages/server/src/kit/clock.ts"
 import { createIds } from "../../packages/server/src/kit/ids.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
@@ -131,16 +131,13 @@ export async function startBerthServer(
     services,
     log: silentLog,
     config: { noAuth, allowedHosts: ["berth.test"], behindProxy: false, openMetrics, listenIsLoopback: true },
-    families: [
-      workloadsFamily,
-      createBerthFamily({
-        streams,
-        noAuth,
-        openDocuments: openMetrics,
-        startedAtMs: clock.nowMs(),
-        warnings: () => ["Not root."],
-      }),
-    ],
+    families: publishedFamilies({
+      streams,
+      noAuth,
+      openDocuments: openMetrics,
+      startedAtMs: clock.nowMs(),
+      warnings: () => ["Not root."],
+    }),
     streams,
     meter: telemetry,
     metrics: telemetry,
@@ -160,9 +157,11 @@ export async function startBerthServer(
       ...(body === undefined ? {} : { body }),
     })
     const text = await answer.text()
+    const { status } = answer
+    checkExchange({ method, url: path, status, contentType: answer.headers.get("content-type") ?? "", text })
     const isJson = answer.headers.get("content-type")?.includes("application/json") ?? false
     return {
-      status: answer.status,
+      status,
       headers: answer.headers,
       text,
       json: isJson && text !== "" ? JSON.parse(text) : undefined,

@@ -1,6 +1,7 @@
 import { get as httpGet, type ClientRequest, type IncomingMessage } from "node:http"
 import { connect } from "node:net"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { checkExchange, checkStreamEvent } from "../../packages/server/src/http/test-exchange.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
 
 let server: BerthServer
@@ -47,6 +48,9 @@ function follow(path: string, headers: Readonly<Record<string, string>> = {}): P
       (answer) => {
         let text = ""
         let isOver = false
+        const status = answer.statusCode ?? 0
+        const contentType = answer.headers["content-type"] ?? ""
+        if (status === 200) checkExchange({ method: "GET", url: path, status, contentType, text: "" })
         answer.setEncoding("utf8")
         answer.on("data", (piece: string) => (text += piece))
         answer.on("close", () => (isOver = true))
@@ -55,7 +59,11 @@ function follow(path: string, headers: Readonly<Record<string, string>> = {}): P
           status: answer.statusCode ?? 0,
           headers: answer.headers,
           text: () => text,
-          events: () => parse(text),
+          events() {
+            const events = parse(text)
+            for (const { event, data } of events) checkStreamEvent(path, event, data)
+            return events
+          },
           isOver: () => isOver,
           isComplete: () => answer.complete,
           pause: () => answer.pause(),

@@ -8,6 +8,7 @@ import type { WorkloadDetail } from "@berth/contract/workloads"
 import type { Node } from "@berth/contract/berth"
 import { createBerthClient, type BerthClient } from "@berth/sdk"
 import { killPodProcesses, killQuietly, podProcesses, removePodGroups } from "./belongings.ts"
+import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
 
 /** The command line program, as a person would start it. */
 export const cliFile = fileURLToPath(new URL("../../packages/server/src/cli/berth.ts", import.meta.url))
@@ -135,6 +136,8 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
       signal: AbortSignal.timeout(patienceMs),
     })
     const text = await answer.text()
+    const contentType = answer.headers.get("content-type") ?? ""
+    checkExchange({ method, url: path, status: answer.status, contentType, text })
     const isJson = answer.headers.get("content-type")?.includes("json") ?? false
     const parsed: unknown = isJson && text !== "" ? JSON.parse(text) : undefined
     return { status: answer.status, headers: answer.headers, text, json: parsed }

@@ -9,11 +9,9 @@ import { systemActor } from "./domain/journal/index.ts"
 import type { Principal, UserId } from "./domain/identity/index.ts"
 import { createLocalClusters, type LocalClusters } from "./local-clusters.ts"
 import { createApp } from "./http/app.ts"
-import { createBerthFamily } from "./http/berth/family.ts"
 import { createStreams } from "./http/plugins/streams.ts"
-import { referenceFamily } from "./http/reference/family.ts"
+import { publishedFamilies } from "./http/published-families.ts"
 import type { Services } from "./http/services.ts"
-import { workloadsFamily } from "./http/workloads/routes.ts"
 import { systemClock } from "./kit/clock.ts"
 import { AppError } from "./kit/errors.ts"
 import { createIds } from "./kit/ids.ts"
@@ -133,17 +131,13 @@ async function build(
       listenIsLoopback: isLoopback,
       mostConnections: connectionLimit(),
     },
-    families: [
-      workloadsFamily,
-      createBerthFamily({
-        streams,
-        noAuth: config.noAuth,
-        openDocuments: config.openMetrics,
-        startedAtMs: clock.nowMs(),
-        warnings: () => clusters.warnings(),
-      }),
-      referenceFamily,
-    ],
+    families: publishedFamilies({
+      streams,
+      noAuth: config.noAuth,
+      openDocuments: config.openMetrics,
+      startedAtMs: clock.nowMs(),
+      warnings: () => clusters.warnings(),
+    }),
     ...(tls ? { tls } : {}),
   })
   undo.push(() => app.close())

@@ -87,7 +87,7 @@ export const workloadRoutes = {
     method: "DELETE",
     url: "/:id",
     summary: "Stop and remove a workload",
-    description: "It disappears from lists; its name stays taken.",
+    description: "It disappears from lists; its id stays taken. An id that is unknown is a success too.",
     answer: nothing,
   },
   deleteMany: {
@@ -105,7 +105,7 @@ export const workloadRoutes = {
     url: "/:id/stop",
     summary: "Stop a workload",
     description:
-      "Answered at once; the phase is Stopped when its processes are gone. One that has ended stays as it ended.",
+      "Answered at once; the phase is Stopped when its processes are gone. One that has ended stays as it ended; an id that is unknown is a success too.",
     query: StopQuerySchema,
     answer: nothing,
   },

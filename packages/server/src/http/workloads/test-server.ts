@@ -10,6 +10,7 @@ import { silentLog } from "../../kit/log.ts"
 import { createApp } from "../app.ts"
 import { createStreams } from "../plugins/streams.ts"
 import type { Services } from "../services.ts"
+import { checkExchange } from "../test-exchange.ts"
 import { workloadsFamily } from "./routes.ts"
 
 /** The token that the test server knows. */
@@ -127,8 +128,15 @@ export function sendRaw(port: number, wanted: RawRequest): Promise<RawAnswer> {
         answer.on("error", reject)
         answer.on("end", () => {
           const text = Buffer.concat(chunks).toString("utf8")
-          const json: unknown = text === "" ? undefined : JSON.parse(text)
-          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json })
+          const status = answer.statusCode ?? 0
+          const contentType = answer.headers["content-type"] ?? ""
+          try {
+            checkExchange({ method, url: path, status, contentType, text })
+            const json: unknown = text === "" ? undefined : JSON.parse(text)
+            resolve({ status, headers: answer.headers, text, json })
+          } catch (error) {
+            reject(error)
+          }
         })
       },
     )
