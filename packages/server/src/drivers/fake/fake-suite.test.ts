@@ -1,8 +1,6 @@
-import { afterEach, beforeEach, describe } from "vitest"
 import type { AttemptId, AttemptLaunch, PodLaunch } from "../../domain/workloads/index.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import type { DriverWorld, PodBehaviour } from "../driver-world.ts"
-import { servingSuite } from "../driver-suite-serving.ts"
 import { driverSuite } from "../driver-suite.ts"
 import { createFakeDriver } from "./fake-driver.ts"
 import type { FakeProgram } from "./fake-pod.ts"
@@ -93,12 +91,3 @@ async function makeWorld(): Promise<DriverWorld> {
 }
 
 driverSuite("the fake driver", makeWorld)
-
-describe("the fake driver, as drivers of what others talk to", () => {
-  let world: DriverWorld
-  beforeEach(async () => {
-    world = await makeWorld()
-  })
-  afterEach(() => world.close())
-  servingSuite(() => world)
-})

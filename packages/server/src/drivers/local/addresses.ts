@@ -67,7 +67,7 @@ export function createAddresses(
 }
 
 /** Whether a program could listen there now. */
-function canBind(ip: string, port: number): Promise<boolean> {
+export function canBind(ip: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once("error", () => resolve(false))

@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/pr
 import { join } from "node:path"
 import { dropTo, systemPath } from "./drop-account.ts"
 import type { EndCause } from "../../domain/queue/index.ts"
+import type { PodProbes } from "../../domain/workloads/index.ts"
 
 /** One pod as it was prepared. */
 export interface StoredPod {
@@ -14,6 +15,8 @@ export interface StoredPod {
   readonly memoryBytes: number
   /** 1–15. */
   readonly nice: number
+  /** null for jobs; absent in attempts that were stored before there were applications. */
+  readonly probes?: PodProbes | null
 }
 
 /** An attempt as it was prepared: what outlives the server, in `attempt.json` and as the handle. */
@@ -235,6 +238,12 @@ export function readTextSync(path: string): string | undefined {
 export function writtenAtMs(path: string): number | undefined {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat && Math.round(stat.mtimeMs)
+}
+
+/** When a pod last wrote to its log, in epoch milliseconds; null when it never did, or nothing is kept of it. */
+export function outputAtMs(podFolder: string): number | null {
+  const stat = statSync(join(podFolder, "log"), { throwIfNoEntry: false })
+  return stat && stat.size > 0 ? Math.round(stat.mtimeMs) : null
 }
 
 /** Notes that no process of the attempt is left; what the start needed, secrets among it, goes. */

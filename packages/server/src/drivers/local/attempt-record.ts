@@ -1,7 +1,13 @@
 import { constants } from "node:os"
 import type { EndCause } from "../../domain/queue/index.ts"
 import type { AttemptId, AttemptObservation, PodObservation } from "../../domain/workloads/index.ts"
-import type { StoredAttempt, StoredEnd, StoredPod, StoredStop } from "./attempt-files.ts"
+import {
+  outputAtMs,
+  type StoredAttempt,
+  type StoredEnd,
+  type StoredPod,
+  type StoredStop,
+} from "./attempt-files.ts"
 import type { KnownWrapper } from "./belongings.ts"
 import type { PodTruth } from "./pod-truth.ts"
 
@@ -29,6 +35,9 @@ export interface PodRecord {
   /** A child of this process: its exit needs no looking. */
   isChild: boolean
   unwatch: (() => void) | undefined
+  /** Of applications: connections may be sent to it. */
+  isReady: boolean
+  unwatchReadiness: (() => void) | undefined
   /** Set when the driver itself ends it. */
   endedBy: StoredEnd | undefined
   end: PodEnd | undefined
@@ -60,6 +69,8 @@ export function newPodRecord(stored: StoredPod, attemptId: string, folder: strin
     group: undefined,
     isChild: false,
     unwatch: undefined,
+    isReady: false,
+    unwatchReadiness: undefined,
     endedBy: undefined,
     end: undefined,
     isQuiet: false,
@@ -67,13 +78,14 @@ export function newPodRecord(stored: StoredPod, attemptId: string, folder: strin
   }
 }
 
-/** What the port calls an observation. */
+/** What the port calls an observation. Looks at the log files. */
 export function observationOf(record: AttemptRecord): AttemptObservation {
   return { pods: record.pods.map(observePod), isGone: record.isGone }
 }
 
 function observePod(pod: PodRecord): PodObservation {
-  const at = { podId: pod.stored.podId, podIp: pod.stored.podIp, hostIp: "127.0.0.1", outputAtMs: null }
+  const { podId, podIp, probes } = pod.stored
+  const at = { podId, podIp, hostIp: "127.0.0.1", outputAtMs: outputAtMs(pod.folder) }
   const { end } = pod
   if (end)
     return {
@@ -94,7 +106,7 @@ function observePod(pod: PodRecord): PodObservation {
     exitCode: null,
     cause: null,
     message: "",
-    ready: pod.hasStarted,
+    ready: probes ? pod.isReady : pod.hasStarted,
   }
 }
 

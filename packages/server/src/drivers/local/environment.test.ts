@@ -51,6 +51,19 @@ describe("a pod's environment", () => {
     })
   })
 
+  it.each(["Deployment", "StatefulSet"] as const)(
+    "tells a pod of a %s of no others, for it has none",
+    (kind) => {
+      const launch = launchOf(1, { kind, env: { WORLD_SIZE: "of the user" } })
+      const [pod] = launch.pods
+      const env = pod ? podEnvironment(launch, pod, place) : {}
+      expect(env).toMatchObject({ POD_IP: "127.64.0.2", BERTH_HOST: "127.64.0.2", NCCL_SOCKET_IFNAME: "lo" })
+      expect(env).toHaveProperty("WORLD_SIZE", "of the user")
+      const others = ["RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NNODES", "PET_NNODES", "PORT"]
+      for (const name of others) expect(env).not.toHaveProperty(name)
+    },
+  )
+
   it("lets the user's values win over the basics and the platform's over the user's", () => {
     const env = environmentOf({
       LANG: "de",

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { AttemptLaunch, PodLaunch } from "../../domain/workloads/index.ts"
+import { isApplication, type AttemptLaunch, type PodLaunch } from "../../domain/workloads/index.ts"
 
 /** Where and as whom a pod runs: what only this driver knows. */
 export interface PodPlace {
@@ -36,7 +36,8 @@ export function podEnvironment(
     PYTHONUNBUFFERED: "1",
     ...launch.env,
     ...identityOf(launch, pod, place),
-    ...rendezvousOf(launch, pod, place),
+    ...(isApplication(launch.kind) ? {} : rendezvousOf(launch, pod, place)),
+    ...interfaces,
     ...devicesOf(pod, place),
   }
 }
@@ -64,6 +65,7 @@ function identityOf(launch: AttemptLaunch, pod: PodLaunch, place: PodPlace): Rec
   }
 }
 
+/** Of jobs: each pod of an application runs for itself, and a world of one would mislead it. */
 function rendezvousOf(launch: AttemptLaunch, pod: PodLaunch, place: PodPlace): Record<string, string> {
   const world = String(launch.pods.length)
   const rank = String(pod.index)
@@ -81,10 +83,11 @@ function rendezvousOf(launch: AttemptLaunch, pod: PodLaunch, place: PodPlace): R
     PET_NNODES: world,
     PET_NODE_RANK: rank,
     PET_NPROC_PER_NODE: String(Math.max(1, pod.gpuIndexes.length)),
-    NCCL_SOCKET_IFNAME: "lo",
-    GLOO_SOCKET_IFNAME: "lo",
   }
 }
+
+/** Where pods' addresses are: the processes of one pod meet there too. */
+const interfaces = { NCCL_SOCKET_IFNAME: "lo", GLOO_SOCKET_IFNAME: "lo" }
 
 /** The devices by index in bus order; empty, not absent, where none was asked for, so that none is seen. */
 function devicesOf(pod: PodLaunch, place: PodPlace): Record<string, string> {

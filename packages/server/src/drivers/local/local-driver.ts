@@ -28,7 +28,7 @@ import { createMemoryWatch } from "./memory-watch.ts"
 import { openPodGroups, removeGroup } from "./pod-groups.ts"
 import { createPodLife } from "./pod-life.ts"
 import { prepare, spawnWrapper, type PodStartOptions } from "./pod-start.ts"
-import { podMarkOf, readBootId, readProcess } from "./processes.ts"
+import { podMarkOf, readBootId, readProcess, type PodMark } from "./processes.ts"
 import { createReaper } from "./reaper.ts"
 import { wrapperScript } from "./wrapper.ts"
 
@@ -112,6 +112,16 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     path: options.path ?? defaultPath,
     isSimulated: options.isSimulated ?? (() => false),
     groups,
+    nameOfPod,
+  }
+
+  /** What is of another workspace is not named. */
+  function nameOfPod({ attemptId, podIndex }: PodMark, workspaceId: string): string {
+    const record = attempts.get(attemptId)
+    if (!record) return "another pod"
+    if (record.stored.workspaceId !== workspaceId) return "a pod of another workspace"
+    const pod = record.pods.find((each) => each.stored.index === podIndex)
+    return `pod ${pod?.stored.podId ?? "of the same workspace"}`
   }
 
   function tell(id: AttemptId): void {
@@ -345,7 +355,15 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
 }
 
 function handleOf(stored: StoredAttempt): AttemptHandle {
-  return { ...stored, pods: stored.pods.map((pod) => ({ ...pod })) }
+  const pods = stored.pods.map(({ probes, ...pod }) => {
+    if (!probes) return pod
+    const { liveness, readiness } = probes
+    return {
+      ...pod,
+      probes: { liveness: liveness && { ...liveness }, readiness: readiness && { ...readiness } },
+    }
+  })
+  return { ...stored, pods }
 }
 
 function sourceOf(pod: PodRecord): LogSource {

@@ -24,6 +24,7 @@ import type { Belonging, KnownWrapper } from "./belongings.ts"
 import { podGroup, removeGroup } from "./pod-groups.ts"
 import { createTableReader } from "./process-table.ts"
 import type { LogFiles } from "./log-types.ts"
+import { createPodReadiness } from "./pod-readiness.ts"
 import { cannotRunSentence } from "./pod-last-words.ts"
 import { terminateWrapper } from "./pod-terminate.ts"
 import { forbidStart, readPodTruth, wrapperOf, type PodTruth } from "./pod-truth.ts"
@@ -69,10 +70,18 @@ export interface PodLife {
 /** How long a pod that has taken its lock may take to say who it is. */
 const beginningRounds = 100
 const beginningRoundMs = 50
+/** From TERM to KILL for a pod that fails its liveness probe: a program that hangs will need the second. */
+const endGraceMs = 10_000
 
 export function createPodLife(options: PodLifeOptions): PodLife {
   const { paths, clock, log, logs, reaper, addresses, bootId } = options
   const readTable = createTableReader()
+  const readiness = createPodReadiness({
+    clock,
+    log,
+    onChange: (record) => options.onChange(record.id),
+    onUnhealthy: (record, pod, sentence) => endPod(record, pod, "unhealthy", sentence, endGraceMs),
+  })
   let hasWarnedOfWatch = false
   let isClosed = false
 
@@ -102,6 +111,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
         stored.masterPort,
       )
     for (const pod of record.pods) await adoptPod(record, pod)
+    for (const pod of record.pods) goOnEnding(record, pod)
     if (record.stop && !record.isGone) await goOnStopping(record, record.stop)
     return record
   }
@@ -122,6 +132,12 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     await tellPods(record, stopped)
     for (const pod of live) if (!pod.hasStarted) await neverStart(record, pod)
     for (const pod of live) void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
+  }
+
+  /** The end of the last server may have come between the decision to end a pod and its end. */
+  function goOnEnding(record: AttemptRecord, pod: PodRecord): void {
+    if (!pod.endedBy || pod.end || record.isGone) return
+    carryOutEnd(record, pod, Math.min(endGraceMs, Math.max(0, pod.endedBy.atMs + endGraceMs - clock.nowMs())))
   }
 
   async function adoptPod(record: AttemptRecord, pod: PodRecord): Promise<void> {
@@ -157,6 +173,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     if (pod.isChild || pod.unwatch) return
     watchFolder(record, pod)
     if (isNew) logs.track(pod.key, paths.log(record.id, pod.stored.index))
+    readiness.begin(record, pod)
     // it may have ended before the watch began
     const again = readPodTruth(pod.folder, bootId)
     if (again.is !== "running") await takeIn(record, pod, again)
@@ -197,6 +214,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     pod.startedAtMs = clock.nowMs()
     pod.wrapper = { pid: child.pid, startTicks, wasSeenAlive: true }
     logs.track(pod.key, paths.log(record.id, pod.stored.index))
+    readiness.begin(record, pod)
     child.once("exit", () => {
       pod.isChild = false
       void childEnded(record, pod).catch((error: unknown) =>
@@ -240,6 +258,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     pod.wrapper ??= formerWrapper(pod)
     pod.hasStarted = true
     pod.end = end
+    readiness.end(pod)
     pod.unwatch?.()
     pod.unwatch = undefined
     if (record.isGone) return quiet(pod)
@@ -341,9 +360,16 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       graceSeconds: Math.round(graceMs / 1000),
       killAtMs,
     }
+    endReadiness(record, live)
     if (before) await tellPods(record, record.stop)
     else await carryOut(record, record.stop)
     armKill(record, graceMs)
+  }
+
+  /** Before any of them is told to end: nobody is to connect to it any more. */
+  function endReadiness(record: AttemptRecord, pods: readonly PodRecord[]): void {
+    const hadReady = pods.map((pod) => readiness.end(pod)).includes(true)
+    if (hadReady) options.onChange(record.id)
   }
 
   async function tellPods(record: AttemptRecord, stopped: StoredStop): Promise<void> {
@@ -390,6 +416,11 @@ export function createPodLife(options: PodLifeOptions): PodLife {
       log.warn({ err: error, attemptId: record.id }, "the cause of a pod's end could not be kept")
     }
     log.info({ attemptId: record.id, podId: pod.stored.podId, cause }, "pod is ended by the driver")
+    endReadiness(record, [pod])
+    carryOutEnd(record, pod, graceMs)
+  }
+
+  function carryOutEnd(record: AttemptRecord, pod: PodRecord, graceMs: number): void {
     if (graceMs > 0) void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
     void reaper
       .end(pod.key, belongingsOf(record, pod), clock.monotonicMs() + graceMs)
@@ -406,7 +437,9 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     endPod,
     close(records) {
       isClosed = true
-      for (const record of records) {
+      const all = [...records]
+      readiness.close(all)
+      for (const record of all) {
         record.cancelKill?.()
         for (const pod of record.pods) pod.unwatch?.()
       }

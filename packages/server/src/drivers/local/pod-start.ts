@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { AppError } from "../../kit/errors.ts"
-import type { AttemptLaunch, PodLaunch } from "../../domain/workloads/index.ts"
+import { isApplication, type AttemptLaunch, type PodLaunch } from "../../domain/workloads/index.ts"
 import { gpuDeviceGroups, type Account, type Accounts } from "./accounts.ts"
 import { boundProcesses, dropTo, systemPath } from "./drop-account.ts"
 import type { Addresses } from "./addresses.ts"
@@ -17,6 +17,8 @@ import {
 import { podEnvironment } from "./environment.ts"
 import { makeGroup, podGroup, type PodGroups } from "./pod-groups.ts"
 import { launchScript } from "./launch-script.ts"
+import { checkPorts } from "./ports-in-use.ts"
+import type { PodMark } from "./processes.ts"
 
 export interface PodStartOptions {
   readonly paths: LocalPaths
@@ -27,11 +29,13 @@ export interface PodStartOptions {
   readonly isSimulated: (nodeName: string) => boolean
   /** undefined where the server can make no control groups. */
   readonly groups: PodGroups | undefined
+  /** Names a pod for people who may see those of the workspace. */
+  readonly nameOfPod: (mark: PodMark, workspaceId: string) => string
 }
 
 /**
  * Writes all that an attempt needs before its first process and takes its addresses.
- * @throws AppError `unavailable`; then no address is kept and nothing can start
+ * @throws AppError `unavailable` (detail `port_in_use` for a port that is taken); then no address is kept and nothing can start
  */
 export async function prepare(options: PodStartOptions, launch: AttemptLaunch): Promise<StoredAttempt> {
   const { addresses, paths } = options
@@ -40,7 +44,10 @@ export async function prepare(options: PodStartOptions, launch: AttemptLaunch): 
   try {
     const account = await options.accounts.accountFor(launch.workspaceId, launch.asServerOwner)
     for (let pod = 0; pod < launch.pods.length; pod++) ips.push(addresses.takeIp())
-    port = await addresses.takePort(ips[0] ?? "127.0.0.1")
+    const wanted = launch.pods.map(({ ports }, at) => ({ podIp: ips[at] ?? "127.0.0.1", ports }))
+    await checkPorts(wanted, (mark) => options.nameOfPod(mark, launch.workspaceId))
+    // the pods of an application do not meet
+    if (!isApplication(launch.kind)) port = await addresses.takePort(ips[0] ?? "127.0.0.1")
     const groupRoot = makeGroups(options.groups, launch)
     const stored = { ...storedAttempt(launch, account, ips, port), groupRoot }
     const files = launch.pods.map((pod) => podFiles(options, launch, pod, stored, account))
@@ -76,6 +83,7 @@ function storedAttempt(
       podIp: ips[at] ?? "127.0.0.1",
       memoryBytes: pod.size.memoryBytes,
       nice: niceFor(pod.size.cpuMilli, cpus().length),
+      probes: pod.probes,
     })),
   }
 }
