@@ -55,6 +55,8 @@ export interface DecodedListQuery {
 
 const defaultLimit = 100
 const maxLimit = 1000
+/** Of a text that is looked for in names and descriptions: each row that there is, is compared with it. */
+const maxContained = 1024
 
 /** Names of upstream's records that differ from those of its answers, folded as {@link foldName} does. */
 const otherNames: Readonly<Record<string, ListSortField>> = {
@@ -81,9 +83,9 @@ export function decodeListQuery(query: QueryMembers): Decoded<DecodedListQuery> 
     phases: queryList(reader, "phase"),
     clusterId: queryName(reader, "clusterId"),
     userId: queryName(reader, "userId"),
-    userName: queryText(reader, "userName"),
+    userName: queryText(reader, "userName", maxContained),
     kinds: queryList(reader, "kind"),
-    description: queryText(reader, "description"),
+    description: queryText(reader, "description", maxContained),
   })
   const value: DecodedListQuery = {
     ...filters,

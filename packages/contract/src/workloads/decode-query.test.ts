@@ -104,6 +104,14 @@ describe("a list query", () => {
       "invalid query: the until time must look like 2006-01-02T15:04:05.000Z",
     ],
     [{ userId: "a\nb" }, "the userId must not contain control characters"],
+    [
+      { description: "%".repeat(10_000) },
+      "invalid query: Key: 'ListWorkloadRequest.Description' Error:Field validation for 'Description' failed on the 'max' tag",
+    ],
+    [
+      { userName: "'".repeat(1_025) },
+      "invalid query: Key: 'ListWorkloadRequest.UserName' Error:Field validation for 'UserName' failed on the 'max' tag",
+    ],
     [{ description: "a\0b" }, "the description must not contain NUL characters"],
   ])("refuses %j", (query, message) => {
     expect(faults(decodeListQuery(query))).toEqual([message])

@@ -15,13 +15,24 @@ export interface QueryReader {
 const maxIdLength = 64
 const int64Max = 2n ** 63n - 1n
 
-/** The parameter without blanks around it; undefined when absent or empty. */
-export function queryText(reader: QueryReader, key: string): string | undefined {
+/**
+ * The parameter without blanks around it; undefined when absent or empty.
+ * @param most characters it may have; more are a fault
+ */
+export function queryText(
+  reader: QueryReader,
+  key: string,
+  most = Number.POSITIVE_INFINITY,
+): string | undefined {
   const given = reader.from[key]
   const first: unknown = Array.isArray(given) ? given[0] : given
   if (typeof first !== "string") return undefined
   const value = first.trim().toWellFormed()
   if (value === "") return undefined
+  if (value.length > most && [...value].length > most) {
+    failedTag(reader, key, "max")
+    return undefined
+  }
   if (!value.includes("\u0000")) return value
   queryFault(reader, key, `the ${key} must not contain NUL characters`)
   return undefined
@@ -29,12 +40,8 @@ export function queryText(reader: QueryReader, key: string): string | undefined 
 
 /** A parameter that names one thing: at most 64 characters, none of them a control character. */
 export function queryName(reader: QueryReader, key: string): string | undefined {
-  const value = queryText(reader, key)
+  const value = queryText(reader, key, maxIdLength)
   if (value === undefined) return undefined
-  if ([...value].length > maxIdLength) {
-    failedTag(reader, key, "max")
-    return undefined
-  }
   if (!hasControlCharacters(value)) return value
   queryFault(reader, key, `the ${key} must not contain control characters`)
   return undefined

@@ -22,6 +22,8 @@ export interface Ddl {
   readonly int: string
   /** A primary key that grows by itself and is never given again. */
   readonly sequence: string
+  /** Whether an index may carry texts of any length: where its entries are bounded it must not. */
+  readonly carriesLongText: boolean
   /** What follows the closing parenthesis of `create table`. */
   readonly tableEnd: string
 }

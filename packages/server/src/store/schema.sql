@@ -80,7 +80,7 @@ CREATE TABLE claim (
 
 CREATE INDEX claim_by_owner on claim (owner_kind, owner_id, state);
 
-CREATE INDEX claim_live on claim (state) where state <> 'gone';
+CREATE INDEX claim_live on claim (workspace_id) where state <> 'gone';
 
 CREATE TABLE endpoint (
   workload_key text not null primary key references workload ("key"),
@@ -232,22 +232,35 @@ CREATE INDEX workload_awaiting_ttl on workload (deleted_at_ms, ended_at_ms)
   where deleted_at_ms is null and ended_at_ms is not null;
 
 CREATE INDEX workload_by_creation on workload
-  (created_at_ms desc, id, workspace_id, phase, kind, cluster_id, user_id) where hidden = 0;
+  (created_at_ms desc, id, workspace_id, phase, kind, cluster_id, user_id, "key") where hidden = 0;
 
-CREATE INDEX workload_by_end on workload (ended_at_ms) where ended_at_ms is not null;
+CREATE INDEX workload_by_end on workload
+  (ended_at_ms desc, created_at_ms desc, id, workspace_id, phase, hidden, "key");
 
 CREATE UNIQUE INDEX workload_by_id on workload (id);
 
 CREATE INDEX workload_by_phase on workload (phase, created_at_ms desc, id);
 
+CREATE INDEX workload_by_start on workload
+  (started_at_ms desc, created_at_ms desc, id, workspace_id, phase, hidden, "key");
+
+CREATE INDEX workload_by_user on workload
+  (user_id, created_at_ms desc, id, workspace_id, kind, cluster_id, user_name, display_name, priority, max_retry,
+   timeout_seconds, ttl_seconds, is_supervised, is_tolerate_all, image, description, "key")
+  where hidden = 0;
+
 CREATE INDEX workload_by_workspace on workload
-  (workspace_id, created_at_ms desc, id, phase, kind, cluster_id, user_id) where hidden = 0;
+  (workspace_id, created_at_ms desc, id, phase, kind, cluster_id, user_id, "key") where hidden = 0;
 
 CREATE TABLE workload_count (
   workspace_id text not null,
   phase text not null,
+  kind text not null,
+  cluster_id text not null,
+  user_id text not null,
+  user_name text not null,
   n integer not null,
-  primary key (workspace_id, phase)
+  primary key (workspace_id, phase, kind, cluster_id, user_id, user_name)
 ) strict;
 
 CREATE TABLE workload_dependency (

@@ -197,6 +197,10 @@ interface WorkloadDependencyTable {
 interface WorkloadCountTable {
   workspace_id: string
   phase: string
+  kind: string
+  cluster_id: string
+  user_id: string
+  user_name: string
   n: number
 }
 

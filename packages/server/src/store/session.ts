@@ -12,6 +12,32 @@ export interface BoundSql {
   readonly values: readonly SqlValue[]
 }
 
+/** A query of a scan that an earlier one may make needless: it is not run then, and its answer is empty. */
+export interface ScanQuery extends BoundSql {
+  readonly unless?: Unless
+}
+
+/** When a query of a scan is needless: `of` is the place of the earlier one. */
+export type Unless =
+  /** That one counted (its column `total`) no more than `atMost`. */
+  | { readonly of: number; readonly atMost: number }
+  /** That one gave at least `least` rows, but fewer than `below`. */
+  | { readonly of: number; readonly least: number; readonly below: number }
+
+/** Whether the answers so far make the query needless. */
+export function isNeedless({ unless }: ScanQuery, answers: readonly (readonly SqlRow[])[]): boolean {
+  if (!unless) return false
+  const rows = answers[unless.of] ?? []
+  if ("atMost" in unless) return Number(rows[0]?.["total"] ?? 0) <= unless.atMost
+  return rows.length >= unless.least && rows.length < unless.below
+}
+
+/** How a scan is to be run. */
+export interface ScanOptions {
+  /** It reads far more than it gives: it must not take the place of reads that are quick. */
+  readonly isLong?: boolean
+}
+
 /**
  * What a `Reads` handle is inside the store: where its statements run. Every method rejects with AppError
  * `internal` when the handle may not be used here (its transaction is over; `committed` inside a closure),
@@ -29,7 +55,7 @@ export interface Session extends Reads {
    * Queries that may take long (lists, counts, scans), all on one snapshot. On `committed` they run beside
    * the event loop and are refused with `unavailable` `store_busy` when they had to wait too long.
    */
-  scan(queries: readonly BoundSql[]): Promise<readonly (readonly SqlRow[])[]>
+  scan(queries: readonly ScanQuery[], options?: ScanOptions): Promise<readonly (readonly SqlRow[])[]>
 }
 
 /** A session of an open transaction: what was appended is told after COMMIT. */

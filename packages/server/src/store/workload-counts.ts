@@ -1,23 +1,25 @@
-import { sql } from "kysely"
+import { type Selectable, sql } from "kysely"
 import type { Tx } from "../domain/journal/index.ts"
-import { statement } from "./statement.ts"
+import type { Database } from "./schema.ts"
+import { slotsOf, statement } from "./statement.ts"
+
+/** What workloads are told apart by in the counters. */
+export const countedColumns = ["workspace_id", "phase", "kind", "cluster_id", "user_id", "user_name"] as const
+type Counter = Pick<Selectable<Database["workload"]>, (typeof countedColumns)[number]>
 
 /** What decides the counter that a workload is in: none when it is hidden. */
-export interface Standing {
-  readonly workspaceId: string
-  readonly phase: string
-  readonly hidden: boolean
-}
+export type Standing = Counter & Pick<Selectable<Database["workload"]>, "hidden">
 
-const addToCount = statement<{ workspaceId: string; phase: string; by: number }>("write")((db, p) =>
+const addToCount = statement<Counter & { n: number }>("write")((db, p) =>
   db
     .insertInto("workload_count")
-    .values({ workspace_id: p("workspaceId"), phase: p("phase"), n: p("by") })
+    .values(slotsOf(p, [...countedColumns, "n"]))
     .onConflict((conflict) =>
-      conflict
-        .columns(["workspace_id", "phase"])
-        .doUpdateSet({ n: sql<number>`workload_count.n + excluded.n` }),
+      conflict.columns([...countedColumns]).doUpdateSet({ n: sql<number>`workload_count.n + excluded.n` }),
     ),
+)
+const deleteEmpty = statement<object>("scan")((db) =>
+  db.deleteFrom("workload_count").where("n", "=", sql.lit(0)),
 )
 
 /** Moves a workload from one counter to another, in the transaction that moves it; undefined = it is not there. */
@@ -26,13 +28,18 @@ export async function countWorkload(
   before: Standing | undefined,
   after: Standing | undefined,
 ): Promise<void> {
-  const from = visible(before)
-  const to = visible(after)
-  if (from && to && from.phase === to.phase && from.workspaceId === to.workspaceId) return
-  if (from) await addToCount.run(tx, { workspaceId: from.workspaceId, phase: from.phase, by: -1 })
-  if (to) await addToCount.run(tx, { workspaceId: to.workspaceId, phase: to.phase, by: 1 })
+  const from = before?.hidden === 0 ? before : undefined
+  const to = after?.hidden === 0 ? after : undefined
+  if (from && to && countedColumns.every((column) => from[column] === to[column])) return
+  if (from) await addToCount.run(tx, { ...counterOf(from), n: -1 })
+  if (to) await addToCount.run(tx, { ...counterOf(to), n: 1 })
 }
 
-function visible(standing: Standing | undefined): Standing | undefined {
-  return standing?.hidden ? undefined : standing
+/** Who has left and what has moved on leaves counters of nothing behind. */
+export async function dropEmptyCounts(tx: Tx): Promise<void> {
+  await deleteEmpty.run(tx, {})
+}
+
+function counterOf({ workspace_id, phase, kind, cluster_id, user_id, user_name }: Standing): Counter {
+  return { workspace_id, phase, kind, cluster_id, user_id, user_name }
 }

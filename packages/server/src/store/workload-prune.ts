@@ -1,7 +1,7 @@
 import type { Tx } from "../domain/journal/index.ts"
 import { type WorkloadKey, isTerminal, phases } from "../domain/workloads/index.ts"
 import { statement } from "./statement.ts"
-import { countWorkload } from "./workload-counts.ts"
+import { countWorkload, countedColumns, dropEmptyCounts } from "./workload-counts.ts"
 
 const livePhases: readonly string[] = phases.filter((phase) => !isTerminal(phase))
 
@@ -9,7 +9,7 @@ const livePhases: readonly string[] = phases.filter((phase) => !isTerminal(phase
 const selectOld = statement<{ beforeMs: number; limit: number }>("workload_by_end")((db, p) =>
   db
     .selectFrom("workload")
-    .select(["key", "workspace_id", "phase", "hidden"])
+    .select(["key", "hidden", ...countedColumns])
     .where("ended_at_ms", "<", p("beforeMs"))
     .where("phase", "not in", livePhases)
     .where((eb) =>
@@ -50,10 +50,11 @@ export async function pruneWorkloads(
   limit: number,
 ): Promise<readonly WorkloadKey[]> {
   const old = await selectOld.all(tx, { beforeMs: endedBeforeMs, limit })
-  for (const { key, workspace_id, phase, hidden } of old) {
+  for (const row of old) {
     for (const remove of [deleteClaims, deleteAttempts, deleteDependencies, deleteSpec, deleteWorkload])
-      await remove.run(tx, { key })
-    await countWorkload(tx, { workspaceId: workspace_id, phase, hidden: hidden === 1 }, undefined)
+      await remove.run(tx, { key: row.key })
+    await countWorkload(tx, row, undefined)
   }
+  if (old.length < limit) await dropEmptyCounts(tx)
   return old.map((row) => row.key as WorkloadKey)
 }

@@ -15,13 +15,8 @@ import type { Database } from "./schema.ts"
 export type WorkloadRow = Selectable<Database["workload"]>
 export type SpecRow = Selectable<Database["workload_spec"]>
 
-/** What a move or a PATCH may change. */
-export const movingColumns = [
-  "cluster_id",
-  "display_name",
-  "description",
-  "priority",
-  "phase",
+/** What changes while a workload runs and no index holds. */
+export const runningColumns = [
   "cause",
   "dispatch_count",
   "failures",
@@ -30,9 +25,20 @@ export const movingColumns = [
   "start_deadlines",
   "claim_id",
   "attempt_id",
-  "started_at_ms",
-  "ended_at_ms",
-  "deleted_at_ms",
+  "conditions",
+  "rollout",
+  "schedule",
+] as const
+
+/** What a change of phase brings with it. */
+export const phaseColumns = ["phase", "started_at_ms", "ended_at_ms", "deleted_at_ms"] as const
+
+/** What a PATCH or hiding changes, and the cluster at a dispatch. */
+export const wishColumns = [
+  "cluster_id",
+  "display_name",
+  "description",
+  "priority",
   "hidden",
   "max_retry",
   "timeout_seconds",
@@ -40,10 +46,10 @@ export const movingColumns = [
   "image",
   "is_supervised",
   "is_tolerate_all",
-  "conditions",
-  "rollout",
-  "schedule",
 ] as const
+
+/** All that may change. */
+export const movingColumns = [...runningColumns, ...phaseColumns, ...wishColumns] as const
 
 export const workloadColumns = [
   "key",

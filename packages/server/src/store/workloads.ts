@@ -20,10 +20,15 @@ import {
   fromWorkload,
   fullColumns,
   movingColumns,
+  phaseColumns,
+  runningColumns,
   specRow,
   toWorkload,
+  wishColumns,
   workloadColumns,
 } from "./workload-rows.ts"
+
+type Standing = Pick<WorkloadRow, (typeof phaseColumns)[number] | (typeof wishColumns)[number]>
 
 const livePhases: readonly string[] = phases.filter((phase) => !isTerminal(phase))
 
@@ -68,7 +73,7 @@ const selectDependents = statement<{ id: string }>("workload_dependency_by_targe
 const selectStanding = statement<{ key: string; version: number }>("primary")((db, p) =>
   db
     .selectFrom("workload")
-    .select(["workspace_id", "phase", "hidden"])
+    .select(["workspace_id", "kind", "user_id", "user_name", ...phaseColumns, ...wishColumns])
     .where("key", "=", p("key"))
     .where("version", "=", p("version")),
 )
@@ -78,13 +83,18 @@ const insertRow = statement<WorkloadRow>("write")((db, p) =>
     .values(slotsOf(p, [...workloadColumns]))
     .onConflict((conflict) => conflict.doNothing()),
 )
-const updateRow = statement<WorkloadRow>("primary")((db, p) =>
-  db
-    .updateTable("workload")
-    .set((eb) => ({ ...slotsOf(p, movingColumns), version: eb("version", "+", 1) }))
-    .where("key", "=", p("key"))
-    .where("version", "=", p("version")),
-)
+/** The database writes an index anew when one of its columns is set, also to what it was: three widths of one update. */
+const updateOf = (columns: readonly (typeof movingColumns)[number][]) =>
+  statement<WorkloadRow>("primary")((db, p) =>
+    db
+      .updateTable("workload")
+      .set((eb) => ({ ...slotsOf(p, columns), version: eb("version", "+", 1) }))
+      .where("key", "=", p("key"))
+      .where("version", "=", p("version")),
+  )
+const updateRunning = updateOf(runningColumns)
+const updatePhase = updateOf([...runningColumns, ...phaseColumns])
+const updateAll = updateOf(movingColumns)
 const insertSpec = statement<SpecRow>("write")((db, p) =>
   db.insertInto("workload_spec").values(slotsOf(p, ["workload_key", "entry_point", "spec"])),
 )
@@ -107,28 +117,31 @@ const deleteDependencies = statement<{ key: string }>("primary")((db, p) =>
 )
 
 async function insert(tx: Tx, workload: Workload): Promise<void> {
-  assertInserted(await insertRow.run(tx, fromWorkload(workload)), "workload", workload.id)
+  const row = fromWorkload(workload)
+  assertInserted(await insertRow.run(tx, row), "workload", workload.id)
   await insertSpec.run(tx, specRow(workload))
   for (const on of workload.spec.dependencies) await insertDependency.run(tx, { key: workload.key, on })
-  await countWorkload(tx, undefined, workload)
+  await countWorkload(tx, undefined, row)
   tx.publish(workloadChanged, workload)
+}
+
+/** The update that sets no index's column without need. */
+function narrowest(before: Standing, row: WorkloadRow) {
+  if (wishColumns.some((column) => before[column] !== row[column])) return updateAll
+  return phaseColumns.some((column) => before[column] !== row[column]) ? updatePhase : updateRunning
 }
 
 async function update(tx: Tx, workload: Workload): Promise<void> {
   const { key, version } = workload
   const before = await selectStanding.get(tx, { key, version })
-  const changed = before ? await updateRow.run(tx, fromWorkload(workload)) : 0
+  const row = fromWorkload(workload)
+  const changed = before ? await narrowest(before, row).run(tx, row) : 0
   assertMoved(changed, "workload", workload.id)
   if ((await updateSpec.run(tx, specRow(workload))) > 0) {
     await deleteDependencies.run(tx, { key })
     for (const on of workload.spec.dependencies) await insertDependency.run(tx, { key, on })
   }
-  if (before)
-    await countWorkload(
-      tx,
-      { workspaceId: before.workspace_id, phase: before.phase, hidden: before.hidden === 1 },
-      workload,
-    )
+  if (before) await countWorkload(tx, before, row)
   tx.publish(workloadChanged, { ...workload, version: version + 1 })
 }
 

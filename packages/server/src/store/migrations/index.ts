@@ -1,7 +1,8 @@
 import { spine } from "./0001-spine.ts"
 import { applications } from "./0002-applications.ts"
+import { lists } from "./0003-lists.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
-export const migrations: readonly Migration[] = [spine, applications]
+export const migrations: readonly Migration[] = [spine, applications, lists]
 export type { Migration } from "./migration.ts"

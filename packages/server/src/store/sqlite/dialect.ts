@@ -26,6 +26,7 @@ export const sqliteDialect: Dialect = {
     text: "text",
     int: "integer",
     sequence: "integer primary key autoincrement",
+    carriesLongText: true,
     tableEnd: " strict",
   },
 }

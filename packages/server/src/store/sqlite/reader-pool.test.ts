@@ -56,6 +56,25 @@ describe("the readers", () => {
     expect(await Promise.all(reads)).toEqual([[[{ n: 1 }]], [[{ n: 2 }]], [[{ n: 3 }]]])
   })
 
+  it("run one long read at a time, so that a quick one never waits for two", async () => {
+    const { threads, pool, read } = setUp()
+    const long = (sql: string) => pool.scan([{ sql, values: [] }], { isLong: true })
+    const reads = [long("a"), long("b"), read("c"), read("d")]
+    const sent = () =>
+      threads.map(({ requests }) => requests.map((one) => ("queries" in one ? one.queries[0]?.sql : "")))
+    expect(sent()).toEqual([["a"], ["c"]])
+    threads[1]?.answer(3)
+    expect(sent()).toEqual([["a"], ["c", "d"]])
+    threads[0]?.answer(1)
+    expect(sent()).toEqual([
+      ["a", "b"],
+      ["c", "d"],
+    ])
+    threads[1]?.answer(4)
+    threads[0]?.answer(2)
+    expect(await Promise.all(reads)).toEqual([1, 2, 3, 4].map((n) => [[{ n }]]))
+  })
+
   it("refuse a read that found no free thread for 2 s, and run the next one that waits", async () => {
     const { clock, threads, read } = setUp()
     const running = [read(), read()]

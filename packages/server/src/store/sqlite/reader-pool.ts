@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads"
 import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Log } from "../../kit/log.ts"
-import type { BoundSql, SqlRow } from "../session.ts"
+import type { ScanOptions, ScanQuery, SqlRow } from "../session.ts"
 import { fromSqlite } from "./errors.ts"
 import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts"
 
@@ -26,16 +26,18 @@ export interface ReaderPoolOptions {
 /** Answers long reads beside the event loop. */
 export interface ReaderPool {
   /**
-   * Runs the queries on one snapshot of what is committed.
+   * Runs the queries on one snapshot of what is committed. Long ones leave a thread to the others.
    * @throws AppError `unavailable` with detail `store_busy` when no thread was free for 2 s or too many wait,
    *   `read_too_long` when it ran for 10 s
    */
-  scan(queries: readonly BoundSql[]): Promise<Rows>
+  scan(queries: readonly ScanQuery[], options?: ScanOptions): Promise<Rows>
   /** Refuses what waits, ends the threads as they get free. Idempotent. */
   close(): Promise<void>
 }
 
 const threads = 2
+/** Of them, how many long reads may have at once: a page out of an index never waits behind somebody's sort of all rows. */
+const threadsForLong = threads - 1
 const maxWaiting = 1_000
 const longestWaitMs = 2_000
 const longestRunMs = 10_000
@@ -43,7 +45,8 @@ const longestRunMs = 10_000
 const maxOverdue = 4
 
 interface Job {
-  readonly queries: readonly BoundSql[]
+  readonly queries: readonly ScanQuery[]
+  readonly isLong: boolean
   readonly resolve: (rows: Rows) => void
   readonly reject: (error: AppError) => void
   cancelDeadline: () => void
@@ -63,12 +66,18 @@ export function createReaderPool(options: ReaderPoolOptions): ReaderPool {
   let isClosed = false
 
   function pump() {
-    for (let job = waiting[0]; job; job = waiting[0]) {
+    for (let at = nextAt(); at >= 0; at = nextAt()) {
       const slot = freeSlot()
       if (!slot) return
-      waiting.shift()
-      start(slot, job)
+      for (const job of waiting.splice(at, 1)) start(slot, job)
     }
+  }
+
+  /** The one that has waited longest of those that may begin; -1 = none. */
+  function nextAt(): number {
+    let long = 0
+    for (const slot of slots) if (slot.job?.isLong) long++
+    return waiting.findIndex((job) => !job.isLong || long < threadsForLong)
   }
 
   function freeSlot(): Slot | undefined {
@@ -127,9 +136,9 @@ export function createReaderPool(options: ReaderPoolOptions): ReaderPool {
     pump()
   }
 
-  function enqueue(queries: readonly BoundSql[]): Promise<Rows> {
+  function enqueue(queries: readonly ScanQuery[], isLong: boolean): Promise<Rows> {
     return new Promise((resolve, reject) => {
-      const job: Job = { queries, resolve, reject, cancelDeadline: () => undefined }
+      const job: Job = { queries, isLong, resolve, reject, cancelDeadline: () => undefined }
       job.cancelDeadline = clock.alarm(longestWaitMs, () => {
         const at = waiting.indexOf(job)
         if (at >= 0) waiting.splice(at, 1)
@@ -141,11 +150,11 @@ export function createReaderPool(options: ReaderPoolOptions): ReaderPool {
   }
 
   return {
-    scan(queries) {
+    scan(queries, options) {
       if (isClosed) return Promise.reject(busy("The server is stopping.", "store_closed"))
       if (waiting.length >= maxWaiting)
         return Promise.reject(busy("Too many lists are being read; retry shortly.", "store_busy"))
-      return enqueue(queries)
+      return enqueue(queries, options?.isLong ?? false)
     },
     async close() {
       isClosed = true

@@ -1,4 +1,4 @@
-import type { BoundSql, SqlRow } from "../session.ts"
+import type { ScanQuery, SqlRow } from "../session.ts"
 
 /** Handed to a reader thread when it starts. */
 export interface ReaderSetup {
@@ -6,7 +6,7 @@ export interface ReaderSetup {
 }
 
 /** To a reader thread: queries of one snapshot; `close` ends it. */
-export type ReaderRequest = { readonly queries: readonly BoundSql[] } | { readonly close: true }
+export type ReaderRequest = { readonly queries: readonly ScanQuery[] } | { readonly close: true }
 
 /** From a reader thread: one answer per request, in order. */
 export type ReaderReply =

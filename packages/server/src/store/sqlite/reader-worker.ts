@@ -1,8 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads"
-import type { BoundSql } from "../session.ts"
+import type { ScanQuery } from "../session.ts"
 import { openReader } from "./connection.ts"
 import { sqliteCode } from "./errors.ts"
 import type { ReaderReply, ReaderRequest, ReaderSetup } from "./reader-protocol.ts"
+import { runScan } from "./run-scan.ts"
 
 /** A thread that answers long reads: node:sqlite is synchronous and would hold up the event loop. */
 function serve() {
@@ -16,10 +17,10 @@ function serve() {
     } else port.postMessage(answer(request.queries))
   })
 
-  function answer(queries: readonly BoundSql[]): ReaderReply {
+  function answer(queries: readonly ScanQuery[]): ReaderReply {
     try {
       reader.exec("begin")
-      return { rows: queries.map((query) => reader.all(query)) }
+      return { rows: runScan(reader, queries) }
     } catch (error) {
       return {
         message: error instanceof Error ? error.message : String(error),

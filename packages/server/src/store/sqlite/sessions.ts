@@ -1,11 +1,12 @@
 import { AppError } from "../../kit/errors.ts"
 import type { ClosureRun, ClosureScope } from "../closure-scope.ts"
 import { appendAudit, appendEvent } from "../journal-writes.ts"
-import type { BoundSql, Session, SqlRow, TxSession } from "../session.ts"
+import type { Session, TxSession } from "../session.ts"
 import type { Connection } from "./connection.ts"
 import { sqliteDialect } from "./dialect.ts"
 import { fromSqlite } from "./errors.ts"
 import { perform } from "./group-commit.ts"
+import { runScan } from "./run-scan.ts"
 
 /** The handle of one run of a closure: dead as soon as the run has settled or was given up. */
 export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
@@ -17,7 +18,7 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     get: (query) => perform(writer, run, () => writer.get(query)),
     run: (query) => perform(writer, run, () => writer.run(query)),
     together: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
-    scan: (queries) => tx.together(queries),
+    scan: (queries) => perform(writer, run, () => runScan(writer, queries)),
     async emit(event) {
       run.lastEventSeq = await appendEvent(tx, event)
     },
@@ -35,7 +36,7 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
 export function openCommittedSession(
   reader: Connection,
   scope: ClosureScope,
-  scan: (queries: readonly BoundSql[]) => Promise<readonly (readonly SqlRow[])[]>,
+  scan: Session["scan"],
 ): Session {
   function read<T>(work: () => T): Promise<T> {
     const refused = scope.refusal("store.committed")
@@ -54,6 +55,6 @@ export function openCommittedSession(
     run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
     // One snapshot because nothing else runs meanwhile: whoever commits is in this thread.
     together: (queries) => read(() => queries.map((query) => reader.all(query))),
-    scan: (queries) => read(() => undefined).then(() => scan(queries)),
+    scan: (queries, options) => read(() => undefined).then(() => scan(queries, options)),
   }
 }
