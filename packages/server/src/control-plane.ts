@@ -25,6 +25,7 @@ import {
   withEndpointsEnded,
   type EndpointStore,
   type PodDriver,
+  type ReplicaStore,
   type Runner,
   type WorkloadStore,
 } from "./domain/workloads/index.ts"
@@ -47,6 +48,7 @@ export interface Rows {
   readonly workspaces: WorkspaceStore
   readonly claims: ClaimStore
   readonly workloads: WorkloadStore
+  readonly replicas: ReplicaStore
   readonly endpoints: EndpointStore
 }
 
@@ -144,6 +146,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const control = createWorkloadControl({
     store,
     rows: rows.workloads,
+    replicas: rows.replicas,
     runner: theRunner,
     drivers: options.drivers,
     clock,
@@ -154,6 +157,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   runner.current = createRunner({
     store,
     rows: rows.workloads,
+    replicas: rows.replicas,
     moves: queue,
     clock,
     ids,
@@ -191,6 +195,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     store,
     rows: rows.workloads,
     endpoints: rows.endpoints,
+    replicas: rows.replicas,
     moves: queue,
     capacity,
     clock,

@@ -4,7 +4,8 @@ import type { PatchWorkload } from "./commands.ts"
 import { encodeEntryPoint } from "./entry-point.ts"
 import { checkRoom, readResources } from "./resources.ts"
 import { checkStartTimes } from "./start-times.ts"
-import { isTerminal } from "./states.ts"
+import { isSameSize } from "./applications/rollout.ts"
+import { isApplication, isTerminal } from "./states.ts"
 import type { Workload, WorkloadSpec } from "./types.ts"
 import { envIssues, positiveOrNull, refuse, secondsIssues, withoutEmpty } from "./validate.ts"
 
@@ -38,16 +39,34 @@ export function applyPatch(given: {
       resource: "workload",
       name: workload.id,
     })
-  const isScheduled = claim !== undefined && claim.state !== "wanted"
+  const isApplied = isApplication(workload.kind)
+  const isScheduled = claim !== undefined && claim.state !== "wanted" && !isApplied
   const resources = patchResources(workload, change, { ...given, isScheduled })
   const launch = patchLaunch(workload, change, isScheduled)
   const starts = patchStarts(workload, change, claim, nowMs)
   const plain = patchPlain(workload, change)
   const spec: WorkloadSpec = { ...workload.spec, ...resources, ...launch, ...starts.spec, ...plain.spec }
-  const next: Workload = { ...workload, ...plain.row, spec }
+  const next: Workload = { ...workload, ...plain.row, spec, rollout: rolloutAfter(workload, spec) }
   const fields = changedFields(workload, next)
   if (fields.length === 0) return null
   return { workload: next, claim: claimChange(workload, next, claim, starts.gates), fields }
+}
+
+/** What was changed of an application that runs is rolled out; of a revision only when its pods change. */
+function rolloutAfter(workload: Workload, spec: WorkloadSpec): Workload["rollout"] {
+  const { rollout, spec: before } = workload
+  if (rollout === null) return null
+  const isNewTemplate =
+    before.image !== spec.image ||
+    before.entryPoint !== spec.entryPoint ||
+    before.env !== spec.env ||
+    !isSameSize(before.size, spec.size)
+  if (!isNewTemplate && before.resource.replica === spec.resource.replica) return rollout
+  return {
+    ...rollout,
+    generation: rollout.generation + 1,
+    revision: rollout.revision + (isNewTemplate ? 1 : 0),
+  }
 }
 
 /** Jobs keep their size once they have been given nodes. */
@@ -69,15 +88,14 @@ function patchResources(
     if (workload.kind === "Authoring")
       refuse([{ path: ["replica"], message: "the authoring can only be created with one node" }])
   }
-  const read = readResources({ ...before.resource, ...sent, ...(replica === undefined ? {} : { replica }) })
+  // an application that runs may have none for a while
+  const least = workload.rollout === null ? 1 : 0
+  const asked = { ...before.resource, ...sent, ...(replica === undefined ? {} : { replica }) }
+  const read = readResources(asked, least)
   refuse(read.issues)
   const { size, text } = read
   if (size === null) throw new AppError("internal", "Resources were neither read nor refused.")
-  const same =
-    text.replica === before.resource.replica &&
-    (["cpuMilli", "memoryBytes", "gpus", "ephemeralBytes"] as const).every(
-      (name) => size[name] === before.size[name],
-    )
+  const same = text.replica === before.resource.replica && isSameSize(size, before.size)
   if (same) return { resource: { ...before.resource, sharedMemory: text.sharedMemory } }
   if (given.isScheduled) throw alreadyScheduled("Resources")
   checkRoom({ replica: text.replica, text, size }, given.clusters, given.capacity)

@@ -6,6 +6,7 @@ import { systemActor } from "../journal/index.ts"
 import type { ClaimId, ClaimMoves, EndCause } from "../queue/index.ts"
 import { toldToEnd } from "./lifecycle.ts"
 import { isTerminal } from "./states.ts"
+import type { ReplicaId, ReplicaStore } from "./applications/types.ts"
 import type { PodDriver } from "./driver.ts"
 import type { Attempt, AttemptId, Workload, WorkloadKey, WorkloadStore } from "./types.ts"
 import { workloadPoked } from "./types.ts"
@@ -13,6 +14,7 @@ import { workloadPoked } from "./types.ts"
 export interface RunnerOptions {
   readonly store: Store
   readonly rows: WorkloadStore
+  readonly replicas: ReplicaStore
   readonly moves: ClaimMoves
   readonly clock: Clock
   readonly ids: Ids
@@ -28,8 +30,8 @@ export interface RunnerOptions {
   readonly isDeleting: (workspaceId: string) => boolean
   /** Looks at the machines of a cluster now: one was lost, and nothing may be placed on it again. */
   readonly lookAtNodes: (clusterId: string) => Promise<void>
-  /** Asks for `reconcile(key)` at an instant; null = no planned look. One per key, the last one holds. */
-  readonly lookAt: (key: WorkloadKey, atMs: number | null) => void
+  /** Asks for a look at an instant; null = no planned look. One per key, the last one holds. */
+  readonly lookAt: (key: WorkloadKey | ReplicaId, atMs: number | null) => void
 }
 
 /** The runner itself, as events and conditions name it. */

@@ -1,5 +1,9 @@
 import type { AppError } from "../../kit/errors.ts"
 import type { ClaimOwnerPort, Reason } from "../queue/index.ts"
+import { createApplicationSteps } from "./applications/application-steps.ts"
+import { createReplicaRows } from "./applications/replica-rows.ts"
+import { createReplicaSteps } from "./applications/replica-steps.ts"
+import type { ReplicaId } from "./applications/types.ts"
 import { createAttemptHands } from "./attempt-hands.ts"
 import { createAttemptSteps } from "./attempts.ts"
 import { createClaimOwner } from "./claim-owner.ts"
@@ -13,7 +17,7 @@ import {
   workloadEvent,
   type RunnerOptions,
 } from "./runner-ports.ts"
-import { isTerminal, startDeadlineMs } from "./states.ts"
+import { isApplication, isTerminal, startDeadlineMs } from "./states.ts"
 import type { Attempt, Workload, WorkloadKey } from "./types.ts"
 
 /** Between two looks that only the clock asks for. */
@@ -28,6 +32,8 @@ export interface Runner {
    * @throws AppError `unavailable` when the driver or the store cannot work now: call again later
    */
   reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void>
+  /** The same for one replica of an application. */
+  reconcileReplica(id: ReplicaId, signal: AbortSignal): Promise<void>
   /** Why the driver does not start a workload now; undefined when it does. */
   trouble(key: WorkloadKey): Reason | undefined
   /** Gives up the starts that are under way: the server stops. Idempotent. */
@@ -39,6 +45,9 @@ export function createRunner(options: RunnerOptions): Runner {
   const onRows = createOnRows(options)
   const hands = createAttemptHands(options)
   const attempts = createAttemptSteps(options, onRows, hands)
+  const replicaRows = createReplicaRows(options)
+  const replicaSteps = createReplicaSteps(options, hands, replicaRows)
+  const applications = createApplicationSteps(options, replicaRows)
   const checkDependencies = createDependencyCheck(options, onRows)
 
   async function reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void> {
@@ -46,6 +55,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (!before) return options.lookAt(key, null)
     if (outsideEnd(before)) await endFromOutside(key)
     await checkDependencies(before)
+    if (isApplication(before.kind)) await applications.advance(key)
     if (before.attemptId !== null) await attempts.advance(before, before.attemptId, signal)
     const after = await rows.byKey(store.committed, key)
     if (after && isTerminal(after.phase)) await expire(after)
@@ -133,6 +143,7 @@ export function createRunner(options: RunnerOptions): Runner {
   return {
     owner: createClaimOwner(options),
     reconcile,
+    reconcileReplica: replicaSteps.reconcile,
     trouble: (key) => troubleReason(hands.trouble(key)),
     close: hands.close,
   }

@@ -8,6 +8,7 @@ import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { Capacity, ClaimMoves, Reason } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import { createBirths } from "./births.ts"
+import type { ReplicaStore } from "./applications/types.ts"
 import type {
   BatchOutcome,
   CreateWorkload,
@@ -21,7 +22,7 @@ import { applyPatch } from "./patch.ts"
 import { stopped } from "./lifecycle.ts"
 import { createPodLogs } from "./pod-logs.ts"
 import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
-import { isTerminal } from "./states.ts"
+import { isApplication, isTerminal } from "./states.ts"
 import type { PodDriver } from "./driver.ts"
 import type { Attempt, Workload, WorkloadFilter, WorkloadKey, WorkloadStore } from "./types.ts"
 import { workloadPoked } from "./types.ts"
@@ -31,6 +32,7 @@ export interface WorkloadsOptions {
   readonly store: Store
   readonly rows: WorkloadStore
   readonly endpoints: EndpointStore
+  readonly replicas: ReplicaStore
   readonly moves: ClaimMoves
   readonly capacity: Capacity
   readonly clock: Clock
@@ -135,6 +137,10 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       })
       if (!next) return
       await rows.update(tx, next.workload)
+      // pods of the revision before may have to be restarted as they were
+      const { rollout } = workload
+      if (rollout && rollout.revision !== next.workload.rollout?.revision)
+        await options.replicas.keepTemplate(tx, workload.key, rollout.revision, workload.spec)
       if (claim && next.claim) await moves.amend(tx, claim, next.claim, nowMs)
       await tx.emit(
         workloadEvent(next.workload, "workload.updated", principal.actor, nowMs, { fields: next.fields }),
@@ -266,7 +272,10 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
         workload.spec.service === null
           ? undefined
           : await options.endpoints.ofWorkload(store.committed, workload.key)
-      return { ...view(principal, workload, attempts.at(-1)), attempts, endpoint: endpoint ?? null }
+      const replicas = isApplication(workload.kind)
+        ? await options.replicas.ofWorkload(store.committed, workload.key)
+        : []
+      return { ...view(principal, workload, attempts.at(-1)), attempts, replicas, endpoint: endpoint ?? null }
     },
     ...createPodLogs(options, visible),
   }

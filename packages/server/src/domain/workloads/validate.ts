@@ -7,6 +7,7 @@ import { nameFault } from "./naming.ts"
 import { checkProbe, checkService, normaliseProbe, normaliseService } from "./probes.ts"
 import { checkRoom, readResources, type ReadResources } from "./resources.ts"
 import { checkStartTimes } from "./start-times.ts"
+import { isApplication } from "./states.ts"
 import type { WorkloadKind, WorkloadSpec } from "./types.ts"
 import { workloadKinds } from "./types.ts"
 
@@ -108,7 +109,9 @@ function normalise(command: CreateWorkload): CreateWorkload {
     readiness: normaliseProbe(command.readiness),
     service: normaliseService(command.service),
   }
-  return wanted.kind === "Authoring" ? asAuthoring(wanted) : wanted
+  if (wanted.kind === "Authoring") return asAuthoring(wanted)
+  // its pods are restarted in place however often they end
+  return isApplication(wanted.kind as WorkloadKind) ? { ...wanted, isSupervised: false, maxRetry: 0 } : wanted
 }
 
 /** The values that an interactive workload has whatever was sent (reference 2.5). */
