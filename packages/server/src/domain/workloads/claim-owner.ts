@@ -1,5 +1,6 @@
 import { AppError } from "../../kit/errors.ts"
-import type { Claim, ClaimOwnerPort } from "../queue/index.ts"
+import type { Tx } from "../journal/index.ts"
+import type { Claim, ClaimOwnerPort, EndCause } from "../queue/index.ts"
 import { createApplicationClaims } from "./applications/application-claims.ts"
 import { notWanted } from "./claim-for.ts"
 import { dispatched, evicted, toldToEnd } from "./lifecycle.ts"
@@ -12,7 +13,7 @@ import {
   type RunnerOptions,
 } from "./runner-ports.ts"
 import { isApplication, isTerminal } from "./states.ts"
-import type { WorkloadKey } from "./types.ts"
+import type { Workload, WorkloadKey } from "./types.ts"
 import { workloadPoked } from "./types.ts"
 
 /** What the queue tells workloads about their claims, in the same transaction as the move. */
@@ -62,27 +63,33 @@ export function createClaimOwner(
 
     async evicted(tx, claim, cause, by, nowMs) {
       const workload = await rows.byKey(tx, claim.owner.id as WorkloadKey)
-      if (workload && isApplication(workload.kind))
-        return applications.evicted(tx, workload, claim, evictionMessage(claim, by), nowMs)
-      const attempt = workload?.attemptId ? await rows.attempt(tx, workload.attemptId) : undefined
-      if (!workload || !attempt || attempt.claimId !== claim.id || attempt.state === "gone") return
-      const message = evictionMessage(claim, by)
-      const grace = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
-      if (attempt.state !== "ending")
-        await rows.updateAttempt(tx, toldToEnd(attempt, "preempted", message, grace, nowMs))
-      const next = evicted(workload, attempt.run, message, nowMs)
-      if (next !== workload) {
-        await rows.update(tx, next)
-        await tx.emit(
-          workloadEvent(next, "workload.preempted", runnerActor, nowMs, {
-            cause,
-            by: by?.owner.shownId ?? null,
-          }),
-        )
-        await pokeDependents(tx, rows, next)
-      }
-      tx.publish(workloadPoked, workload.key)
+      if (!workload) return
+      const why = { message: evictionMessage(claim, by), cause, by: by?.owner.shownId ?? null }
+      if (isApplication(workload.kind)) await applications.evicted(tx, workload, claim, why.message, nowMs)
+      else await evictJob(tx, workload, claim, why, nowMs)
     },
+  }
+
+  async function evictJob(
+    tx: Tx,
+    workload: Workload,
+    claim: Claim,
+    why: { readonly message: string; readonly cause: EndCause; readonly by: string | null },
+    nowMs: number,
+  ): Promise<void> {
+    const attempt = workload.attemptId ? await rows.attempt(tx, workload.attemptId) : undefined
+    if (!attempt || attempt.claimId !== claim.id || attempt.state === "gone") return
+    const { message, ...data } = why
+    const grace = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
+    if (attempt.state !== "ending")
+      await rows.updateAttempt(tx, toldToEnd(attempt, "preempted", message, grace, nowMs))
+    const next = evicted(workload, attempt.run, message, nowMs)
+    if (next !== workload) {
+      await rows.update(tx, next)
+      await tx.emit(workloadEvent(next, "workload.preempted", runnerActor, nowMs, data))
+      await pokeDependents(tx, rows, next)
+    }
+    tx.publish(workloadPoked, workload.key)
   }
 }
 

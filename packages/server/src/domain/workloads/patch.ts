@@ -82,12 +82,7 @@ function patchResources(
   )
   if (replica === undefined && Object.keys(sent).length === 0) return {}
   const before = workload.spec
-  if (replica !== undefined && replica !== before.resource.replica) {
-    if (before.specifiedNodes.length > 0)
-      refuse([{ path: ["replica"], message: "cannot update replica when specifying nodes" }])
-    if (workload.kind === "Authoring")
-      refuse([{ path: ["replica"], message: "the authoring can only be created with one node" }])
-  }
+  if (replica !== undefined && replica !== before.resource.replica) refuseOtherCount(workload)
   // an application that runs may have none for a while
   const least = workload.rollout === null ? 1 : 0
   const asked = { ...before.resource, ...sent, ...(replica === undefined ? {} : { replica }) }
@@ -100,6 +95,13 @@ function patchResources(
   if (given.isScheduled) throw alreadyScheduled("Resources")
   checkRoom({ replica: text.replica, text, size }, given.clusters, given.capacity)
   return { resource: text, size }
+}
+
+function refuseOtherCount(workload: Workload): void {
+  if (workload.spec.specifiedNodes.length > 0)
+    refuse([{ path: ["replica"], message: "cannot update replica when specifying nodes" }])
+  if (workload.kind === "Authoring")
+    refuse([{ path: ["replica"], message: "the authoring can only be created with one node" }])
 }
 
 function patchLaunch(workload: Workload, change: PatchWorkload, isScheduled: boolean): Partial<WorkloadSpec> {

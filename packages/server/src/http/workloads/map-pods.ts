@@ -21,21 +21,26 @@ export function currentPods(detail: WorkloadDetail): WorkloadPod[] {
 function podOf(replica: Replica, attempts: readonly Attempt[]): Pod {
   const last = attempts.find((attempt) => attempt.id === replica.attemptId)?.pods[0]
   if (last && (replica.state === "running" || replica.state === "leaving")) return last
+  const { nodeName, gpuIndexes, hostIp } = replica.place ?? nowhere
+  const { exitCode, cause, message } = last ?? notEnded
   return {
     podId: replica.podId,
     index: replica.ordinal,
-    nodeName: replica.place?.nodeName ?? "",
-    gpuIndexes: replica.place?.gpuIndexes ?? [],
+    nodeName,
+    gpuIndexes,
     phase: "Pending",
-    hostIp: replica.place?.hostIp ?? "",
+    hostIp,
     podIp: "",
     startedAtMs: null,
     endedAtMs: null,
-    exitCode: last?.exitCode ?? null,
-    cause: last?.cause ?? null,
-    message: last?.message ?? "",
+    exitCode,
+    cause,
+    message,
   }
 }
+
+const nowhere = { nodeName: "", gpuIndexes: [], hostIp: "" }
+const notEnded = { exitCode: null, cause: null, message: "" }
 
 function mapPod(workload: Workload, pod: Pod): WorkloadPod {
   return {

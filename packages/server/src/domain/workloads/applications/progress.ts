@@ -37,22 +37,25 @@ export function progressOf(
   const ready = replicas.filter(isReady).length
   const phase = phaseOf(workload, { isReached, isAvailable: ready >= wish.replicas - tolerated, replicas })
   if (phase === workload.phase && observed === rollout.observed) return workload
-  const counts = `${ready} of ${wish.replicas} replicas are ready`
-  return {
-    ...workload,
-    phase,
-    rollout: { ...rollout, observed },
-    startedAtMs: workload.startedAtMs ?? (phase === "Pending" ? null : nowMs),
-    conditions:
-      phase === workload.phase
-        ? workload.conditions
-        : withApplicationCondition(workload.conditions, {
-            type: conditionOf[phase] ?? "K8sPending",
-            run: workload.dispatchCount,
-            message: `the ${workload.kind === "StatefulSet" ? "statefulSet" : "deployment"} is ${wordOf[phase] ?? "pending"}, ${counts}`,
-            atMs: nowMs,
-          }),
+  const next = { ...workload, rollout: { ...rollout, observed } }
+  if (phase === workload.phase) return next
+  const condition: Condition = {
+    type: conditionOf[phase] ?? "K8sPending",
+    run: workload.dispatchCount,
+    message: sentenceOf(workload, phase, `${ready} of ${wish.replicas} replicas are ready`),
+    atMs: nowMs,
   }
+  return {
+    ...next,
+    phase,
+    startedAtMs: workload.startedAtMs ?? nowMs,
+    conditions: withApplicationCondition(workload.conditions, condition),
+  }
+}
+
+function sentenceOf(workload: Workload, phase: Phase, counts: string): string {
+  const what = workload.kind === "StatefulSet" ? "statefulSet" : "deployment"
+  return `the ${what} is ${wordOf[phase] ?? "pending"}, ${counts}`
 }
 
 const conditionOf: Partial<Record<Phase, ConditionType>> = {

@@ -97,18 +97,26 @@ export function observeReplica(
   seen: AttemptObservation,
   nowMs: number,
 ): ReplicaObserved {
+  const next = observeAttempt(attempt, seen, nowMs)
+  const ended = next.state === "ending" && attempt.state !== "ending" ? next.cause : null
+  const podIp = next.pods[0]?.podIp ?? ""
+  const readySinceMs = answersNow(next, seen) ? (replica.readySinceMs ?? nowMs) : null
+  const isSame = readySinceMs === replica.readySinceMs && podIp === replica.podIp
+  return { replica: isSame ? replica : { ...replica, podIp, readySinceMs }, attempt: next, ended }
+}
+
+function answersNow(attempt: Attempt, seen: AttemptObservation): boolean {
+  return attempt.state === "running" && seen.pods.length > 0 && seen.pods.every((pod) => pod.ready)
+}
+
+function observeAttempt(attempt: Attempt, seen: AttemptObservation, nowMs: number): Attempt {
   const pods = mergePods(attempt.pods, seen.pods, nowMs)
   let next: Attempt = pods.some((pod, at) => pod !== attempt.pods[at]) ? { ...attempt, pods } : attempt
   if (next.state === "starting" && pods.every((pod) => pod.startedAtMs !== null))
     next = { ...next, state: "running", startedAtMs: nowMs }
-  const ended = next.state === "starting" || next.state === "running" ? endOf(pods) : null
-  if (ended)
-    next = { ...next, state: "ending", cause: ended, endingAtMs: nowMs, stopMessage: "the pod has ended" }
-  const podIp = pods[0]?.podIp ?? ""
-  const isReadyNow = next.state === "running" && seen.pods.length > 0 && seen.pods.every((pod) => pod.ready)
-  const readySinceMs = isReadyNow ? (replica.readySinceMs ?? nowMs) : null
-  const isSame = readySinceMs === replica.readySinceMs && podIp === replica.podIp
-  return { replica: isSame ? replica : { ...replica, podIp, readySinceMs }, attempt: next, ended }
+  const cause = next.state === "starting" || next.state === "running" ? endOf(pods) : null
+  if (cause) next = { ...next, state: "ending", cause, endingAtMs: nowMs, stopMessage: "the pod has ended" }
+  return next
 }
 
 /** It is to give its capacity back; connections are sent to it no more. */
