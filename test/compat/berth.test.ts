@@ -324,6 +324,22 @@ describe("events and audit", () => {
     expect(seen.length).toBeGreaterThan(5)
   })
 
+  it("goes back from the newest, in pages, within the reader's rights", async () => {
+    const { json: all } = await expectOk("events", "/berth/v1/events?limit=1000")
+    const ids = all.items.map((event: { id: string }) => event.id)
+    const { json: last } = await expectOk("events", "/berth/v1/events?backwards=true&limit=3")
+    expect(last.items.map((event: { id: string }) => event.id)).toEqual(ids.slice(-3).toReversed())
+    const next = `/berth/v1/events?backwards=true&limit=1000&cursor=${last.nextCursor}`
+    const { json: rest } = await expectOk("events", next)
+    expect(rest.items.map((event: { id: string }) => event.id)).toEqual(ids.slice(0, -3).toReversed())
+    expect(rest.nextCursor).toBeNull()
+    const { json: others } = await expectOk("events", "/berth/v1/events?backwards=true", { token: stranger })
+    for (const event of others.items) expect(event.workspace).toBe("default")
+    await expectError("GET", "/berth/v1/events?backwards=true&workspace=team", 404, { token: stranger })
+    await expectError("GET", "/berth/v1/events?backwards=maybe", 400)
+    await expectError("GET", "/berth/v1/events?backwards=true&cursor=never-was", 400)
+  })
+
   it("filters by workspace, subject and type, and by the reader's rights", async () => {
     const { json } = await expectOk(
       "events",
