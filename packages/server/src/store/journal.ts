@@ -109,7 +109,7 @@ async function eventsAfter(
   const session = sessionOf(from)
   const { db } = session.dialect
   const { workspaces, subject, types } = filter
-  if (workspaces?.length === 0 || types?.length === 0) return []
+  if (matchesNothing(filter)) return []
   let query = db.selectFrom("event").select(eventColumns).where("seq", ">", seq).orderBy("seq").limit(limit)
   if (workspaces) query = query.where(inWorkspaces(workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
@@ -130,16 +130,23 @@ async function eventsBefore(
 ): Promise<readonly StoredEvent[]> {
   const seq = before === null ? Number.MAX_SAFE_INTEGER : parseCursor(before)
   const session = sessionOf(from)
-  const { workspaces, subject, types } = filter
-  if (workspaces?.length === 0 || types?.length === 0) return []
-  // What is rare may be far back.
-  const isLong = !subject && (types !== undefined || (workspaces?.length ?? 0) > 1)
+  if (matchesNothing(filter)) return []
+  const isLong = mayBeFarBack(filter)
   const [bounds, found] = await session.scan(
     [selectBounds.bind(session.dialect, {}), eventsBackQuery(session.dialect, seq, filter, limit)],
     { isLong },
   )
   if (before !== null && seq > (rowsAs<Bounds>(bounds)[0]?.newest ?? 0)) throw invalidCursor()
   return rowsAs<EventRow>(found).map(toEvent)
+}
+
+function matchesNothing({ workspaces, types }: EventFilter): boolean {
+  return workspaces?.length === 0 || types?.length === 0
+}
+
+/** Whether what matches may be rare, and no index finds it. */
+function mayBeFarBack({ workspaces, subject, types }: EventFilter): boolean {
+  return !subject && (types !== undefined || (workspaces !== null && workspaces.length > 1))
 }
 
 /** Events before a sequence, newest first. */
