@@ -415,6 +415,13 @@ describe("bad requests", () => {
         await expectError("POST", "/berth/v1/workspaces", 400, { raw, headers: { "content-type": type } })
   })
 
+  it("refuses a body of null where an empty one would do", async () => {
+    const stops = server.stops.length
+    for (const path of ["/berth/v1/queue/pause", "/berth/v1/queue/resume", "/berth/v1/server/stop"])
+      await expectError("POST", path, 400, { raw: "null" })
+    expect(server.stops).toHaveLength(stops)
+  })
+
   it("names what is missing when the body is empty", async () => {
     const { json } = await expectError("POST", "/berth/v1/users", 400)
     expect(json.details).toEqual([{ path: "name", message: "is required" }])
@@ -462,6 +469,8 @@ describe("bad requests", () => {
     const answer = await expectError("DELETE", "/berth/v1/queue/pause", 405)
     expect(answer.headers.get("allow")).toBe("POST")
     await expectError("PUT", "/berth/v1/workspaces", 405)
+    // Fastify wants a content type for it before it looks for a route.
+    await expectError("QUERY", "/berth/v1/workspaces", 405)
     await expectError("GET", "/berth/v1/planets", 404)
     await expectError("POST", "/berth/v1/planets", 404, { raw: "{" })
     await expectError("GET", "/berth", 404)
