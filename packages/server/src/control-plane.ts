@@ -11,7 +11,7 @@ import {
   type InventoryStore,
   type NodeSource,
 } from "./domain/inventory/index.ts"
-import { systemActor, type JournalReads, type Store } from "./domain/journal/index.ts"
+import { systemActor, type JournalReads, type Reads, type Store } from "./domain/journal/index.ts"
 import {
   claimChanged,
   createCapacity,
@@ -25,7 +25,6 @@ import {
   withEndpointsEnded,
   type EndpointStore,
   type PodDriver,
-  type ReplicaStore,
   type Runner,
   type WorkloadStore,
 } from "./domain/workloads/index.ts"
@@ -48,7 +47,6 @@ export interface Rows {
   readonly workspaces: WorkspaceStore
   readonly claims: ClaimStore
   readonly workloads: WorkloadStore
-  readonly replicas: ReplicaStore
   readonly endpoints: EndpointStore
 }
 
@@ -120,6 +118,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
 
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
+  const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
   const pods = createPodCounts(store)
   const graceSecondsOf = (workspaceId: string) =>
     workspaceIndex.find(workspaceId)?.policy.stopGraceSeconds ?? 30
@@ -146,7 +145,6 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const control = createWorkloadControl({
     store,
     rows: rows.workloads,
-    replicas: rows.replicas,
     runner: theRunner,
     drivers: options.drivers,
     clock,
@@ -157,7 +155,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   runner.current = createRunner({
     store,
     rows: rows.workloads,
-    replicas: rows.replicas,
+    endpoints: rows.endpoints,
     moves: queue,
     clock,
     ids,
@@ -166,6 +164,10 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     graceSecondsOf,
     isDeleting,
     lookAtNodes: (clusterId) => housekeeping.fingerprint(clusterId),
+    capacity,
+    workspace: (id) => workspaceIndex.find(id),
+    workspaceRow,
+    principalOf: (userId) => directory.actingFor(userId),
     lookAt: control.lookAt,
   })
 
@@ -189,20 +191,21 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     clusters: clusterIds,
     ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
-    liveWork: (from, workspaceId) => rows.claims.liveIn(from, workspaceId),
+    liveWork: async (from, workspaceId) =>
+      // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
+      Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)),
   })
   const workloads = createWorkloads({
     store,
     rows: rows.workloads,
     endpoints: rows.endpoints,
-    replicas: rows.replicas,
     moves: queue,
     capacity,
     clock,
     ids,
     drivers,
     workspace: (id) => workspaceIndex.find(id),
-    workspaceRow: (from, id) => rows.workspaces.byId(from, id),
+    workspaceRow,
     trouble: theRunner().trouble,
   })
 

@@ -251,14 +251,6 @@ interface ReplicaTable {
   version: number
 }
 
-/** What revisions of an application started that pods may still run. */
-interface RevisionTable {
-  workload_key: string
-  revision: number
-  /** JSON of PodTemplate. */
-  template: string
-}
-
 interface EndpointTable {
   workload_key: string
   workload_id: string
@@ -290,6 +282,5 @@ export interface Database {
   workload_count: WorkloadCountTable
   attempt: AttemptTable
   replica: ReplicaTable
-  revision: RevisionTable
   endpoint: EndpointTable
 }

@@ -35,7 +35,7 @@ export interface AttemptHands {
   forget(id: AttemptId, handle: AttemptHandle | null, driver: PodDriver): Promise<void>
   /** It is gone: nothing of it is kept in memory. */
   left(id: AttemptId, key: string): void
-  /** Why the driver does not start what is kept under the key, or under `key/…`; undefined when it does. */
+  /** Why the driver does not start what is kept under the key; undefined when it does. */
   trouble(key: string): AppError | undefined
   /** Gives up the starts that are under way. Idempotent. */
   close(): void
@@ -145,12 +145,7 @@ export function createAttemptHands(options: {
       adopted.delete(id)
       troubles.delete(key)
     },
-    trouble(key) {
-      const own = troubles.get(key)
-      if (own) return own
-      for (const [other, trouble] of troubles) if (other.startsWith(`${key}/`)) return trouble
-      return undefined
-    },
+    trouble: (key) => troubles.get(key),
     close: starts.close,
   }
 }

@@ -127,7 +127,6 @@ export function testAttempt(run: number, pods: readonly Pod[], change: Partial<A
 export function testDetail(workload: Workload, change: Partial<WorkloadDetail> = {}): WorkloadDetail {
   return {
     workload,
-    replicas: [],
     attempts: [],
     endpoint: null,
     position: 0,
