@@ -1,3 +1,4 @@
+import { createBackups } from "../../packages/server/src/backups/create-backups.ts"
 import { mkdtempSync, rmSync } from "node:fs"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -125,6 +126,7 @@ export async function startBerthServer(
       stops.push(how)
       return Promise.resolve({ podsLeft: 3 })
     },
+    backups: createBackups({ store, clock, serverVersion: "0.0.0-test", accountsFile: "" }),
     version: "0.0.0-test",
   }
   const app = await createApp({

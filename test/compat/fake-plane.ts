@@ -20,6 +20,7 @@ import type { VirtualClock } from "../../packages/server/src/kit/clock.ts"
 import { createVirtualClock } from "../../packages/server/src/kit/clock.ts"
 import { createIds } from "../../packages/server/src/kit/ids.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
+import { createBackups } from "../../packages/server/src/backups/create-backups.ts"
 import { openStore } from "../../packages/server/src/store/index.ts"
 
 const cluster = "local"
@@ -225,6 +226,7 @@ function servicesOf(
     store,
     readiness: plane.readiness,
     shutdown: () => Promise.resolve({ podsLeft: 0 }),
+    backups: createBackups({ store, clock: kit.clock, serverVersion: "test", accountsFile: "" }),
     version: "test",
   }
 }

@@ -95,6 +95,7 @@ const walks: Readonly<Record<OperationId, Walk>> = {
   me: get("/berth/v1/me"),
   status: get("/berth/v1/status"),
   stopServer: send("POST", "/berth/v1/server/stop", { pods: false }),
+  createBackup: send("POST", "/berth/v1/backups"),
   listClusters: get("/berth/v1/clusters"),
   async listNodes(on) {
     await runningPod(on)

@@ -9,6 +9,7 @@ import { rebuild } from "../../packages/server/src/domain/queue/index.ts"
 import type {
   Attempt,
   CreateWorkload,
+  Replica,
   Workload,
   WorkloadDetail,
 } from "../../packages/server/src/domain/workloads/index.ts"
@@ -358,19 +359,45 @@ async function faultsOf(store: OpenStore, attempts: readonly Attempt[]): Promise
   const from = store.committed
   const faults: string[] = []
   const claims = new Map((await store.claims.live(from)).map((claim) => [claim.id, claim]))
+  const replicas = await store.replicas.all(from)
+  const ofReplica = new Map(replicas.map((replica) => [replica.claimId, replica]))
   for (const attempt of attempts) {
     const state = claims.get(attempt.claimId)?.state
-    const expected = attempt.state === "ending" ? "releasing" : "bound"
-    if (state !== expected) faults.push(`${attempt.id} is ${attempt.state}, its claim ${state ?? "gone"}`)
+    const replica = ofReplica.get(attempt.claimId)
+    // a replica's pod may end and its capacity stay
+    const isLeaving = replica ? replica.state === "leaving" : attempt.state === "ending"
+    if (state !== (isLeaving ? "releasing" : "bound"))
+      faults.push(`${attempt.id} is ${attempt.state}, its claim ${state ?? "gone"}`)
+    if (replica && (replica.attemptId !== attempt.id || replica.state === "placed"))
+      faults.push(`${attempt.id} lives beside ${replica.podId}`)
   }
   const owned = new Set(attempts.map((attempt) => attempt.claimId))
   for (const claim of claims.values())
-    if (claim.state !== "wanted" && !owned.has(claim.id))
+    if (claim.state !== "wanted" && !owned.has(claim.id) && ofReplica.get(claim.id)?.state !== "placed")
       faults.push(`${claim.id} is ${claim.state} without an attempt`)
-  for (const workload of await store.workloads.live(from))
-    if (
-      workload.schedule !== null ? workload.claimId !== null : !claims.has(workload.claimId ?? ("" as never))
-    )
-      faults.push(`${workload.id} is ${workload.phase} without a claim`)
+  for (const replica of replicas) faults.push(...faultsOfReplica(replica, claims.get(replica.claimId)?.state))
+  for (const workload of await store.workloads.live(from)) {
+    const needsClaim = workload.rollout === null && workload.schedule === null
+    const hasClaim = workload.claimId !== null && claims.has(workload.claimId)
+    if (needsClaim !== hasClaim)
+      faults.push(`${workload.id} is ${workload.phase} ${hasClaim ? "with" : "without"} a claim`)
+  }
+  return faults
+}
+
+const claimStatesOf: Readonly<Record<Replica["state"], string>> = {
+  queued: "wanted",
+  placed: "bound",
+  running: "bound",
+  leaving: "releasing",
+}
+
+function faultsOfReplica(replica: Replica, claim: string | undefined): string[] {
+  const { podId, state } = replica
+  const faults: string[] = []
+  if (claim !== claimStatesOf[state]) faults.push(`${podId} is ${state}, its claim ${claim ?? "gone"}`)
+  if ((replica.place === null) !== (state === "queued"))
+    faults.push(`${podId} is ${state}, and its place is wrong`)
+  if (replica.readySinceMs !== null && state !== "running") faults.push(`${podId} is ${state} and ready`)
   return faults
 }

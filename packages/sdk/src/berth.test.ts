@@ -22,8 +22,10 @@ function recorder() {
 
 type Api = ReturnType<typeof createBerthApiClient>
 
-/** Every route but the streams' own, by the call that uses it. */
-const calls: { readonly [K in Exclude<BerthRouteName, "podLog">]: (api: Api) => Promise<unknown> } = {
+/** Every route but those of the streams' client, by the call that uses it. */
+const calls: {
+  readonly [K in Exclude<BerthRouteName, "podLog" | "createBackup">]: (api: Api) => Promise<unknown>
+} = {
   me: (api) => api.me(),
   status: (api) => api.status(),
   stopServer: (api) => api.stopServer(true),

@@ -72,13 +72,14 @@ export interface BerthApiClient {
   queue(query?: PageRequest & { readonly workspace?: string }, options?: CallOptions): Promise<QueueEntryList>
   /** null = every queue. */
   pauseQueue(workspace: string | null, options?: CallOptions): Promise<QueueSwitched>
-  resumeQueue(workspace: string | null, options?: CallOptions): Promise<QueueSwitched>
+  /** `force`: also after a restore while processes of the time before it run. */
+  resumeQueue(
+    workspace: string | null,
+    options?: CallOptions & { readonly force?: boolean },
+  ): Promise<QueueSwitched>
   explainWorkload(id: string, options?: CallOptions): Promise<Explanation>
-  /** One page, oldest first; with `backwards` the newest, or those before the cursor, newest first. */
-  events(
-    query?: PageRequest & EventFilter & { readonly backwards?: boolean },
-    options?: CallOptions,
-  ): Promise<EventList>
+  /** One page, oldest first. */
+  events(query?: PageRequest & EventFilter, options?: CallOptions): Promise<EventList>
   audit(
     query?: PageRequest & {
       readonly workspace?: string
@@ -151,7 +152,8 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
     },
     queue: (query, options) => get("/berth/v1/queue", options, { ...query }),
     pauseQueue: (workspace, options) => post("/berth/v1/queue/pause", { workspace }, options),
-    resumeQueue: (workspace, options) => post("/berth/v1/queue/resume", { workspace }, options),
+    resumeQueue: (workspace, { force, ...options } = {}) =>
+      post("/berth/v1/queue/resume", { workspace, ...(force ? { force } : {}) }, options),
     explainWorkload: (id, options) => get(path`/berth/v1/explain/workload/${id}`, options),
     events: (query, options) => get("/berth/v1/events", options, { ...query }),
     audit: (query, options) => get("/berth/v1/audit", options, { ...query }),

@@ -3,7 +3,7 @@ import type { EventFilter } from "./berth.ts"
 import { BerthError } from "./errors.ts"
 import type { ServerSentEvent, StreamOptions } from "./event-stream.ts"
 import { followEvents } from "./event-stream.ts"
-import type { Transport } from "./http.ts"
+import type { CallOptions, Transport } from "./http.ts"
 import { path } from "./http.ts"
 
 /** Which part of a pod's log. */
@@ -25,6 +25,11 @@ export type LogItem =
   | { readonly kind: "end"; readonly exitCode: number | null; readonly cause: string | null }
 
 export interface StreamsClient {
+  /**
+   * Has the server make a backup of its database and gives it piece by piece (a gzipped tar archive); server owners
+   * only. Read it to its end: a connection that breaks is an error there. @throws BerthError
+   */
+  backup(options?: CallOptions): Promise<ReadableStream<Uint8Array>>
   /** A pod's log, every line once, across broken connections and restarts of the server. @throws BerthError */
   followLog(
     workloadId: string,
@@ -39,8 +44,22 @@ export interface StreamsClient {
   followEvents(filter?: EventFilter, options?: StreamOptions): AsyncGenerator<Event>
 }
 
+/** The server copies its database before it answers. */
+const backupTimeoutMs = 3_600_000
+
 export function createStreamsClient(http: Transport): StreamsClient {
   return {
+    async backup(options = {}) {
+      const request = {
+        method: "POST",
+        path: "/berth/v1/backups",
+        timeoutMs: backupTimeoutMs,
+        ...options,
+      } as const
+      const { body } = await http.open(request)
+      if (body) return body
+      throw new BerthError("The server sent no backup.", { status: 0, code: "broken" })
+    },
     async *followLog(workloadId, podId, query = {}, options = {}) {
       const request = {
         method: "GET",

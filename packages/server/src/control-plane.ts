@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { createPodCounts } from "./control/pod-counts.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
+import { createStrays } from "./control/strays.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
 import { createDirectory, createIdentity, type IdentityStore } from "./domain/identity/index.ts"
@@ -11,7 +12,7 @@ import {
   type InventoryStore,
   type NodeSource,
 } from "./domain/inventory/index.ts"
-import { systemActor, type JournalReads, type Reads, type Store } from "./domain/journal/index.ts"
+import { systemActor, type JournalReads, type Store } from "./domain/journal/index.ts"
 import {
   claimChanged,
   createCapacity,
@@ -25,6 +26,7 @@ import {
   withEndpointsEnded,
   type EndpointStore,
   type PodDriver,
+  type ReplicaStore,
   type Runner,
   type WorkloadStore,
 } from "./domain/workloads/index.ts"
@@ -47,6 +49,7 @@ export interface Rows {
   readonly workspaces: WorkspaceStore
   readonly claims: ClaimStore
   readonly workloads: WorkloadStore
+  readonly replicas: ReplicaStore
   readonly endpoints: EndpointStore
 }
 
@@ -118,7 +121,6 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
 
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
-  const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
   const pods = createPodCounts(store)
   const graceSecondsOf = (workspaceId: string) =>
     workspaceIndex.find(workspaceId)?.policy.stopGraceSeconds ?? 30
@@ -127,8 +129,10 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     if (!runner.current) throw new Error("The runner is not there yet.")
     return runner.current
   }
+  const strays = createStrays({ drivers: options.drivers, rows: rows.workloads, store, log })
   const queue = createQueue({
     store,
+    strays: () => strays.look(),
     rows: rows.claims,
     capacity,
     clock,
@@ -145,6 +149,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const control = createWorkloadControl({
     store,
     rows: rows.workloads,
+    replicas: rows.replicas,
     runner: theRunner,
     drivers: options.drivers,
     clock,
@@ -155,7 +160,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   runner.current = createRunner({
     store,
     rows: rows.workloads,
-    endpoints: rows.endpoints,
+    replicas: rows.replicas,
     moves: queue,
     clock,
     ids,
@@ -164,10 +169,6 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     graceSecondsOf,
     isDeleting,
     lookAtNodes: (clusterId) => housekeeping.fingerprint(clusterId),
-    capacity,
-    workspace: (id) => workspaceIndex.find(id),
-    workspaceRow,
-    principalOf: (userId) => directory.actingFor(userId),
     lookAt: control.lookAt,
   })
 
@@ -191,21 +192,20 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     clusters: clusterIds,
     ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
-    liveWork: async (from, workspaceId) =>
-      // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
-      Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)),
+    liveWork: (from, workspaceId) => rows.claims.liveIn(from, workspaceId),
   })
   const workloads = createWorkloads({
     store,
     rows: rows.workloads,
     endpoints: rows.endpoints,
+    replicas: rows.replicas,
     moves: queue,
     capacity,
     clock,
     ids,
     drivers,
     workspace: (id) => workspaceIndex.find(id),
-    workspaceRow,
+    workspaceRow: (from, id) => rows.workspaces.byId(from, id),
     trouble: theRunner().trouble,
   })
 
@@ -242,6 +242,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     chores: [
       { name: "prune", everyMs: hourMs, run: prune },
       { name: "key-use", everyMs: 60_000, run: writeKeyUse },
+      { name: "strays", everyMs: 60_000, run: () => strays.lookAgain() },
       ...(options.chores ?? []),
     ],
   })
@@ -304,6 +305,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     /** No new admissions from here on; what runs is looked after until `stop`. */
     pausePlanning: () => loop.stop(),
     podsByPhase: () => pods.counts(),
+    /** Sentences that somebody should act on. */
+    warnings: () => strays.sentences(),
 
     /** Built-ins, the first look at the machines, recovery; then planning begins. */
     async start(): Promise<void> {
@@ -317,6 +320,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       isReady = true
       readiness = "The server is ready."
       log.info(recovered, "ready")
+      void strays.look().catch((err: unknown) => log.warn({ err }, "processes could not be looked at"))
     },
 
     /** No more planning and no more looks; what runs goes on. Idempotent. */

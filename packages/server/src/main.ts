@@ -7,7 +7,9 @@ import { isLoopbackHost } from "./config.ts"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
 import { systemActor } from "./domain/journal/index.ts"
 import type { Principal, UserId } from "./domain/identity/index.ts"
+import { localPaths } from "./drivers/local/attempt-files.ts"
 import { createLocalClusters, type LocalClusters } from "./local-clusters.ts"
+import { createBackups } from "./backups/create-backups.ts"
 import { createApp } from "./http/app.ts"
 import { createStreams } from "./http/plugins/streams.ts"
 import { publishedFamilies } from "./http/published-families.ts"
@@ -114,7 +116,13 @@ async function build(
 
   const streams = createStreams({ clock, most: streamLimit, onCount: telemetry.streamsOpen })
   const life = createLife({ plane, clusters, store, telemetry, lock, log, dataDir })
-  const services = servicesOf({ plane, store, ids, shutdown: life.shutdown })
+  const backups = createBackups({
+    store,
+    clock,
+    serverVersion: version,
+    accountsFile: localPaths(dataDir).accounts,
+  })
+  const services = servicesOf({ plane, store, ids, backups, shutdown: life.shutdown })
   const isLoopback = isLoopbackHost(config.listen.host)
   const tls = readTls(config)
   const app = await createApp({
@@ -136,7 +144,7 @@ async function build(
       noAuth: config.noAuth,
       openDocuments: config.openMetrics,
       startedAtMs: clock.nowMs(),
-      warnings: () => clusters.warnings(),
+      warnings: () => [...clusters.warnings(), ...plane.warnings()],
     }),
     ...(tls ? { tls } : {}),
   })
@@ -285,6 +293,7 @@ function servicesOf(parts: {
   readonly plane: ControlPlane
   readonly store: OpenStore
   readonly ids: Services["ids"]
+  readonly backups: Services["backups"]
   readonly shutdown: Services["shutdown"]
 }): Services {
   const { plane, store } = parts
@@ -302,6 +311,7 @@ function servicesOf(parts: {
     store,
     readiness: plane.readiness,
     shutdown: parts.shutdown,
+    backups: parts.backups,
     version,
   }
 }

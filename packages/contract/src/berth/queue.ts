@@ -107,6 +107,19 @@ export const QueueSwitch = Exact(
 )
 export type QueueSwitch = Static<typeof QueueSwitch>
 
+export const QueueResume = Exact(
+  {
+    ...QueueSwitch.properties,
+    force: Type.Optional(
+      flag("All queues after a restore, although processes run here that the database knows nothing of.", {
+        default: false,
+      }),
+    ),
+  },
+  "Which queue.",
+)
+export type QueueResume = Static<typeof QueueResume>
+
 export const QueueSwitched = Type.Object(
   {
     workspace: Nullable(Type.String(), "Whose queue; null = all of them."),

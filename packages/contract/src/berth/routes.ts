@@ -4,7 +4,7 @@ import { ApiKeyList, CreateKey, CreateUser, CreatedKey, Me, UpdateUser, User, Us
 import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "./inventory.ts"
 import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.ts"
 import { LogEndEvent, LogLinesEvent, PodLogQuery } from "./pods.ts"
-import { Explanation, QueueEntryList, QueueQuery, QueueSwitch, QueueSwitched } from "./queue.ts"
+import { Explanation, QueueEntryList, QueueQuery, QueueResume, QueueSwitch, QueueSwitched } from "./queue.ts"
 import { DocumentList, ErrorBody, Status, StopServer, StoppingServer } from "./server.ts"
 import {
   CreateWorkspace,
@@ -64,6 +64,21 @@ export const berthRoutes = {
     body: StopServer,
     status: 202,
     answer: StoppingServer,
+  },
+  createBackup: {
+    method: "POST",
+    path: "/berth/v1/backups",
+    operation: "server.backup",
+    summary: "Make a backup of the database and answer with it",
+    description:
+      "Server owners only. A consistent copy of all rows while the server goes on; one at a time (409 `conflict` meanwhile). Logs of pods and keys are not in it, environment values of workloads are. Nothing is sent before the copy is whole; a connection that breaks leaves an archive that `berth restore` refuses.",
+    refusals: [409, 503],
+    status: 200,
+    media: {
+      "application/gzip": {
+        description: "A gzipped tar archive: `manifest.json`, then `berth.db`.",
+      },
+    },
   },
   listClusters: {
     method: "GET",
@@ -301,7 +316,7 @@ export const berthRoutes = {
     summary: "Admit again",
     refusals: [404],
     example: { workspace: "vision" },
-    body: QueueSwitch,
+    body: QueueResume,
     status: 200,
     answer: QueueSwitched,
   },
@@ -340,7 +355,7 @@ export const berthRoutes = {
     operation: "event.list",
     summary: "What happened: a page, or an event stream",
     description:
-      "With `Accept: text/event-stream` every event after `Last-Event-ID` (or `cursor`), else from now on, for as long as the caller may see them. Otherwise one page after `cursor`, else from the oldest that is kept; with `backwards` the newest, or those before `cursor`, newest first.",
+      "With `Accept: text/event-stream` every event after `Last-Event-ID` (or `cursor`), else from now on, for as long as the caller may see them. Otherwise one page after `cursor`, else from the oldest that is kept.",
     query: EventsQuery,
     refusals: [404, 410, 429],
     media: {

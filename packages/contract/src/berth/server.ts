@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox"
-import { Exact, flag, int, oneOf, text, timestamp } from "../common/index.ts"
+import { Exact, flag, int, Nullable, oneOf, text, timestamp } from "../common/index.ts"
 import { Cluster } from "./inventory.ts"
 
 /** An error of `/berth/v1`. */
@@ -44,6 +44,18 @@ export const Status = Type.Object(
       { description: "Counts of what the caller may see; nodes and GPUs of the whole server." },
     ),
     clusters: Type.Array(Cluster, { description: "By name." }),
+    queues: Type.Object(
+      {
+        paused: flag("Nothing more starts from any queue."),
+        pausedBy: Nullable(text("Who paused them."), "Null while they are open."),
+        since: Nullable(timestamp("Since when."), "Null while they are open."),
+        restoredFrom: Nullable(
+          timestamp("Of which instant the backup is that the database was restored from."),
+          "Null unless they are paused for that.",
+        ),
+      },
+      { description: "The switch of all queues." },
+    ),
     warnings: Type.Array(Type.String(), {
       description: "Sentences about what somebody should know or do; empty in health.",
     }),

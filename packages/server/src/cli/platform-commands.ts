@@ -45,7 +45,10 @@ const queueGroup: GroupSpec = {
     command<QueueOptions>({
       usage: "resume [workspace]",
       sentence: "start again what waits",
-      flags: [everyQueue],
+      flags: [
+        everyQueue,
+        flag("--force", "after a restore: although processes of the time before it run here"),
+      ],
       examples: ["berth queue resume research"],
       run: async (terminal, [id], options) =>
         (await import("./commands/queue.ts")).queueResume(terminal, id, options),

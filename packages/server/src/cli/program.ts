@@ -31,7 +31,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
 /** The table of settings is loaded for those commands alone that show or read it. */
 async function settingsFor(argv: readonly string[]): Promise<readonly Option[]> {
   const named = argv.filter((word) => !word.startsWith("-")).slice(0, 2)
-  const isNeeded = named[0] === "up" || named[0] === "config" || named[0] === "help"
+  const isNeeded = ["up", "unit", "config"].includes(named[0] ?? "") || named[0] === "help"
   return isNeeded ? (await import("./config-options.ts")).configOptions() : []
 }
 

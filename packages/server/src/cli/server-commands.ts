@@ -1,6 +1,9 @@
 import type { Option } from "commander"
 import type { CommandSpec } from "./command-spec.ts"
 import { command, flag } from "./command-spec.ts"
+import type { BackupOptions } from "./commands/backup.ts"
+import type { RestoreCommandOptions } from "./commands/restore.ts"
+import type { UnitOptions } from "./commands/unit.ts"
 import type { CommonOptions } from "./connect.ts"
 import type { GroupSpec } from "./platform-commands.ts"
 
@@ -37,6 +40,51 @@ export function serverCommands(settings: readonly Option[]): readonly CommandSpe
       examples: ["berth status", "berth status -o json"],
       run: async (terminal, _args, options) =>
         (await import("./commands/status.ts")).status(terminal, options),
+    }),
+    command<BackupOptions>({
+      usage: "backup <file>",
+      sentence: "save the server's database as one file, while the server runs",
+      flags: [
+        flag("--offline", "of a data directory on which no server runs (--data DIR)"),
+        flag("--with-keys", "put the owner's key in; on the server's machine only"),
+        flag("--force", "replace a file that is there"),
+      ],
+      notes: [
+        "FILE may be a folder: the backup then gets a name by the time. It is read back before it gets its name.",
+        "Logs and working folders of pods are not in it; environment values of workloads are: keep it safe.",
+      ],
+      examples: ["berth backup /backups", "berth backup --offline --data /var/lib/berth last.tar.gz"],
+      run: async (terminal, [file = ""], options) =>
+        (await import("./commands/backup.ts")).backup(terminal, file, options),
+    }),
+    command<RestoreCommandOptions>({
+      usage: "restore <file>",
+      sentence: "put a backup into a data directory that no server uses",
+      isLocal: true,
+      flags: [
+        flag("--data <DIR>", "the data directory [BERTH_DATA]"),
+        flag("--force", "also where there is a database: it is set aside, never removed"),
+        flag("-o, --output <FORM>", "table, json or yaml (default table)"),
+      ],
+      notes: ["The server then starts with all queues paused: `berth queue resume --all` goes on."],
+      examples: ["berth restore /backups/berth-20300102T030405Z.tar.gz --data /var/lib/berth"],
+      run: async (terminal, [file = ""], options) =>
+        (await import("./commands/restore.ts")).restore(terminal, file, options),
+    }),
+    command<UnitOptions>({
+      usage: "unit",
+      sentence: "print a systemd unit that runs `berth up` with these settings; writes nothing",
+      isLocal: true,
+      options: settings,
+      flags: [
+        flag("--user", "for the manager of one user, without root"),
+        flag("--account <NAME>", "the account that it runs as (default: root)"),
+      ],
+      examples: [
+        "berth unit --listen 127.0.0.1:8080 | sudo tee /etc/systemd/system/berth.service",
+        "berth unit --user > ~/.config/systemd/user/berth.service",
+      ],
+      run: async (terminal, _args, options) => (await import("./commands/unit.ts")).unit(terminal, options),
     }),
     command<CommonOptions>({
       usage: "doctor",

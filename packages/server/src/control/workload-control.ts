@@ -3,13 +3,23 @@ import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
 import { createWorkqueue } from "../kit/workqueue.ts"
 import type { Store } from "../domain/journal/index.ts"
-import type { PodDriver, Runner, Workload, WorkloadKey, WorkloadStore } from "../domain/workloads/index.ts"
-import { workloadPoked } from "../domain/workloads/index.ts"
+import type {
+  PodDriver,
+  Replica,
+  ReplicaId,
+  ReplicaStore,
+  Runner,
+  Workload,
+  WorkloadKey,
+  WorkloadStore,
+} from "../domain/workloads/index.ts"
+import { replicaChanged, replicaPoked, workloadPoked } from "../domain/workloads/index.ts"
 import { workspaceChanged } from "../domain/workspaces/index.ts"
 
 export interface WorkloadControlOptions {
   readonly store: Store
   readonly rows: WorkloadStore
+  readonly replicas: ReplicaStore
   readonly runner: () => Runner
   readonly drivers: readonly PodDriver[]
   readonly clock: Clock
@@ -21,7 +31,7 @@ export interface WorkloadControlOptions {
 /** Calls the workloads' runner: on what changed, on what a driver saw, on planned looks. Owns no rules. */
 export interface WorkloadControl {
   /** The runner's `lookAt` port. */
-  lookAt(key: WorkloadKey, atMs: number | null): void
+  lookAt(key: WorkloadKey | ReplicaId, atMs: number | null): void
   /**
    * One look at everything that is not over, before anything is planned: each attempt ends up running, exited
    * or lost. Resolves when each was looked at; one that cannot be looked at now is tried again by itself.
@@ -41,16 +51,21 @@ const concurrency = 32
 const reconcileDeadlineMs = 60_000
 
 export function createWorkloadControl(options: WorkloadControlOptions): WorkloadControl {
-  const { store, rows, timers, clock, log } = options
+  const { store, rows, replicas, timers, clock, log } = options
   /** Which workload an attempt of a driver's notice belongs to; kept while the attempt lives. */
-  const keyOf = new Map<string, WorkloadKey>()
+  const keyOf = new Map<string, WorkloadKey | ReplicaId>()
+  /** The live attempt of each replica. */
+  const attemptOf = new Map<ReplicaId, string>()
   let isStopped = false
 
   const queue = createWorkqueue({
     clock,
     concurrency,
     deadlineMs: reconcileDeadlineMs,
-    reconcile: (key, signal) => look(key as WorkloadKey, signal),
+    reconcile: (key, signal) =>
+      key.startsWith("rep_")
+        ? options.runner().reconcileReplica(key as ReplicaId, signal)
+        : look(key as WorkloadKey, signal),
     onError: (key, err, retryInMs) =>
       log.warn({ err, workloadKey: key, retryInMs }, "a workload could not be brought in line"),
   })
@@ -67,6 +82,18 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
     if (!after || after.state === "gone") keyOf.delete(workload.attemptId)
   }
 
+  /** A driver's notice of an attempt that a replica has just begun must find the replica. */
+  function followReplica(replica: Replica, gone: boolean): void {
+    const before = attemptOf.get(replica.id)
+    const isLive =
+      !gone && replica.attemptId !== null && replica.state !== "placed" && replica.state !== "queued"
+    if (before && (!isLive || before !== replica.attemptId)) keyOf.delete(before)
+    if (isLive && replica.attemptId) {
+      attemptOf.set(replica.id, replica.attemptId)
+      keyOf.set(replica.attemptId, replica.id)
+    } else attemptOf.delete(replica.id)
+  }
+
   /** Its work ends with it: every live workload gets a look. */
   function lookAtAllOf(workspaceId: string): void {
     rows.live(store.committed).then(
@@ -80,6 +107,8 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
 
   const unsubscribe = [
     store.subscribe(workloadPoked, (key) => queue.add(key)),
+    store.subscribe(replicaPoked, (id) => queue.add(id)),
+    store.subscribe(replicaChanged, ({ replica, gone }) => followReplica(replica, gone)),
     store.subscribe(workspaceChanged, ({ workspace, gone }) => {
       if (!gone && workspace.state === "deleting") lookAtAllOf(workspace.id)
     }),
@@ -93,9 +122,13 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
 
   /** A plain queued one needs none: the scheduler has its claim. */
   function needsLook(workload: Workload): boolean {
-    const { startedAtMs, schedule, spec, workspaceId } = workload
-    const isTimed = startedAtMs !== null || schedule !== null
-    return isTimed || spec.dependencies.length > 0 || options.isDeleting(workspaceId)
+    const { startedAtMs, rollout, spec, workspaceId } = workload
+    return (
+      startedAtMs !== null ||
+      rollout !== null ||
+      spec.dependencies.length > 0 ||
+      options.isDeleting(workspaceId)
+    )
   }
 
   return {
@@ -109,6 +142,11 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
       for (const attempt of attempts) {
         keyOf.set(attempt.id, attempt.workloadKey)
         queue.add(attempt.workloadKey)
+      }
+      for (const replica of await replicas.all(store.committed)) {
+        followReplica(replica, false)
+        queue.add(replica.id)
+        queue.add(replica.workloadKey)
       }
       const live = await rows.live(store.committed)
       for (const workload of live) if (needsLook(workload)) queue.add(workload.key)

@@ -1,6 +1,7 @@
+import type { Readable } from "node:stream"
 import type { Clock } from "../kit/clock.ts"
 import type { Ids } from "../kit/ids.ts"
-import type { Directory, IdentityService } from "../domain/identity/index.ts"
+import type { Directory, IdentityService, Principal } from "../domain/identity/index.ts"
 import type { InventoryService } from "../domain/inventory/index.ts"
 import type { JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
@@ -24,5 +25,9 @@ export interface Services {
   readonly readiness: () => { readonly isReady: boolean; readonly message: string }
   /** SIGTERM by HTTP for `berth down`; `pods` stops them too. Resolves when begun, with how many pods stay. */
   readonly shutdown: (options: { readonly pods: boolean }) => Promise<{ readonly podsLeft: number }>
+  /** Refuses without the right. The archive ends by itself or is destroyed; until then there is no other one. */
+  readonly backups: {
+    create(principal: Principal): Promise<{ readonly madeAt: string; readonly archive: Readable }>
+  }
   readonly version: string
 }

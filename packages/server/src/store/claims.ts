@@ -43,6 +43,8 @@ const fixedColumns = [
 ] as const
 const columns = [...fixedColumns, ...movingColumns, "version"] as const
 
+const controlColumns = ["paused", "paused_by", "since_ms", "restored_from_ms"] as const
+
 const selectLive = statement<object>("claim_live")((db) =>
   db.selectFrom("claim").select(columns).where("state", "<>", sql.lit("gone")),
 )
@@ -71,17 +73,18 @@ const update = statement<Row & { from: string }>("primary")((db, p) =>
     .where("state", "=", p("from")),
 )
 const selectControl = statement<object>("primary")((db) =>
-  db.selectFrom("queue_control").select(["paused", "paused_by", "since_ms"]).where("name", "=", "all"),
+  db.selectFrom("queue_control").select(controlColumns).where("name", "=", "all"),
 )
 const upsertControl = statement<Omit<ControlRow, "name">>("write")((db, p) =>
   db
     .insertInto("queue_control")
-    .values({ name: "all", ...slotsOf(p, ["paused", "paused_by", "since_ms"]) })
+    .values({ name: "all", ...slotsOf(p, controlColumns) })
     .onConflict((conflict) =>
       conflict.column("name").doUpdateSet((eb) => ({
         paused: eb.ref("excluded.paused"),
         paused_by: eb.ref("excluded.paused_by"),
         since_ms: eb.ref("excluded.since_ms"),
+        restored_from_ms: eb.ref("excluded.restored_from_ms"),
       })),
     ),
 )
@@ -169,12 +172,20 @@ export const claimStore: ClaimStore = {
   },
   async control(from) {
     const row = await selectControl.get(from, {})
-    if (!row) return { paused: false, pausedBy: null, sinceMs: null }
-    return { paused: row.paused === 1, pausedBy: row.paused_by, sinceMs: row.since_ms }
+    return {
+      paused: row?.paused === 1,
+      pausedBy: row?.paused_by ?? null,
+      sinceMs: row?.since_ms ?? null,
+      restoredFromMs: row?.restored_from_ms ?? null,
+    }
   },
   async setControl(tx, control) {
-    const { paused, pausedBy, sinceMs } = control
-    await upsertControl.run(tx, { paused: toFlag(paused), paused_by: pausedBy, since_ms: sinceMs })
+    await upsertControl.run(tx, {
+      paused: toFlag(control.paused),
+      paused_by: control.pausedBy,
+      since_ms: control.sinceMs,
+      restored_from_ms: control.restoredFromMs,
+    })
     tx.publish(queueControlChanged, control)
   },
 }

@@ -2,6 +2,7 @@ import type { Selectable } from "kysely"
 import type { ClaimId } from "../domain/queue/index.ts"
 import type {
   AttemptId,
+  PodTemplate,
   Replica,
   ReplicaId,
   ReplicaState,
@@ -60,6 +61,28 @@ const updateRow = statement<Row>("primary")((db, p) =>
 const deleteRow = statement<{ id: string; version: number }>("primary")((db, p) =>
   db.deleteFrom("replica").where("id", "=", p("id")).where("version", "=", p("version")),
 )
+
+const selectTemplate = statement<{ key: string; revision: number }>("primary")((db, p) =>
+  db
+    .selectFrom("revision")
+    .select("template")
+    .where("workload_key", "=", p("key"))
+    .where("revision", "=", p("revision")),
+)
+const insertTemplate = statement<{ key: string; revision: number; template: string }>("write")((db, p) =>
+  db
+    .insertInto("revision")
+    .values({ workload_key: p("key"), revision: p("revision"), template: p("template") })
+    .onConflict((conflict) => conflict.doNothing()),
+)
+const deleteTemplates = statement<{ key: string; below: number }>("primary")((db, p) =>
+  db.deleteFrom("revision").where("workload_key", "=", p("key")).where("revision", "<", p("below")),
+)
+
+/** Only its own members: callers may hand over a whole spec. */
+function templateOf({ image, entryPoint, env }: PodTemplate): PodTemplate {
+  return { image, entryPoint, env }
+}
 
 function toReplica(row: Row): Replica {
   return {
@@ -139,5 +162,15 @@ export const replicaStore: ReplicaStore = {
     const { id, version } = replica
     assertMoved(await deleteRow.run(tx, { id, version }), "replica", replica.podId)
     tx.publish(replicaChanged, { replica, gone: true })
+  },
+  async template(from, key, revision) {
+    const row = await selectTemplate.get(from, { key, revision })
+    return row && fromJson(row.template)
+  },
+  async keepTemplate(tx, key, revision, template) {
+    await insertTemplate.run(tx, { key, revision, template: toJson(templateOf(template)) })
+  },
+  async dropTemplates(tx, key, below) {
+    await deleteTemplates.run(tx, { key, below: Math.min(below, Number.MAX_SAFE_INTEGER) })
   },
 }

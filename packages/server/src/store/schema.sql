@@ -112,8 +112,6 @@ CREATE TABLE event (
 
 CREATE INDEX event_by_subject on event (subject_kind, subject_id, seq);
 
-CREATE INDEX event_by_workspace on event (workspace_id, seq);
-
 CREATE TABLE journal_mark (
   name text not null primary key,
   value integer not null
@@ -148,7 +146,7 @@ CREATE TABLE queue_control (
   paused integer not null,
   paused_by text,
   since_ms integer
-) strict;
+, restored_from_ms integer) strict;
 
 CREATE TABLE replica (
   id text not null primary key,
@@ -176,6 +174,13 @@ CREATE TABLE replica (
 CREATE UNIQUE INDEX replica_by_claim on replica (claim_id);
 
 CREATE UNIQUE INDEX replica_by_workload on replica (workload_key, ordinal);
+
+CREATE TABLE revision (
+  workload_key text not null references workload ("key"),
+  revision integer not null,
+  template text not null,
+  primary key (workload_key, revision)
+) strict;
 
 CREATE TABLE schema_version (
   version integer not null primary key,

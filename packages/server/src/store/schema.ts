@@ -134,6 +134,7 @@ interface QueueControlTable {
   paused: Flag
   paused_by: string | null
   since_ms: number | null
+  restored_from_ms: number | null
 }
 
 /** What lists filter and sort by, and what moves; the wide rest is in `workload_spec`. */
@@ -251,6 +252,14 @@ interface ReplicaTable {
   version: number
 }
 
+/** What revisions of an application started that pods may still run. */
+interface RevisionTable {
+  workload_key: string
+  revision: number
+  /** JSON of PodTemplate. */
+  template: string
+}
+
 interface EndpointTable {
   workload_key: string
   workload_id: string
@@ -282,5 +291,6 @@ export interface Database {
   workload_count: WorkloadCountTable
   attempt: AttemptTable
   replica: ReplicaTable
+  revision: RevisionTable
   endpoint: EndpointTable
 }

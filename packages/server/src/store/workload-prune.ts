@@ -33,6 +33,15 @@ const deleteClaims = statement<{ key: string }>("claim_by_owner")((db, p) =>
 const deleteAttempts = statement<{ key: string }>("attempt_by_workload")((db, p) =>
   db.deleteFrom("attempt").where("workload_key", "=", p("key")),
 )
+const deleteReplicas = statement<{ key: string }>("replica_by_workload")((db, p) =>
+  db.deleteFrom("replica").where("workload_key", "=", p("key")),
+)
+const deleteRevisions = statement<{ key: string }>("primary")((db, p) =>
+  db.deleteFrom("revision").where("workload_key", "=", p("key")),
+)
+const deleteEndpoint = statement<{ key: string }>("primary")((db, p) =>
+  db.deleteFrom("endpoint").where("workload_key", "=", p("key")),
+)
 const deleteDependencies = statement<{ key: string }>("primary")((db, p) =>
   db.deleteFrom("workload_dependency").where("workload_key", "=", p("key")),
 )
@@ -43,6 +52,17 @@ const deleteWorkload = statement<{ key: string }>("primary")((db, p) =>
   db.deleteFrom("workload").where("key", "=", p("key")),
 )
 
+const removals = [
+  deleteClaims,
+  deleteAttempts,
+  deleteReplicas,
+  deleteRevisions,
+  deleteEndpoint,
+  deleteDependencies,
+  deleteSpec,
+  deleteWorkload,
+]
+
 /** See WorkloadStore.prune. Takes the gone claims of a workload with it. */
 export async function pruneWorkloads(
   tx: Tx,
@@ -51,8 +71,7 @@ export async function pruneWorkloads(
 ): Promise<readonly WorkloadKey[]> {
   const old = await selectOld.all(tx, { beforeMs: endedBeforeMs, limit })
   for (const row of old) {
-    for (const remove of [deleteClaims, deleteAttempts, deleteDependencies, deleteSpec, deleteWorkload])
-      await remove.run(tx, { key: row.key })
+    for (const remove of removals) await remove.run(tx, { key: row.key })
     await countWorkload(tx, row, undefined)
   }
   if (old.length < limit) await dropEmptyCounts(tx)

@@ -7,24 +7,31 @@ import { age, humanBytes, humanCpu } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeDone, writeList } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
+import { harmless, paint } from "../terminal.ts"
+import { pausedText } from "./status.ts"
 
 export interface QueueOptions extends CommonOptions {
   readonly workspace?: string
   readonly all?: boolean
+  readonly force?: boolean
 }
 
 /** `berth queue`: what waits, by workspace and position. */
 export async function queueList(terminal: Terminal, options: QueueOptions): Promise<void> {
   const session = await connect(terminal, options)
   const { workspace } = options
-  const rows = await collect((page) =>
-    session.client.berth.queue({ ...page, ...(workspace === undefined ? {} : { workspace }) }),
-  )
+  const { berth } = session.client
+  const [rows, status] = await Promise.all([
+    collect((page) => berth.queue({ ...page, ...(workspace === undefined ? {} : { workspace }) })),
+    berth.status(),
+  ])
   await writeList(terminal, session.form, {
     rows,
     columns: columns(terminal.nowMs()),
     empty: "Nothing waits.",
   })
+  if (session.form === "table" && status.queues.paused)
+    terminal.err(`${paint(terminal, "yellow", "queues:")} ${harmless(pausedText(status))}\n`)
 }
 
 function columns(nowMs: number): readonly Column<QueueEntry>[] {
@@ -93,7 +100,9 @@ async function queueSwitch(
   const session = await connect(terminal, options)
   const { berth } = session.client
   const target = workspace ?? null
-  const answer = await (verb === "pause" ? berth.pauseQueue(target) : berth.resumeQueue(target))
+  const answer = await (verb === "pause"
+    ? berth.pauseQueue(target)
+    : berth.resumeQueue(target, options.force ? { force: true } : {}))
   const whose = workspace === undefined ? "All queues are" : `The queue of ${workspace} is`
   const effect = answer.paused ? "paused: nothing more starts from it; what runs goes on" : "open again"
   await writeDone(terminal, session.form, `${whose} ${effect}.`, answer)

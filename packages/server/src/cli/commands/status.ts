@@ -22,12 +22,22 @@ export async function status(terminal: Terminal, options: CommonOptions): Promis
       terminal.err(`${paint(terminal, "yellow", "warning:")} ${harmless(warning)}\n`)
 }
 
-function factsOf({ counts, clusters }: Status): readonly (readonly [string, string])[] {
+/** A word on the switch of all queues; nothing while they are open. */
+export function pausedText({ queues }: Pick<Status, "queues">): string {
+  if (!queues.paused) return ""
+  const goOn = "`berth queue resume --all` goes on"
+  if (queues.restoredFrom !== null)
+    return `paused: restored from a backup made at ${queues.restoredFrom}; ${goOn}`
+  return `all paused by ${queues.pausedBy ?? "somebody"} at ${queues.since ?? "some time"}; ${goOn}`
+}
+
+function factsOf({ counts, clusters, queues }: Status): readonly (readonly [string, string])[] {
   return [
     ["nodes", `${counts.nodes} (${counts.healthyNodes} healthy)`],
     ["GPUs", `${counts.gpus} (${counts.gpusFree} free)`],
     ["workspaces", String(counts.workspaces)],
     ["work", `${counts.workloadsRunning} running, ${counts.workloadsQueued} waiting`],
+    ...(queues.paused ? [["queues", pausedText({ queues })] as const] : []),
     ...clusters.map(
       (one) =>
         [

@@ -46,6 +46,7 @@ const inWorkspace: Readonly<Record<Operation, string>> = {
   "audit.read": "y n y n n 4",
   "metrics.read": "y y n n n 4",
   "server.stop": "y n n n n 4",
+  "server.backup": "y n n n n 4",
 }
 
 /** The same people, where the target is the server: a role in a workspace counts for nothing there. */
@@ -83,6 +84,7 @@ const onServer: Readonly<Record<Operation, string>> = {
   "audit.read": "y n n n n n",
   "metrics.read": "y y n n n n",
   "server.stop": "y n n n n n",
+  "server.backup": "y n n n n n",
 }
 
 const workspaceId = "team"

@@ -36,6 +36,7 @@ export const operations = [
   "audit.read",
   "metrics.read",
   "server.stop",
+  "server.backup",
 ] as const
 export type Operation = (typeof operations)[number]
 

@@ -70,4 +70,5 @@ export const rights: Readonly<Record<Operation, Right>> = {
   "audit.read": row("read the audit", "all", "no", "all", "no", "no", "no"),
   "metrics.read": row("read metrics", "all", "all", "no", "no", "no", "no"),
   "server.stop": row("stop the server", "all", "no", "no", "no", "no", "no"),
+  "server.backup": row("back up the server", "all", "no", "no", "no", "no", "no"),
 }

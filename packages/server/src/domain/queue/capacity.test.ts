@@ -273,6 +273,16 @@ describe("reasons", () => {
     expect(admitted(plan())).toEqual(["a"])
   })
 
+  it("queue_paused says so where a restore is why", () => {
+    bench.putNode(aNode("n1", 2))
+    bench.put(aClaim("a", wants(1)))
+    const restoredFromMs = Date.UTC(2030, 0, 2)
+    bench.capacity.controlChanged({ paused: true, pausedBy: "restore", sinceMs: 1, restoredFromMs })
+    expect(bench.capacity.reasons(id("a"), 8)).toEqual([
+      { code: "queue_paused", detail: expect.stringContaining("made at 2030-01-02T00:00:00.000Z") as string },
+    ])
+  })
+
   it("gates come with their facts, all of them", () => {
     bench.put(
       aClaim("a", {

@@ -89,6 +89,7 @@ type Views = Pick<
   | "free"
   | "reasons"
   | "couldHold"
+  | "control"
   | "fingerprint"
 >
 
@@ -127,6 +128,7 @@ function views(world: World): Views {
         pod,
         constraints,
       ),
+    control: () => world.control,
     fingerprint: () => fingerprintOf(world),
   }
 }

@@ -35,6 +35,8 @@ export interface Capacity {
   /** Ids of the workspaces in whose queue something waits. */
   queuedWorkspaces(): readonly string[]
   claim(id: ClaimId): Claim | undefined
+  /** The switch of all queues. */
+  control(): QueueControl
   node(name: string, clusterId: string): Node | undefined
   nodeById(nodeId: string): Node | undefined
   nodes(): readonly Node[]
@@ -147,7 +149,15 @@ export interface QueueService extends ClaimMoves {
   ): Promise<Explanation>
   /** null = all queues (server owner). Idempotent. */
   pause(principal: Principal, workspaceId: string | null): Promise<void>
-  resume(principal: Principal, workspaceId: string | null): Promise<void>
+  /**
+   * After a restore it refuses while processes run that the database knows nothing of: what they use would be given
+   * away twice. @throws AppError `conflict` detail `strays`, unless `force`
+   */
+  resume(
+    principal: Principal,
+    workspaceId: string | null,
+    options?: { readonly force?: boolean },
+  ): Promise<void>
   /** Evicts every claim on a draining node (cause stopped → requeued), in one transaction; called when a node's `draining` was set. */
   evictFrom(actor: Actor, nodeId: string): Promise<number>
 }

@@ -136,7 +136,7 @@ export function createBench(): Bench {
     claims: new Map(),
     nodes: new Map(),
     workspaces: new Map(),
-    control: { paused: false, pausedBy: null, sinceMs: null },
+    control: { paused: false, pausedBy: null, sinceMs: null, restoredFromMs: null },
     put: (...claims) => claims.forEach((claim) => putClaim(bench, claim)),
     putNode(...nodes) {
       for (const node of nodes) {
@@ -151,7 +151,7 @@ export function createBench(): Bench {
       }
     },
     setPaused(paused) {
-      bench.control = { paused, pausedBy: null, sinceMs: null }
+      bench.control = { paused, pausedBy: null, sinceMs: null, restoredFromMs: null }
       capacity.controlChanged(bench.control)
     },
     change(id, change) {

@@ -19,6 +19,8 @@ export interface QueueOptions {
   }
   /** The row of a node that is not removed, as the transaction sees it. */
   readonly nodeAt: (from: Reads, id: NodeId) => Promise<Node | undefined>
+  /** Sentences on processes that belong to no attempt of this database; looked for anew at each call. */
+  readonly strays?: () => Promise<readonly string[]>
   /** Who is told of moves, by the kind of owner. */
   readonly owners: Readonly<Record<ClaimOwner["kind"], ClaimOwnerPort>>
 }

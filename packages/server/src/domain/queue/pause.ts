@@ -1,9 +1,29 @@
+import { AppError } from "../../kit/errors.ts"
 import type { Principal } from "../identity/index.ts"
 import { authorize, record, workspaceNotFound } from "../identity/index.ts"
 import type { Tx } from "../journal/index.ts"
 import type { QueueOptions } from "./options.ts"
 
 type Options = Pick<QueueOptions, "store" | "rows" | "workspaces" | "clock">
+
+const namedStrays = 5
+
+/** Refuses to resume after a restore while processes of the time before it run. @throws AppError `conflict` detail `strays` */
+export async function refuseStrays(
+  options: Pick<QueueOptions, "capacity" | "strays">,
+  principal: Principal,
+): Promise<void> {
+  authorize(principal, "queue.pause-all", { workspaceId: null })
+  if (options.capacity.control().restoredFromMs === null) return
+  const strays = (await options.strays?.()) ?? []
+  if (strays.length === 0) return
+  const more = strays.length > namedStrays ? [`And ${strays.length - namedStrays} more.`] : []
+  throw new AppError(
+    "conflict",
+    [...strays.slice(0, namedStrays), ...more, "End them first, or resume with force."].join(" "),
+    { resource: "queue", detail: "strays", facts: { strays: strays.length } },
+  )
+}
 
 /** Pauses or resumes one queue, or (null) all of them. Idempotent: nothing is written when it is so already. */
 export function switchQueue(
@@ -34,6 +54,7 @@ async function switchAll(options: Options, tx: Tx, { principal, isPaused, nowMs 
     paused: isPaused,
     pausedBy: isPaused ? principal.userName : null,
     sinceMs: nowMs,
+    restoredFromMs: null,
   })
   await record(tx, {
     operation: "queue.pause-all",

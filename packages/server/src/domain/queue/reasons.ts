@@ -7,6 +7,7 @@ import type { Refused } from "./refusal.ts"
 import { gateReasons, refuse } from "./refusal.ts"
 import type { Look } from "./turn.ts"
 import { blockerOf, runTurn } from "./turn.ts"
+import { restoredSentence } from "./sentences.ts"
 import type { ClaimId, Reason } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
 import { gateIndex, isHalted } from "./world.ts"
@@ -22,8 +23,14 @@ export function reasonsOf(world: World, id: ClaimId, nowMs: number): Reason[] {
   const entry = queue?.order[indexInOrder(queue.order, claim)]
   if (!queue || !entry) return []
   const reasons = gateReasons(claim, nowMs)
-  if (isHalted(world, queue)) reasons.push({ code: "queue_paused" })
+  if (isHalted(world, queue)) reasons.push(pausedReason(world))
   return reasons.length > 0 ? reasons : waitReasons(world, queue, entry, nowMs)
+}
+
+function pausedReason(world: World): Reason {
+  const { paused, restoredFromMs } = world.control
+  if (!paused || restoredFromMs === null) return { code: "queue_paused" }
+  return { code: "queue_paused", detail: restoredSentence(restoredFromMs) }
 }
 
 function waitReasons(world: World, queue: WorkspaceQueue, entry: Entry, nowMs: number): Reason[] {

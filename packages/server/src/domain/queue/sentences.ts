@@ -12,6 +12,12 @@ export function sentenceFor(reason: Reason, inTheWay: InTheWay): string {
   return sentences[reason.code](reason, nameThem(inTheWay))
 }
 
+/** Why all queues are paused after a restore, and what to do. */
+export function restoredSentence(restoredFromMs: number): string {
+  const at = new Date(restoredFromMs).toISOString()
+  return `All queues are paused: restored from a backup made at ${at}; \`berth queue resume --all\` goes on.`
+}
+
 /** @param who names of who is in the way, or "" */
 type Sentence = (reason: Reason, who: string) => string
 
@@ -19,7 +25,7 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   waiting_for_time: (reason) => `Its start time${instant(reason)} has not come yet.`,
   dependency: (reason) => `It waits for ${list(reason.on ?? [], "other work")} to succeed.`,
   backoff: (reason) => `It is tried again${instant(reason, " at")} after a failure.`,
-  queue_paused: () => "The queue is paused.",
+  queue_paused: (reason) => reason.detail ?? "The queue is paused.",
   blocked_by: (_, who) =>
     `It waits behind ${who || "an entry ahead of it"}, which is short of the same resource.`,
   waiting_for_victims: (reason, who) =>

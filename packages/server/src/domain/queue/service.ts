@@ -7,7 +7,7 @@ import { createPlanCommitter, evict } from "./commit-plan.ts"
 import { explainClaim } from "./explain.ts"
 import type { QueueOptions } from "./options.ts"
 import { compareText } from "./order.ts"
-import { switchQueue } from "./pause.ts"
+import { refuseStrays, switchQueue } from "./pause.ts"
 import type { ClaimId } from "./types.ts"
 
 /** The queue: the one door through which claims are bound, evicted and released (DESIGN 4). */
@@ -25,7 +25,10 @@ export function createQueue(options: QueueOptions): QueueService {
     explain: (principal, claimId, subjectId, state) =>
       explainClaim(options, principal, { claimId, subjectId, state }),
     pause: async (principal, workspaceId) => switchQueue(options, principal, workspaceId, true),
-    resume: async (principal, workspaceId) => switchQueue(options, principal, workspaceId, false),
+    async resume(principal, workspaceId, { force = false } = {}) {
+      if (workspaceId === null && !force) await refuseStrays(options, principal)
+      await switchQueue(options, principal, workspaceId, false)
+    },
     evictFrom: (actor, nodeId) => evictFrom(options, actor, nodeId),
   }
 }

@@ -107,7 +107,7 @@ export interface Reason {
   readonly untilMs?: number
   /** Labels or names were asked for and narrow the choice. */
   readonly constrained?: boolean
-  /** What the driver itself says, as a sentence. */
+  /** What the driver, or whoever restored the database, says, as a sentence. */
   readonly detail?: string
 }
 
@@ -166,6 +166,8 @@ export interface QueueControl {
   readonly paused: boolean
   readonly pausedBy: string | null
   readonly sinceMs: number | null
+  /** Paused because the database was restored from a backup of that instant; null otherwise. */
+  readonly restoredFromMs: number | null
 }
 
 export interface ClaimStore {

@@ -80,7 +80,7 @@ export function createWorld(): World {
     ledgers: new Map(),
     clusters: new Map(),
     workspaces: new Map(),
-    control: { paused: false, pausedBy: null, sinceMs: null },
+    control: { paused: false, pausedBy: null, sinceMs: null, restoredFromMs: null },
     gates: [],
     lookedUpToMs: -Infinity,
     topology: 0,

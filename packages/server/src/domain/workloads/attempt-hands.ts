@@ -35,7 +35,7 @@ export interface AttemptHands {
   forget(id: AttemptId, handle: AttemptHandle | null, driver: PodDriver): Promise<void>
   /** It is gone: nothing of it is kept in memory. */
   left(id: AttemptId, key: string): void
-  /** Why the driver does not start what is kept under the key; undefined when it does. */
+  /** Why the driver does not start what is kept under the key, or under `key/…`; undefined when it does. */
   trouble(key: string): AppError | undefined
   /** Gives up the starts that are under way. Idempotent. */
   close(): void
@@ -145,20 +145,29 @@ export function createAttemptHands(options: {
       adopted.delete(id)
       troubles.delete(key)
     },
-    trouble: (key) => troubles.get(key),
+    trouble(key) {
+      const own = troubles.get(key)
+      if (own) return own
+      for (const [other, trouble] of troubles) if (other.startsWith(`${key}/`)) return trouble
+      return undefined
+    },
     close: starts.close,
   }
 }
 
+/** What a backup says of another place's processes is as if their node was lost: no failure of the work itself. */
 function lostObservation(attempt: Attempt): AttemptObservation {
+  const isRestored = attempt.handle?.["isRestored"] === true
   const pods = attempt.pods.map((pod) => ({
     podId: pod.podId,
     state: "lost" as const,
     startedAtMs: pod.startedAtMs,
     endedAtMs: null,
     exitCode: null,
-    cause: "lost" as const,
-    message: "nothing is known of it any more",
+    cause: isRestored ? ("node_lost" as const) : ("lost" as const),
+    message: isRestored
+      ? "it was running when the backup was made that the database was restored from"
+      : "nothing is known of it any more",
     podIp: pod.podIp,
     hostIp: pod.hostIp,
     ready: false,

@@ -2,10 +2,8 @@ import type { Tx } from "../journal/index.ts"
 import type { ClaimId, EndCause } from "../queue/index.ts"
 import type { AttemptHands } from "./attempt-hands.ts"
 import { claimFor } from "./claim-for.ts"
-import { decodeEntryPoint } from "./entry-point.ts"
+import { launchOf } from "./launch.ts"
 import { gone, missedStart, observe, toldToEnd, type Observed } from "./lifecycle.ts"
-import { mainContainerOf } from "./naming.ts"
-import { platformEnv } from "./platform-env.ts"
 import {
   pokeDependents,
   runnerActor,
@@ -14,7 +12,7 @@ import {
   type RunnerOptions,
 } from "./runner-ports.ts"
 import { isTerminal, keepsPods, startDeadlineMs } from "./states.ts"
-import type { AttemptLaunch, AttemptObservation, PodDriver } from "./driver.ts"
+import type { AttemptObservation, PodDriver } from "./driver.ts"
 import type { Attempt, AttemptId, Workload, WorkloadKey } from "./types.ts"
 import { workloadPoked } from "./types.ts"
 
@@ -64,29 +62,6 @@ export function createAttemptSteps(
       await writeObserved(tx, row, fresh, observe(row, begun, seen, nowMs), nowMs)
     })
     if ("error" in seen) throw seen.error
-  }
-
-  function launchOf(workload: Workload, attempt: Attempt): AttemptLaunch {
-    return {
-      id: attempt.id,
-      workloadId: workload.id,
-      workspaceId: workload.workspaceId,
-      run: attempt.run,
-      kind: workload.kind,
-      asServerOwner: workload.asServerOwner,
-      entryPoint: decodeEntryPoint(workload.spec.entryPoint),
-      env: { ...workload.spec.env, ...platformEnv(workload) },
-      pods: attempt.pods.map((pod) => ({
-        podId: pod.podId,
-        index: pod.index,
-        nodeName: pod.nodeName,
-        gpuIndexes: pod.gpuIndexes,
-        size: workload.spec.size,
-        containerName: mainContainerOf(workload.kind),
-        ports: [],
-        probes: null,
-      })),
-    }
   }
 
   /** Writes what an observation changed, and releases the claim when the attempt ended by itself. */

@@ -1,3 +1,4 @@
+import { AppError } from "../../kit/errors.ts"
 import type { Constraints } from "../inventory/index.ts"
 import type { Claim, ClaimId, Gate } from "../queue/index.ts"
 import type { Workload, WorkloadSpec } from "./types.ts"
@@ -39,4 +40,9 @@ export function claimFor(
     releaseDeadlineMs: null,
     version: 0,
   }
+}
+
+/** Whoever wanted the capacity does not want it any more: the queue takes the admission back. */
+export function notWanted(claim: Claim): AppError {
+  return new AppError("stale", `The claim ${claim.id} is not wanted any more.`)
 }

@@ -1,5 +1,8 @@
 import { AppError } from "../../kit/errors.ts"
-import type { ClaimOwnerPort } from "../queue/index.ts"
+import type { Tx } from "../journal/index.ts"
+import type { Claim, ClaimOwnerPort, EndCause } from "../queue/index.ts"
+import { createApplicationClaims } from "./applications/application-claims.ts"
+import { notWanted } from "./claim-for.ts"
 import { dispatched, evicted, toldToEnd } from "./lifecycle.ts"
 import {
   attemptIdFor,
@@ -9,30 +12,37 @@ import {
   workloadEvent,
   type RunnerOptions,
 } from "./runner-ports.ts"
-import { isTerminal } from "./states.ts"
-import type { WorkloadKey } from "./types.ts"
+import { isApplication, isTerminal } from "./states.ts"
+import type { Workload, WorkloadKey } from "./types.ts"
 import { workloadPoked } from "./types.ts"
 
 /** What the queue tells workloads about their claims, in the same transaction as the move. */
 export function createClaimOwner(
-  options: Pick<RunnerOptions, "rows" | "nodeAt" | "graceSecondsOf">,
+  options: Pick<RunnerOptions, "rows" | "replicas" | "moves" | "ids" | "nodeAt" | "graceSecondsOf">,
 ): ClaimOwnerPort {
   const { rows } = options
+  const applications = createApplicationClaims(options)
+
+  function placesOf(claim: Claim) {
+    return claim.placements.map((placement) => {
+      const node = options.nodeAt(placement.nodeId)
+      if (!node) throw new AppError("stale", `The node ${placement.nodeId} is gone.`)
+      return {
+        nodeName: node.name,
+        hostIp: node.hostIp,
+        clusterId: node.clusterId,
+        gpuIndexes: placement.gpuIndexes,
+      }
+    })
+  }
+
   return {
     async bound(tx, claim, nowMs) {
       const workload = await rows.byKey(tx, claim.owner.id as WorkloadKey)
-      if (!workload || workload.claimId !== claim.id || isTerminal(workload.phase))
-        throw new AppError("stale", `The claim ${claim.id} is not wanted any more.`)
-      const places = claim.placements.map((placement) => {
-        const node = options.nodeAt(placement.nodeId)
-        if (!node) throw new AppError("stale", `The node ${placement.nodeId} is gone.`)
-        return {
-          nodeName: node.name,
-          hostIp: node.hostIp,
-          clusterId: node.clusterId,
-          gpuIndexes: placement.gpuIndexes,
-        }
-      })
+      if (!workload || isTerminal(workload.phase)) throw notWanted(claim)
+      const places = placesOf(claim)
+      if (isApplication(workload.kind)) return applications.bound(tx, workload, claim, places, nowMs)
+      if (workload.claimId !== claim.id) throw notWanted(claim)
       const next = dispatched(
         workload,
         {
@@ -53,26 +63,38 @@ export function createClaimOwner(
 
     async evicted(tx, claim, cause, by, nowMs) {
       const workload = await rows.byKey(tx, claim.owner.id as WorkloadKey)
-      const attempt = workload?.attemptId ? await rows.attempt(tx, workload.attemptId) : undefined
-      if (!workload || !attempt || attempt.claimId !== claim.id || attempt.state === "gone") return
-      const message = by
-        ? `the workload is preempted by ${by.owner.shownId} (priority ${by.priority} > ${claim.priority})`
-        : "the workload is preempted, its node is being drained"
-      const grace = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
-      if (attempt.state !== "ending")
-        await rows.updateAttempt(tx, toldToEnd(attempt, "preempted", message, grace, nowMs))
-      const next = evicted(workload, attempt.run, message, nowMs)
-      if (next !== workload) {
-        await rows.update(tx, next)
-        await tx.emit(
-          workloadEvent(next, "workload.preempted", runnerActor, nowMs, {
-            cause,
-            by: by?.owner.shownId ?? null,
-          }),
-        )
-        await pokeDependents(tx, rows, next)
-      }
-      tx.publish(workloadPoked, workload.key)
+      if (!workload) return
+      const why = { message: evictionMessage(claim, by), cause, by: by?.owner.shownId ?? null }
+      if (isApplication(workload.kind)) await applications.evicted(tx, workload, claim, why.message, nowMs)
+      else await evictJob(tx, workload, claim, why, nowMs)
     },
   }
+
+  async function evictJob(
+    tx: Tx,
+    workload: Workload,
+    claim: Claim,
+    why: { readonly message: string; readonly cause: EndCause; readonly by: string | null },
+    nowMs: number,
+  ): Promise<void> {
+    const attempt = workload.attemptId ? await rows.attempt(tx, workload.attemptId) : undefined
+    if (!attempt || attempt.claimId !== claim.id || attempt.state === "gone") return
+    const { message, ...data } = why
+    const grace = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
+    if (attempt.state !== "ending")
+      await rows.updateAttempt(tx, toldToEnd(attempt, "preempted", message, grace, nowMs))
+    const next = evicted(workload, attempt.run, message, nowMs)
+    if (next !== workload) {
+      await rows.update(tx, next)
+      await tx.emit(workloadEvent(next, "workload.preempted", runnerActor, nowMs, data))
+      await pokeDependents(tx, rows, next)
+    }
+    tx.publish(workloadPoked, workload.key)
+  }
+}
+
+function evictionMessage(claim: Claim, by: Claim | null): string {
+  return by
+    ? `the workload is preempted by ${by.owner.shownId} (priority ${by.priority} > ${claim.priority})`
+    : "the workload is preempted, its node is being drained"
 }

@@ -1,3 +1,4 @@
+import type { Replica } from "./applications/types.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
 import type { Reason } from "../queue/index.ts"
@@ -79,6 +80,8 @@ export interface WorkloadDetail extends WorkloadView {
   readonly attempts: readonly Attempt[]
   /** The addresses of its service; null when it has none, or no longer. */
   readonly endpoint: Endpoint | null
+  /** Of an application, by ordinal; empty for jobs. */
+  readonly replicas: readonly Replica[]
 }
 
 export interface BatchOutcome {

@@ -41,8 +41,20 @@ export interface AttemptLaunch {
   readonly pods: readonly PodLaunch[]
 }
 
-/** What is stored and handed back for as long as the attempt lives. */
+/**
+ * What is stored and handed back for as long as the attempt lives. With the member `isRestored: true` it comes from
+ * a backup: the driver then recovers what it finds in a place of its own, and takes no other process for the attempt's.
+ */
 export type AttemptHandle = JsonObject
+
+/** Processes that bear an attempt's mark, whichever server started them. */
+export interface MarkedAttempt {
+  readonly id: string
+  /** The sessions they are in: what `kill -- -N` ends. */
+  readonly sessions: readonly number[]
+  /** They were started below this server's data directory. */
+  readonly isHere: boolean
+}
 
 export interface PodObservation {
   readonly podId: string
@@ -129,6 +141,8 @@ export interface PodDriver {
   ): AsyncIterable<LogFollowItem>
   /** Removes what is kept of an attempt (working folder; logs when `logsToo`). Idempotent. */
   forget(id: AttemptId, handle: AttemptHandle | null, logsToo: boolean): Promise<void>
+  /** Every attempt of which processes are seen where this driver starts some; absent: it cannot look. */
+  marked?(): Promise<readonly MarkedAttempt[]>
   /** Stops watching; pods stay. */
   close(): Promise<void>
 }

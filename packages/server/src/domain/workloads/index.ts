@@ -1,6 +1,7 @@
 export * from "./types.ts"
 export * from "./driver.ts"
 export * from "./applications/types.ts"
+export { replicaMoves } from "./applications/replica-states.ts"
 export type { Probe, ServicePort } from "./probes.ts"
 export { serviceOf } from "./probes.ts"
 export { withEndpointsEnded } from "./endpoints/end-endpoints.ts"

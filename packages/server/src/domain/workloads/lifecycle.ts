@@ -66,7 +66,8 @@ export function dispatched(
   }
 }
 
-function newPod(
+/** A pod that has a place and has not started. */
+export function newPod(
   podId: string,
   index: number,
   place: { readonly nodeName: string; readonly hostIp: string; readonly gpuIndexes: readonly number[] },
@@ -129,7 +130,12 @@ export function observe(
   }
 }
 
-function mergePods(pods: readonly Pod[], seen: readonly PodObservation[], nowMs: number): readonly Pod[] {
+/** The pods with what a driver saw of them; the same objects where nothing changed. */
+export function mergePods(
+  pods: readonly Pod[],
+  seen: readonly PodObservation[],
+  nowMs: number,
+): readonly Pod[] {
   const byId = new Map(seen.map((pod) => [pod.podId, pod]))
   return pods.map((pod) => {
     const now = byId.get(pod.podId)
@@ -195,7 +201,7 @@ function podPhase(seen: PodObservation): Pod["phase"] {
 }
 
 /** null while it goes on; a gang fails with its first failure and succeeds when all have. */
-function endOf(pods: readonly Pod[]): EndCause | null {
+export function endOf(pods: readonly Pod[]): EndCause | null {
   const failed = pods.filter((pod) => pod.phase === "Failed")
   if (failed.length > 0) {
     const first = failed.reduce((a, b) => ((b.endedAtMs ?? 0) < (a.endedAtMs ?? 0) ? b : a))

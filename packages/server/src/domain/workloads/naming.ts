@@ -43,3 +43,22 @@ export function podIdFor(workloadId: string, index: number): string {
 export function mainContainerOf(kind: WorkloadKind): string {
   return isApplication(kind) ? "main" : "pytorch"
 }
+
+const podSuffixLength = 5
+
+/**
+ * Pod names of an application (reference/workloads.md 4.1): a StatefulSet's keep theirs, a Deployment's are
+ * `<id>-<revision>-<random>`, so that no two of them are alike.
+ */
+export function applicationPodId(
+  workload: { readonly id: string; readonly kind: WorkloadKind },
+  revision: number,
+  ordinal: number,
+  random: () => number,
+): string {
+  if (workload.kind === "StatefulSet") return `${workload.id}-${ordinal}`
+  let suffix = ""
+  for (let i = 0; i < podSuffixLength; i++)
+    suffix += suffixAlphabet[Math.floor(random() * suffixAlphabet.length)]
+  return `${workload.id}-${revision}-${suffix}`
+}

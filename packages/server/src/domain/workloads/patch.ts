@@ -4,23 +4,15 @@ import type { PatchWorkload } from "./commands.ts"
 import { encodeEntryPoint } from "./entry-point.ts"
 import { checkRoom, readResources } from "./resources.ts"
 import { checkStartTimes } from "./start-times.ts"
-import { isTerminal } from "./states.ts"
+import { isSameSize } from "./applications/rollout.ts"
+import { isApplication, isTerminal } from "./states.ts"
 import type { Workload, WorkloadSpec } from "./types.ts"
-import {
-  envIssues,
-  positiveOrNull,
-  refuse,
-  refuseRecurring,
-  secondsIssues,
-  withoutEmpty,
-} from "./validate.ts"
+import { envIssues, positiveOrNull, refuse, secondsIssues, withoutEmpty } from "./validate.ts"
 
 export interface Patched {
   readonly workload: Workload
   /** What the claim has to follow; null = nothing. */
   readonly claim: Partial<Pick<Claim, "priority" | "gates" | "size" | "pods">> | null
-  /** Set when it is a schedule no longer and enters its queue: when it may start, null = at once. */
-  readonly startAtMs?: number | null
   /** Names of what changed, for the event. */
   readonly fields: readonly string[]
 }
@@ -47,18 +39,34 @@ export function applyPatch(given: {
       resource: "workload",
       name: workload.id,
     })
-  const isScheduled = claim !== undefined && claim.state !== "wanted"
+  const isApplied = isApplication(workload.kind)
+  const isScheduled = claim !== undefined && claim.state !== "wanted" && !isApplied
   const resources = patchResources(workload, change, { ...given, isScheduled })
   const launch = patchLaunch(workload, change, isScheduled)
   const starts = patchStarts(workload, change, claim, nowMs)
   const plain = patchPlain(workload, change)
   const spec: WorkloadSpec = { ...workload.spec, ...resources, ...launch, ...starts.spec, ...plain.spec }
-  const next: Workload = { ...workload, ...plain.row, ...starts.row, spec }
+  const next: Workload = { ...workload, ...plain.row, spec, rollout: rolloutAfter(workload, spec) }
   const fields = changedFields(workload, next)
   if (fields.length === 0) return null
-  const leaves = workload.schedule !== null && next.schedule === null
-  const turn = leaves ? { startAtMs: starts.lastMs } : {}
-  return { workload: next, claim: claimChange(workload, next, claim, starts.gates), fields, ...turn }
+  return { workload: next, claim: claimChange(workload, next, claim, starts.gates), fields }
+}
+
+/** What was changed of an application that runs is rolled out; of a revision only when its pods change. */
+function rolloutAfter(workload: Workload, spec: WorkloadSpec): Workload["rollout"] {
+  const { rollout, spec: before } = workload
+  if (rollout === null) return null
+  const isNewTemplate =
+    before.image !== spec.image ||
+    before.entryPoint !== spec.entryPoint ||
+    before.env !== spec.env ||
+    !isSameSize(before.size, spec.size)
+  if (!isNewTemplate && before.resource.replica === spec.resource.replica) return rollout
+  return {
+    ...rollout,
+    generation: rollout.generation + 1,
+    revision: rollout.revision + (isNewTemplate ? 1 : 0),
+  }
 }
 
 /** Jobs keep their size once they have been given nodes. */
@@ -74,25 +82,26 @@ function patchResources(
   )
   if (replica === undefined && Object.keys(sent).length === 0) return {}
   const before = workload.spec
-  if (replica !== undefined && replica !== before.resource.replica) {
-    if (before.specifiedNodes.length > 0)
-      refuse([{ path: ["replica"], message: "cannot update replica when specifying nodes" }])
-    if (workload.kind === "Authoring")
-      refuse([{ path: ["replica"], message: "the authoring can only be created with one node" }])
-  }
-  const read = readResources({ ...before.resource, ...sent, ...(replica === undefined ? {} : { replica }) })
+  if (replica !== undefined && replica !== before.resource.replica) refuseOtherCount(workload)
+  // an application that runs may have none for a while
+  const least = workload.rollout === null ? 1 : 0
+  const asked = { ...before.resource, ...sent, ...(replica === undefined ? {} : { replica }) }
+  const read = readResources(asked, least)
   refuse(read.issues)
   const { size, text } = read
   if (size === null) throw new AppError("internal", "Resources were neither read nor refused.")
-  const same =
-    text.replica === before.resource.replica &&
-    (["cpuMilli", "memoryBytes", "gpus", "ephemeralBytes"] as const).every(
-      (name) => size[name] === before.size[name],
-    )
+  const same = text.replica === before.resource.replica && isSameSize(size, before.size)
   if (same) return { resource: { ...before.resource, sharedMemory: text.sharedMemory } }
   if (given.isScheduled) throw alreadyScheduled("Resources")
   checkRoom({ replica: text.replica, text, size }, given.clusters, given.capacity)
   return { resource: text, size }
+}
+
+function refuseOtherCount(workload: Workload): void {
+  if (workload.spec.specifiedNodes.length > 0)
+    refuse([{ path: ["replica"], message: "cannot update replica when specifying nodes" }])
+  if (workload.kind === "Authoring")
+    refuse([{ path: ["replica"], message: "the authoring can only be created with one node" }])
 }
 
 function patchLaunch(workload: Workload, change: PatchWorkload, isScheduled: boolean): Partial<WorkloadSpec> {
@@ -121,45 +130,23 @@ function refuseLaunchChange(next: {
   if (next.env !== undefined) throw alreadyScheduled("Env")
 }
 
-interface PatchedStarts {
-  readonly spec: Partial<WorkloadSpec>
-  readonly row: Partial<Pick<Workload, "schedule">>
-  readonly gates: readonly Gate[] | null
-  readonly lastMs: number | null
-}
-
 function patchStarts(
   workload: Workload,
   change: PatchWorkload,
   claim: Claim | undefined,
   nowMs: number,
-): PatchedStarts {
-  const same: PatchedStarts = { spec: {}, row: {}, gates: null, lastMs: null }
-  if (change.cronJobs === undefined || sameStarts(change.cronJobs, workload.spec.cronJobs)) return same
+): { readonly spec: Partial<WorkloadSpec>; readonly gates: readonly Gate[] | null } {
+  if (change.cronJobs === undefined || sameStarts(change.cronJobs, workload.spec.cronJobs))
+    return { spec: {}, gates: null }
   const starts = checkStartTimes(change.cronJobs, nowMs)
   if ("fault" in starts) {
     refuse([{ path: ["cronJobs"], message: starts.fault }])
-    return same
+    return { spec: {}, gates: null }
   }
-  const { entries, lastMs } = starts
-  const schedule = patchSchedule(workload, claim, starts.nextMs)
   const others = claim?.gates.filter((gate) => gate.kind !== "time") ?? []
-  const gates = lastMs === null ? others : [{ kind: "time" as const, untilMs: lastMs }, ...others]
-  const opens = workload.dispatchCount === 0 && schedule === null
-  return { spec: { cronJobs: entries }, row: { schedule }, gates: opens ? gates : null, lastMs }
-}
-
-/** A schedule is planned anew; only what has never run may become one. */
-function patchSchedule(
-  workload: Workload,
-  claim: Claim | undefined,
-  nextMatchMs: number | null,
-): Workload["schedule"] {
-  if (nextMatchMs === null) return null
-  refuseRecurring(workload.kind, nextMatchMs)
-  if (workload.schedule) return { ...workload.schedule, nextAtMs: nextMatchMs }
-  if (workload.dispatchCount > 0 || claim?.state !== "wanted") throw alreadyScheduled("CronJobs")
-  return { nextAtMs: nextMatchMs, lastAtMs: null, lastKey: null }
+  const gates =
+    starts.lastMs === null ? others : [{ kind: "time" as const, untilMs: starts.lastMs }, ...others]
+  return { spec: { cronJobs: starts.entries }, gates: workload.dispatchCount === 0 ? gates : null }
 }
 
 function patchPlain(workload: Workload, change: PatchWorkload) {

@@ -2,6 +2,7 @@ import { AppError } from "../../kit/errors.ts"
 import type { Operation, Principal } from "../identity/index.ts"
 import type { Store } from "../journal/index.ts"
 import type { WorkloadService } from "./commands.ts"
+import { isApplication } from "./states.ts"
 import { mainContainerOf } from "./naming.ts"
 import type { LogFollowItem, LogQuery, PodDriver } from "./driver.ts"
 import type { Attempt, Workload, WorkloadStore } from "./types.ts"
@@ -32,8 +33,8 @@ export function createPodLogs(
   ): Promise<{ readonly workload: Workload; readonly attempt: Attempt }> {
     const workload = await visible(principal, id, operation)
     const attempts = await rows.attempts(store.committed, workload.key)
-    const attempt = run === undefined ? attempts.at(-1) : attempts.find((one) => one.run === run)
-    if (!attempt?.pods.some((pod) => pod.podId === podId))
+    const attempt = attemptOf(workload, attempts, podId, run)
+    if (!attempt || !hasPod(attempt, podId))
       throw new AppError("not_found", `pods "${podId}" not found`, { resource: "pod", name: podId })
     return { workload, attempt }
   }
@@ -102,6 +103,22 @@ export function createPodLogs(
       return [mainContainerOf(workload.kind)]
     },
   }
+}
+
+/** The run that was asked for, else the latest; each pod of an application counts its own. */
+function attemptOf(
+  workload: Workload,
+  attempts: readonly Attempt[],
+  podId: string,
+  run: number | undefined,
+): Attempt | undefined {
+  if (isApplication(workload.kind))
+    return attempts.findLast((one) => hasPod(one, podId) && (run === undefined || one.run === run))
+  return run === undefined ? attempts.at(-1) : attempts.find((one) => one.run === run)
+}
+
+function hasPod(attempt: Attempt, podId: string): boolean {
+  return attempt.pods.some((pod) => pod.podId === podId)
 }
 
 function invalidContainer(message: string): AppError {

@@ -27,12 +27,12 @@ interface ResourceRequest {
 }
 
 /** Reads a resource request (reference/workloads.md 2.1, 2.3): every fault at once, in the order of the table. */
-export function readResources(request: ResourceRequest): ReadResources {
+export function readResources(request: ResourceRequest, leastReplica = 1): ReadResources {
   const text = shownText(request)
   const issues: Issue[] = []
   const fault = (field: string, message: string) => void issues.push({ path: ["resource", field], message })
 
-  if (request.replica <= 0) fault("replica", "the replica is empty")
+  if (request.replica < leastReplica) fault("replica", "the replica is empty")
   else if (request.replica > replicaLimit) fault("replica", `the replica is over ${replicaLimit}`)
   const read = (field: string, given: string, result: QuantityResult, least: number, refusal: string) => {
     if (given !== "" && !result.ok) fault(field, result.message)

@@ -1,8 +1,11 @@
 import type { AppError } from "../../kit/errors.ts"
 import type { ClaimOwnerPort, Reason } from "../queue/index.ts"
+import { createApplicationSteps } from "./applications/application-steps.ts"
+import { createReplicaRows } from "./applications/replica-rows.ts"
+import { createReplicaSteps } from "./applications/replica-steps.ts"
+import type { ReplicaId } from "./applications/types.ts"
 import { createAttemptHands } from "./attempt-hands.ts"
 import { createAttemptSteps } from "./attempts.ts"
-import { createBirths } from "./births.ts"
 import { createClaimOwner } from "./claim-owner.ts"
 import { createDependencyCheck } from "./dependencies.ts"
 import { stopped } from "./lifecycle.ts"
@@ -14,8 +17,7 @@ import {
   workloadEvent,
   type RunnerOptions,
 } from "./runner-ports.ts"
-import { createSchedules } from "./schedules.ts"
-import { isTerminal, startDeadlineMs } from "./states.ts"
+import { isApplication, isTerminal, startDeadlineMs } from "./states.ts"
 import type { Attempt, Workload, WorkloadKey } from "./types.ts"
 
 /** Between two looks that only the clock asks for. */
@@ -30,6 +32,8 @@ export interface Runner {
    * @throws AppError `unavailable` when the driver or the store cannot work now: call again later
    */
   reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void>
+  /** The same for one replica of an application. */
+  reconcileReplica(id: ReplicaId, signal: AbortSignal): Promise<void>
   /** Why the driver does not start a workload now; undefined when it does. */
   trouble(key: WorkloadKey): Reason | undefined
   /** Gives up the starts that are under way: the server stops. Idempotent. */
@@ -41,23 +45,21 @@ export function createRunner(options: RunnerOptions): Runner {
   const onRows = createOnRows(options)
   const hands = createAttemptHands(options)
   const attempts = createAttemptSteps(options, onRows, hands)
-  const schedules = createSchedules({ ...options, births: createBirths(options) }, onRows)
+  const replicaRows = createReplicaRows(options)
+  const replicaSteps = createReplicaSteps(options, hands, replicaRows)
+  const applications = createApplicationSteps(options, replicaRows)
   const checkDependencies = createDependencyCheck(options, onRows)
 
   async function reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void> {
     const before = await rows.byKey(store.committed, key)
     if (!before) return options.lookAt(key, null)
     if (outsideEnd(before)) await endFromOutside(key)
-    else if (isDue(before)) await schedules.fire(key)
     await checkDependencies(before)
+    if (isApplication(before.kind)) await applications.advance(key)
     if (before.attemptId !== null) await attempts.advance(before, before.attemptId, signal)
     const after = await rows.byKey(store.committed, key)
     if (after && isTerminal(after.phase)) await expire(after)
     else await planNextLook(key, after)
-  }
-
-  function isDue({ phase, schedule }: Workload): boolean {
-    return schedule !== null && !isTerminal(phase) && clock.nowMs() >= schedule.nextAtMs
   }
 
   function isTimedOut(workload: Workload): boolean {
@@ -124,7 +126,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function planNextLook(key: WorkloadKey, workload: Workload | undefined): Promise<void> {
     if (!workload) return options.lookAt(key, null)
     const attempt = workload.attemptId ? await rows.attempt(store.committed, workload.attemptId) : undefined
-    const instants: number[] = workload.schedule ? [workload.schedule.nextAtMs] : []
+    const instants: number[] = []
     if (workload.spec.timeout !== null && workload.startedAtMs !== null)
       instants.push(workload.startedAtMs + workload.spec.timeout * 1000)
     if (attempt && awaitsStart(attempt)) instants.push(attempt.assignedAtMs + startDeadlineMs)
@@ -141,6 +143,7 @@ export function createRunner(options: RunnerOptions): Runner {
   return {
     owner: createClaimOwner(options),
     reconcile,
+    reconcileReplica: replicaSteps.reconcile,
     trouble: (key) => troubleReason(hands.trouble(key)),
     close: hands.close,
   }

@@ -34,9 +34,10 @@ export function viewOf(given: {
 
 function reasonsOf(given: Parameters<typeof viewOf>[0]): readonly Reason[] {
   const { workload, capacity, nowMs } = given
-  if (workload.phase === "Pending" && workload.schedule !== null)
-    return [{ code: "waiting_for_time", untilMs: workload.schedule.nextAtMs }]
-  if (workload.phase !== "Pending" || isTerminal(workload.phase) || workload.claimId === null) return []
+  if (workload.phase !== "Pending" || isTerminal(workload.phase)) return []
+  // an application that was admitted: its replicas have claims of their own
+  if (workload.rollout !== null) return [given.trouble(workload.key) ?? { code: "starting" }]
+  if (workload.claimId === null) return []
   const claim = capacity.claim(workload.claimId)
   if (claim?.state === "wanted") return capacity.reasons(claim.id, nowMs)
   if (claim?.state === "releasing") return [{ code: "backoff" }]

@@ -35,6 +35,8 @@ export interface StoredAttempt {
   readonly groupRoot: string | null
   readonly masterPort: number
   readonly pods: readonly StoredPod[]
+  /** In a handle from a backup: only the attempt's folder tells of it. */
+  readonly isRestored?: boolean
 }
 
 /** A stop as it was asked for. */

@@ -24,6 +24,7 @@ import { observationOf, type AttemptRecord, type PodRecord } from "./attempt-rec
 import { examineMachine, type DoctorFact } from "./doctor.ts"
 import { createLocalMachine, type LocalMachine, type LocalMachineOptions } from "./local-machine.ts"
 import type { LogFiles, LogSource } from "./log-types.ts"
+import { markedAttempts } from "./marked-attempts.ts"
 import { createMemoryWatch } from "./memory-watch.ts"
 import { openPodGroups, removeGroup } from "./pod-groups.ts"
 import { createPodLife } from "./pod-life.ts"
@@ -178,7 +179,8 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     const known = attempts.get(id)
     if (known) return known
     const fromHandle = isStored(handle)
-    const stored = (await readStored(paths, id)) ?? (fromHandle?.attemptId === id ? fromHandle : undefined)
+    const isOurs = fromHandle?.attemptId === id && !fromHandle.isRestored
+    const stored = (await readStored(paths, id)) ?? (isOurs ? fromHandle : undefined)
     return stored && keep(await life.adopt(stored))
   }
 
@@ -324,6 +326,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
       await removeAttempt(paths, record.stored, logsToo)
       attempts.delete(id)
     },
+    marked: () => markedAttempts(paths.pods),
     async close() {
       isClosed = true
       cancelSlowLook()

@@ -99,6 +99,15 @@ export function podMarkOf(pid: number): PodMark | undefined {
   return { attemptId, podIndex: index !== undefined && /^\d{1,6}$/.test(index) ? Number(index) : -1 }
 }
 
+/** A path below the attempt's folder, as the pod was told it; undefined when its environment does not say. */
+export function podPlaceOf(pid: number): string | undefined {
+  try {
+    return valueIn(readFileSync(`/proc/${pid}/environ`), "BERTH_STOP_REASON_FILE")
+  } catch {
+    return undefined
+  }
+}
+
 function valueIn(environ: Buffer, name: string): string | undefined {
   const needle = `${name}=`
   let at = environ.indexOf(needle)

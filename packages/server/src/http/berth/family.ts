@@ -5,6 +5,7 @@ import { jsonOf } from "../plugins/bodies.ts"
 import { plainErrorAnswer } from "../plugins/plain-errors.ts"
 import type { Streams } from "../plugins/streams.ts"
 import type { Services } from "../services.ts"
+import { backupHandlers } from "./backups.ts"
 import { documentHandlers } from "./documents.ts"
 import { eventHandlers } from "./events.ts"
 import { identityHandlers } from "./identity.ts"
@@ -41,9 +42,8 @@ export function createBerthFamily(options: BerthFamilyOptions): Family {
     validates: true,
     register(app, services) {
       app.addHook("preValidation", (request, _reply, done) => {
-        // An absent body is an empty object, so that what is missing is named; a body of null is none.
-        if (request.routeOptions.schema?.body !== undefined)
-          request.body = request.body === undefined ? {} : jsonOf(request.body)
+        // An absent body is an empty object, so that what is missing is named.
+        if (request.routeOptions.schema?.body !== undefined) request.body = jsonOf(request.body) ?? {}
         done()
       })
       const handlers = allHandlers(services, options)
@@ -57,6 +57,7 @@ export function createBerthFamily(options: BerthFamilyOptions): Family {
 function allHandlers(services: Services, options: BerthFamilyOptions): Required<BerthHandlers> {
   return {
     ...serverHandlers(services, options),
+    ...backupHandlers(services),
     ...inventoryHandlers(services),
     ...workspaceHandlers(services),
     ...identityHandlers(services),
@@ -67,6 +68,9 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
   }
 }
 
+/** Copying a large database takes longer than other answers may. */
+const deadlines: Readonly<Partial<Record<BerthRouteName, number>>> = { createBackup: 3_600_000 }
+
 /** Streams take the reply over; a HEAD of one would never end. */
 const streamed: readonly BerthRouteName[] = ["podLog", "events"]
 
@@ -74,15 +78,17 @@ const documented: readonly BerthRouteName[] = ["listOpenApi", "openApi", "openAp
 
 function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandler, isOpen: boolean): void {
   const route = berthRoutes[name]
+  const deadlineMs = deadlines[name]
   app.route({
     method: route.method,
     url: route.path,
     config: { operation: route.operation, isOpen },
     exposeHeadRoute: route.method === "GET" && !streamed.includes(name),
     ...("body" in route ? { schema: { body: route.body } } : {}),
+    ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
     handler: async (request, reply) => {
       const answer = await handle(request, reply)
-      if (reply.sent) return reply
+      if (reply.sent || answer === reply) return reply
       reply.code(route.status).header("cache-control", "no-store")
       return answer === undefined ? reply.send() : reply.type("application/json; charset=utf-8").send(answer)
     },

@@ -2,6 +2,7 @@ import type {
   Explanation,
   QueueEntry,
   QueueEntryList,
+  QueueResume,
   QueueSwitch,
   QueueSwitched,
 } from "@berth/contract/berth"
@@ -17,14 +18,6 @@ import { createQueryReader } from "./query.ts"
 /** The queue and why things wait in it; rights are the queue's, and the workloads' for `explain`. */
 export function queueHandlers(services: Services) {
   const { queue, workloads } = services
-  const turn =
-    (paused: boolean) =>
-    async (request: FastifyRequest): Promise<QueueSwitched> => {
-      const workspace = (request.body as QueueSwitch).workspace ?? null
-      if (paused) await queue.pause(request.principal, workspace)
-      else await queue.resume(request.principal, workspace)
-      return { workspace, paused }
-    }
   return {
     async listQueue(request: FastifyRequest): Promise<QueueEntryList> {
       const query = createQueryReader(request.query, ["limit", "cursor", "workspace"])
@@ -39,8 +32,16 @@ export function queueHandlers(services: Services) {
         nextCursor: hasMore && last ? cursorOf(last) : null,
       }
     },
-    pauseQueue: turn(true),
-    resumeQueue: turn(false),
+    async pauseQueue(request: FastifyRequest): Promise<QueueSwitched> {
+      const { workspace = null } = request.body as QueueSwitch
+      await queue.pause(request.principal, workspace)
+      return { workspace, paused: true }
+    },
+    async resumeQueue(request: FastifyRequest): Promise<QueueSwitched> {
+      const { workspace = null, force = false } = request.body as QueueResume
+      await queue.resume(request.principal, workspace, { force })
+      return { workspace, paused: false }
+    },
     async explainWorkload(request: FastifyRequest): Promise<Explanation> {
       const { id } = request.params as { readonly id: string }
       const { workload, reasons } = await workloads.get(request.principal, id)

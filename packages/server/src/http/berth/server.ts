@@ -2,10 +2,10 @@ import type { Status, StopServer, StoppingServer } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
 import { authorize } from "../../domain/identity/index.ts"
 import type { Principal } from "../../domain/identity/index.ts"
-import type { ClaimId } from "../../domain/queue/index.ts"
+import type { ClaimId, QueueControl } from "../../domain/queue/index.ts"
 import type { Services } from "../services.ts"
 import type { BerthFamilyOptions } from "./family.ts"
-import { instant, toCluster } from "./map.ts"
+import { instant, instantOrNull, toCluster } from "./map.ts"
 
 /** The server itself. */
 export function serverHandlers(services: Services, options: BerthFamilyOptions) {
@@ -22,6 +22,7 @@ export function serverHandlers(services: Services, options: BerthFamilyOptions) 
         noAuth: options.noAuth,
         counts: await countsFor(request.principal, services, options),
         clusters: clusters.map(toCluster),
+        queues: toQueues(services.capacity.control()),
         warnings: [...options.warnings()],
       }
     },
@@ -30,6 +31,15 @@ export function serverHandlers(services: Services, options: BerthFamilyOptions) 
       const { pods = false } = request.body as StopServer
       return await services.shutdown({ pods })
     },
+  }
+}
+
+function toQueues(control: QueueControl): Status["queues"] {
+  return {
+    paused: control.paused,
+    pausedBy: control.pausedBy,
+    since: control.paused ? instantOrNull(control.sinceMs) : null,
+    restoredFrom: instantOrNull(control.restoredFromMs),
   }
 }
 

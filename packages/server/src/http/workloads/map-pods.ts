@@ -1,6 +1,6 @@
 import type { WorkloadPod } from "@berth/contract/workloads"
-import type { Attempt, Pod, Workload, WorkloadDetail } from "../../domain/workloads/index.ts"
-import { mainContainerOf } from "../../domain/workloads/index.ts"
+import type { Attempt, Pod, Replica, Workload, WorkloadDetail } from "../../domain/workloads/index.ts"
+import { isApplication, mainContainerOf } from "../../domain/workloads/index.ts"
 import { comparePods, formatInstant } from "./format.ts"
 import { wordsOfEnd } from "./messages.ts"
 
@@ -10,10 +10,37 @@ const lostExitCode = 137
 /** The pods of the current attempt; none while the next attempt is awaited. */
 export function currentPods(detail: WorkloadDetail): WorkloadPod[] {
   const { workload, attempts } = detail
+  if (isApplication(workload.kind))
+    return detail.replicas.map((replica) => mapPod(workload, podOf(replica, attempts)))
   const current = attempts.at(-1)
   if (!current || (current.state === "gone" && workload.phase === "Pending")) return []
   return current.pods.map((pod) => mapPod(workload, pod))
 }
+
+/** The pod of a replica: the one that runs, or the one that is to start, with how the last one ended. */
+function podOf(replica: Replica, attempts: readonly Attempt[]): Pod {
+  const last = attempts.find((attempt) => attempt.id === replica.attemptId)?.pods[0]
+  if (last && (replica.state === "running" || replica.state === "leaving")) return last
+  const { nodeName, gpuIndexes, hostIp } = replica.place ?? nowhere
+  const { exitCode, cause, message } = last ?? notEnded
+  return {
+    podId: replica.podId,
+    index: replica.ordinal,
+    nodeName,
+    gpuIndexes,
+    phase: "Pending",
+    hostIp,
+    podIp: "",
+    startedAtMs: null,
+    endedAtMs: null,
+    exitCode,
+    cause,
+    message,
+  }
+}
+
+const nowhere = { nodeName: "", gpuIndexes: [], hostIp: "" }
+const notEnded = { exitCode: null, cause: null, message: "" }
 
 function mapPod(workload: Workload, pod: Pod): WorkloadPod {
   return {
@@ -48,6 +75,7 @@ function containersOf(workload: Workload, pod: Pod): WorkloadPod["containers"] {
 /** `nodes` and `ranks`: one entry per dispatched attempt, one for one. */
 export function placesOf(detail: WorkloadDetail): { readonly nodes: string[][]; readonly ranks: string[][] } {
   const { workload, attempts } = detail
+  if (isApplication(workload.kind)) return placesOfReplicas(detail)
   const byRun = new Map(attempts.map((attempt) => [attempt.run, attempt]))
   const nodes: string[][] = []
   const ranks: string[][] = []
@@ -57,6 +85,16 @@ export function placesOf(detail: WorkloadDetail): { readonly nodes: string[][]; 
     ranks.push([...places.values()])
   }
   return { nodes, ranks }
+}
+
+/** An application's entry is that of its present replicas (reference/workloads.md 3.4). */
+function placesOfReplicas({ workload, replicas }: WorkloadDetail): {
+  readonly nodes: string[][]
+  readonly ranks: string[][]
+} {
+  if (workload.dispatchCount === 0) return { nodes: [], ranks: [] }
+  const nodes = [...new Set(replicas.flatMap((replica) => replica.place?.nodeName ?? []))]
+  return { nodes: [nodes], ranks: [nodes.map(() => "")] }
 }
 
 /** The distinct nodes of an attempt, each with the rank of its first pod there. */

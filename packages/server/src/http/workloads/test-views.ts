@@ -127,6 +127,7 @@ export function testAttempt(run: number, pods: readonly Pod[], change: Partial<A
 export function testDetail(workload: Workload, change: Partial<WorkloadDetail> = {}): WorkloadDetail {
   return {
     workload,
+    replicas: [],
     attempts: [],
     endpoint: null,
     position: 0,

@@ -33,6 +33,13 @@ export const applications: Migration = {
     `create unique index replica_by_workload on replica (workload_key, ordinal)`,
     `create unique index replica_by_claim on replica (claim_id)`,
 
+    `create table revision (
+  workload_key ${text} not null references workload ("key"),
+  revision ${int} not null,
+  template ${text} not null,
+  primary key (workload_key, revision)
+)${tableEnd}`,
+
     `create table endpoint (
   workload_key ${text} not null primary key references workload ("key"),
   workload_id ${text} not null,

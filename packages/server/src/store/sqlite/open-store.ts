@@ -1,9 +1,10 @@
-import type { Reads, Store } from "../../domain/journal/index.ts"
+import type { Backup, Reads, Store } from "../../domain/journal/index.ts"
 import { type Clock, systemClock } from "../../kit/clock.ts"
 import type { Log } from "../../kit/log.ts"
 import { createClosureScope } from "../closure-scope.ts"
 import { type SliceStores, sliceStores } from "../slice-stores.ts"
 import { createTopics } from "../topics.ts"
+import { createSqliteBackup } from "./backup.ts"
 import { type Connection, openReader, openWriter } from "./connection.ts"
 import { isCorrupt, fromSqlite } from "./errors.ts"
 import { createGroupCommit } from "./group-commit.ts"
@@ -27,6 +28,7 @@ export interface OpenStoreOptions {
 export interface OpenStore extends Store, SliceStores {
   /** Closures that wait for their batch. */
   readonly waiting: number
+  readonly backup: Backup
   /** Takes no more closures, commits those that wait, closes the file. Idempotent. */
   close(): Promise<void>
 }
@@ -59,9 +61,10 @@ export function openStoreWith(options: OpenStoreOptions): { store: OpenStore; wr
     openTx: (run) => openTxSession(writer, run),
     ...(options.onCommit && { onCommit: options.onCommit }),
   })
+  const backup = createSqliteBackup(path, clock)
   let closing: Promise<void> | undefined
   async function close() {
-    await Promise.all([commits.close(), pool.close()])
+    await Promise.all([commits.close(), pool.close(), backup.close()])
     reader.close()
     writer.close()
   }
@@ -70,6 +73,7 @@ export function openStoreWith(options: OpenStoreOptions): { store: OpenStore; wr
     committed,
     tx: commits.tx,
     subscribe: topics.subscribe,
+    backup,
     get waiting() {
       return commits.waiting
     },

@@ -228,14 +228,14 @@ export function rowCases(open: OpenHarness): void {
     it("have one switch for all queues, off at first", async () => {
       const { claims, committed } = harness.store
       const seen = told(queueControlChanged)
-      expect(await claims.control(committed)).toEqual({ paused: false, pausedBy: null, sinceMs: null })
-      const paused = { paused: true, pausedBy: "ada", sinceMs: 5 }
+      const off = { paused: false, pausedBy: null, sinceMs: null, restoredFromMs: null }
+      expect(await claims.control(committed)).toEqual(off)
+      const paused = { paused: true, pausedBy: "ada", sinceMs: 5, restoredFromMs: 3 }
       await write((tx) => claims.setControl(tx, paused))
       expect(await claims.control(committed)).toEqual(paused)
-      const resumed = { paused: false, pausedBy: null, sinceMs: null }
-      await write((tx) => claims.setControl(tx, resumed))
-      expect(await claims.control(committed)).toEqual(resumed)
-      expect(seen).toEqual([paused, resumed])
+      await write((tx) => claims.setControl(tx, off))
+      expect(await claims.control(committed)).toEqual(off)
+      expect(seen).toEqual([paused, off])
     })
   })
 

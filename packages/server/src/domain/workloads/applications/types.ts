@@ -64,6 +64,14 @@ export interface Replica {
   readonly version: number
 }
 
+/** What a replica starts, apart from its size. */
+export interface PodTemplate {
+  readonly image: string
+  /** base64. */
+  readonly entryPoint: string
+  readonly env: Readonly<Record<string, string>>
+}
+
 export interface ReplicaStore {
   /** By ordinal. */
   ofWorkload(from: Reads, key: WorkloadKey): Promise<readonly Replica[]>
@@ -76,6 +84,12 @@ export interface ReplicaStore {
   update(tx: Tx, replica: Replica): Promise<void>
   /** @throws AppError `stale` when the version moved. */
   remove(tx: Tx, replica: Replica): Promise<void>
+  /** What a revision that is not the newest any more started; undefined when it is not kept. */
+  template(from: Reads, key: WorkloadKey, revision: number): Promise<PodTemplate | undefined>
+  /** Keeps what a revision starts, so that its pods can be restarted while another is being rolled out. */
+  keepTemplate(tx: Tx, key: WorkloadKey, revision: number, template: PodTemplate): Promise<void>
+  /** Forgets the revisions below; with `Infinity` all. */
+  dropTemplates(tx: Tx, key: WorkloadKey, below: number): Promise<void>
 }
 
 /** The row after the change; `gone` once it was removed. */

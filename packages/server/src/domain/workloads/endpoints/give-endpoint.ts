@@ -80,9 +80,8 @@ async function usedNodePorts(tx: Tx, rows: EndpointStore): Promise<readonly numb
   return (await rows.all(tx)).flatMap((other) => other.nodePort ?? [])
 }
 
-/** The node port that a service asks for; null when it needs none or leaves it to the server. */
-export function givenNodePort(service: ServicePort | null): number | null {
-  return service?.type === "NodePort" && service.nodePort > 0 ? service.nodePort : null
+function givenNodePort(service: ServicePort): number | null {
+  return service.type === "NodePort" ? service.nodePort : null
 }
 
 function endpointOf(
@@ -145,8 +144,7 @@ async function tryInsert(
   }
 }
 
-/** What is said when another live workload has the port. */
-export function nodePortTaken(nodePort: number | null): AppError {
+function nodePortTaken(nodePort: number | null): AppError {
   return new AppError("already_exists", `the nodePort ${nodePort} is already used`, {
     resource: "nodePort",
     name: String(nodePort),
