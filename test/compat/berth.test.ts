@@ -324,6 +324,22 @@ describe("events and audit", () => {
     expect(seen.length).toBeGreaterThan(5)
   })
 
+  it("goes back from the newest, in pages, within the reader's rights", async () => {
+    const { json: all } = await expectOk("events", "/berth/v1/events?limit=1000")
+    const ids = all.items.map((event: { id: string }) => event.id)
+    const { json: last } = await expectOk("events", "/berth/v1/events?backwards=true&limit=3")
+    expect(last.items.map((event: { id: string }) => event.id)).toEqual(ids.slice(-3).toReversed())
+    const next = `/berth/v1/events?backwards=true&limit=1000&cursor=${last.nextCursor}`
+    const { json: rest } = await expectOk("events", next)
+    expect(rest.items.map((event: { id: string }) => event.id)).toEqual(ids.slice(0, -3).toReversed())
+    expect(rest.nextCursor).toBeNull()
+    const { json: others } = await expectOk("events", "/berth/v1/events?backwards=true", { token: stranger })
+    for (const event of others.items) expect(event.workspace).toBe("default")
+    await expectError("GET", "/berth/v1/events?backwards=true&workspace=team", 404, { token: stranger })
+    await expectError("GET", "/berth/v1/events?backwards=maybe", 400)
+    await expectError("GET", "/berth/v1/events?backwards=true&cursor=never-was", 400)
+  })
+
   it("filters by workspace, subject and type, and by the reader's rights", async () => {
     const { json } = await expectOk(
       "events",
@@ -399,6 +415,13 @@ describe("bad requests", () => {
         await expectError("POST", "/berth/v1/workspaces", 400, { raw, headers: { "content-type": type } })
   })
 
+  it("refuses a body of null where an empty one would do", async () => {
+    const stops = server.stops.length
+    for (const path of ["/berth/v1/queue/pause", "/berth/v1/queue/resume", "/berth/v1/server/stop"])
+      await expectError("POST", path, 400, { raw: "null" })
+    expect(server.stops).toHaveLength(stops)
+  })
+
   it("names what is missing when the body is empty", async () => {
     const { json } = await expectError("POST", "/berth/v1/users", 400)
     expect(json.details).toEqual([{ path: "name", message: "is required" }])
@@ -446,6 +469,8 @@ describe("bad requests", () => {
     const answer = await expectError("DELETE", "/berth/v1/queue/pause", 405)
     expect(answer.headers.get("allow")).toBe("POST")
     await expectError("PUT", "/berth/v1/workspaces", 405)
+    // Fastify wants a content type for it before it looks for a route.
+    await expectError("QUERY", "/berth/v1/workspaces", 405)
     await expectError("GET", "/berth/v1/planets", 404)
     await expectError("POST", "/berth/v1/planets", 404, { raw: "{" })
     await expectError("GET", "/berth", 404)

@@ -78,8 +78,11 @@ export interface BerthApiClient {
     options?: CallOptions & { readonly force?: boolean },
   ): Promise<QueueSwitched>
   explainWorkload(id: string, options?: CallOptions): Promise<Explanation>
-  /** One page, oldest first. */
-  events(query?: PageRequest & EventFilter, options?: CallOptions): Promise<EventList>
+  /** One page, oldest first; with `backwards` the newest, or those before the cursor, newest first. */
+  events(
+    query?: PageRequest & EventFilter & { readonly backwards?: boolean },
+    options?: CallOptions,
+  ): Promise<EventList>
   audit(
     query?: PageRequest & {
       readonly workspace?: string

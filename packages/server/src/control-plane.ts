@@ -12,7 +12,7 @@ import {
   type InventoryStore,
   type NodeSource,
 } from "./domain/inventory/index.ts"
-import { systemActor, type JournalReads, type Store } from "./domain/journal/index.ts"
+import { systemActor, type JournalReads, type Reads, type Store } from "./domain/journal/index.ts"
 import {
   claimChanged,
   createCapacity,
@@ -121,6 +121,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
 
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
+  const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
   const pods = createPodCounts(store)
   const graceSecondsOf = (workspaceId: string) =>
     workspaceIndex.find(workspaceId)?.policy.stopGraceSeconds ?? 30
@@ -161,6 +162,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     store,
     rows: rows.workloads,
     replicas: rows.replicas,
+    endpoints: rows.endpoints,
     moves: queue,
     clock,
     ids,
@@ -169,6 +171,10 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     graceSecondsOf,
     isDeleting,
     lookAtNodes: (clusterId) => housekeeping.fingerprint(clusterId),
+    capacity,
+    workspace: (id) => workspaceIndex.find(id),
+    workspaceRow,
+    principalOf: (userId) => directory.actingFor(userId),
     lookAt: control.lookAt,
   })
 
@@ -192,7 +198,9 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     clusters: clusterIds,
     ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
-    liveWork: (from, workspaceId) => rows.claims.liveIn(from, workspaceId),
+    liveWork: async (from, workspaceId) =>
+      // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
+      Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)),
   })
   const workloads = createWorkloads({
     store,
@@ -205,7 +213,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     drivers,
     workspace: (id) => workspaceIndex.find(id),
-    workspaceRow: (from, id) => rows.workspaces.byId(from, id),
+    workspaceRow,
     trouble: theRunner().trouble,
   })
 

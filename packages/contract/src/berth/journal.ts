@@ -26,23 +26,33 @@ export const Event = Type.Object(
 )
 export type Event = Static<typeof Event>
 
-/** Oldest first; `nextCursor` null = nothing follows yet, go on with the last item's id. */
+/**
+ * Oldest first; `nextCursor` null = nothing follows yet, go on with the last item's id. With `backwards` newest first;
+ * null = the oldest that is kept was reached.
+ */
 export const EventList = PageOf(
   Event,
-  "Events, oldest first. `nextCursor` null = nothing follows yet: go on with the last item's id.",
+  "Events, oldest first. `nextCursor` null = nothing follows yet: go on with the last item's id. With `backwards` newest first; null = that was the oldest that is kept.",
 )
 export type EventList = Static<typeof EventList>
 
 /**
  * With `Accept: text/event-stream`: every event after `Last-Event-ID` (or `cursor`), else from now on; each is sent
  * with its id, the event name `message` and the CloudEvent as data. Otherwise one page after `cursor`, else from the
- * oldest that is kept. A cursor older than what is kept: 410.
+ * oldest that is kept. A cursor older than what is kept: 410. `backwards`: one page of the newest, or of those before
+ * `cursor`.
  */
 export const EventsQuery = Exact({
   ...PageQuery.properties,
   workspace: Type.Optional(text("Only events of this workspace.")),
   subject: Type.Optional(text("Only events of `<kind>/<id>`.")),
   type: Type.Optional(text("Only these types, separated by commas.")),
+  backwards: Type.Optional(
+    Type.Boolean({
+      description:
+        "A page of the newest events, or of those before `cursor`, newest first. Not for an event stream.",
+    }),
+  ),
 })
 export type EventsQuery = Static<typeof EventsQuery>
 

@@ -355,7 +355,7 @@ export const berthRoutes = {
     operation: "event.list",
     summary: "What happened: a page, or an event stream",
     description:
-      "With `Accept: text/event-stream` every event after `Last-Event-ID` (or `cursor`), else from now on, for as long as the caller may see them. Otherwise one page after `cursor`, else from the oldest that is kept.",
+      "With `Accept: text/event-stream` every event after `Last-Event-ID` (or `cursor`), else from now on, for as long as the caller may see them. Otherwise one page after `cursor`, else from the oldest that is kept; with `backwards` the newest, or those before `cursor`, newest first.",
     query: EventsQuery,
     refusals: [404, 410, 429],
     media: {

@@ -14,7 +14,10 @@ export const ListQuerySchema = Type.Object({
   kind: optional("Kinds, separated by commas."),
   description: optional("Part of the description."),
   offset: optionalInt("How many to skip.", { minimum: 0, default: 0 }),
-  limit: optionalInt("How many to give; 0 is the default too.", { minimum: 0, maximum: 1000, default: 100 }),
+  limit: optionalInt("How many to give; more than 1000 is 1000, and 0 the default.", {
+    minimum: 0,
+    default: 100,
+  }),
   sortBy: optional(
     "A member of the answer, as `creationTime`, `createTime` or `create_time`. Default creationTime.",
   ),
@@ -27,14 +30,13 @@ export const ListQuerySchema = Type.Object({
 export type ListWorkloadsQuery = Static<typeof ListQuerySchema>
 
 export const LogQuerySchema = Type.Object({
-  tailLines: optionalInt("The last n lines; 0 is the default too.", {
+  tailLines: optionalInt("The last n lines; more than 100000 is 100000, and 0 the default.", {
     minimum: 0,
-    maximum: 100_000,
     default: 1000,
   }),
   container: optional("Default: the main one."),
-  sinceSeconds: optionalInt("Only lines of the last n seconds; 0 = all.", { minimum: 0, default: 0 }),
-  run: optionalInt("An earlier attempt. Default: the latest.", { minimum: 1 }),
+  sinceSeconds: optionalInt("Only lines of the last n seconds; all of them for 0 and less.", { default: 0 }),
+  run: optionalInt("An earlier attempt, from 1; the latest for 0 and less.", { default: 0 }),
 })
 export const StopQuerySchema = Type.Object({
   graceSeconds: optionalInt("Seconds between TERM and KILL. Default: the workspace's policy.", {

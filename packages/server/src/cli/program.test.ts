@@ -606,12 +606,7 @@ describe("other commands", () => {
     api = await startTestApi({
       "GET /berth/v1/events": (call) => {
         if (call.request.headers.accept !== "text/event-stream")
-          return {
-            body: {
-              items: call.query.get("cursor") ? [event("2")] : [event("1")],
-              nextCursor: call.query.get("cursor") ? null : "1",
-            },
-          }
+          return { body: { items: [event("2"), event("1")], nextCursor: "1" } }
         expect(call.request.headers["last-event-id"]).toBe("2")
         call.response.writeHead(200, { "content-type": "text/event-stream" })
         call.response.write(`id: 3\nevent: message\ndata: ${JSON.stringify(event("3"))}\n\n`)
@@ -626,7 +621,7 @@ describe("other commands", () => {
         if (text.includes('"3"')) live.resolve()
       },
     }
-    const ended = runCli(["events", "-f", "-o", "json", "--limit", "1"], terminal)
+    const ended = runCli(["events", "-f", "-o", "json", "--last", "2"], terminal)
     await live.promise
     base.interrupt()
     expect(await ended).toBe(0)
@@ -635,7 +630,8 @@ describe("other commands", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as { id: string })
-    expect(lines.map((one) => one.id)).toEqual(["2", "3"])
+    expect(lines.map((one) => one.id)).toEqual(["1", "2", "3"])
+    expect(api.calls[0]?.query.toString()).toBe("limit=2&backwards=true")
   })
 
   it("down waits until nothing answers any more", async () => {

@@ -107,11 +107,11 @@ export const workCommands: readonly CommandSpec[] = [
       flag("-w, --workspace <WORKSPACE>", "only of this workspace"),
       flag("--subject <KIND/ID>", "only about this, as workload/train-x7kqd or node/gpu-1"),
       listFlag("--type <TYPE>", "only of this type, as workload.created"),
-      flag("--limit <N>", "the newest so many (default 50)"),
+      flag("--last <N>", "the newest so many (default 50)"),
       flag("--after <ID>", "only after the event with this id"),
     ],
     notes: ["With -o json and -f: one CloudEvent a line."],
-    examples: ["berth events -f", "berth events --subject workload/train-x7kqd"],
+    examples: ["berth events --last 200", "berth events -f", "berth events --subject workload/train-x7kqd"],
     run: async (terminal, _args, options) => (await import("./commands/events.ts")).events(terminal, options),
   }),
 ]

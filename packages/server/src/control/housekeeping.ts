@@ -6,6 +6,7 @@ import { nodeChanged } from "../domain/inventory/index.ts"
 import type { Store } from "../domain/journal/index.ts"
 import type { Capacity, Claim } from "../domain/queue/index.ts"
 import { claimChanged } from "../domain/queue/index.ts"
+import { isTerminal, workloadChanged, type Workload } from "../domain/workloads/index.ts"
 
 export interface HousekeepingOptions {
   readonly store: Store
@@ -19,7 +20,7 @@ export interface HousekeepingOptions {
   readonly evictFrom: (nodeId: string) => Promise<number>
   readonly isDeleting: (workspaceId: string) => boolean
   readonly deletingWorkspaces: () => readonly string[]
-  /** A claim of a workspace that is being deleted is gone: that may be finished now. */
+  /** A claim or workload of a workspace that is being deleted is gone: that may be finished now. */
   readonly workspaceFreed: (workspaceId: string) => Promise<void>
   readonly sources: readonly {
     readonly clusterId: string
@@ -89,6 +90,12 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     timers.cancel(timer)
     for (const nodeId of new Set(claim.placements.map((placement) => placement.nodeId))) nodeFreed(nodeId)
     if (isStarted && options.isDeleting(claim.workspaceId)) workspaceFreed(claim.workspaceId)
+  }
+
+  /** What ended without a claim (a schedule) may have been the last that lived. */
+  function workloadMoved({ phase, claimId, workspaceId }: Workload): void {
+    const isOver = claimId === null && isTerminal(phase)
+    if (isOver && isStarted && options.isDeleting(workspaceId)) workspaceFreed(workspaceId)
   }
 
   /** Thousands of claims may go at once: one look for all that go within the wait. */
@@ -182,7 +189,11 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     })
   }
 
-  const off = [store.subscribe(claimChanged, claimMoved), store.subscribe(nodeChanged, nodeMoved)]
+  const off = [
+    store.subscribe(claimChanged, claimMoved),
+    store.subscribe(workloadChanged, workloadMoved),
+    store.subscribe(nodeChanged, nodeMoved),
+  ]
 
   return {
     fingerprint,

@@ -122,13 +122,9 @@ export function createWorkloadControl(options: WorkloadControlOptions): Workload
 
   /** A plain queued one needs none: the scheduler has its claim. */
   function needsLook(workload: Workload): boolean {
-    const { startedAtMs, rollout, spec, workspaceId } = workload
-    return (
-      startedAtMs !== null ||
-      rollout !== null ||
-      spec.dependencies.length > 0 ||
-      options.isDeleting(workspaceId)
-    )
+    const { startedAtMs, rollout, schedule, spec, workspaceId } = workload
+    const isUnderWay = startedAtMs !== null || rollout !== null || schedule !== null
+    return isUnderWay || spec.dependencies.length > 0 || options.isDeleting(workspaceId)
   }
 
   return {

@@ -20,7 +20,7 @@ import { appErrorFrom } from "./plugins/foreign-errors.ts"
 import { checkOrigin, createHostCheck } from "./plugins/hosts.ts"
 import { plainErrorAnswer } from "./plugins/plain-errors.ts"
 import { requestIdOf } from "./plugins/request-id.ts"
-import { createRouteTable } from "./plugins/route-table.ts"
+import { createRouteTable, type RouteTable } from "./plugins/route-table.ts"
 import type { Streams } from "./plugins/streams.ts"
 import type { Services } from "./services.ts"
 
@@ -88,19 +88,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   addRequestLife(app, options)
   addGates(app, options, isClosing)
   const routes = createRouteTable(app)
-  app.setErrorHandler((error, request, reply) => respond(error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
-    const url = request.raw.url ?? ""
-    const allow = routes.methodsOf(url)
-    const facts = allow.length > 0 ? { detail: "method", facts: { allow: allow.join(", ") } } : {}
-    const message =
-      allow.length > 0 ? `${request.method} is not possible here.` : "There is nothing at this path."
-    return respond(
-      new AppError("not_found", message, { resource: "route", name: url, ...facts }),
-      request,
-      reply,
-    )
+  app.setErrorHandler((error, request, reply) => {
+    // Fastify looks at the content type of some methods (QUERY) also where there is no route.
+    const isForeign = request.is404 && !(error instanceof AppError)
+    return respond(isForeign ? noRouteError(request, routes) : error, request, reply)
   })
+  app.setNotFoundHandler((request, reply) => respond(noRouteError(request, routes), request, reply))
   // Without parsers a body sent to a path that does not exist is not looked at.
   app.removeAllContentTypeParsers()
   addProbes(app, options)
@@ -134,6 +127,16 @@ function createServer(options: AppOptions, respond: Respond): FastifyInstance {
     },
     clientErrorHandler: createClientErrorHandler(createFamilyFinder(options.families), services.ids),
   })
+}
+
+/** Nothing at this path, or not with this method. */
+function noRouteError(request: FastifyRequest, routes: RouteTable): AppError {
+  const url = request.raw.url ?? ""
+  const allow = routes.methodsOf(url)
+  const facts = allow.length > 0 ? { detail: "method", facts: { allow: allow.join(", ") } } : {}
+  const message =
+    allow.length > 0 ? `${request.method} is not possible here.` : "There is nothing at this path."
+  return new AppError("not_found", message, { resource: "route", name: url, ...facts })
 }
 
 type Respond = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply

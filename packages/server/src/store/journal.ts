@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely"
+import { type ExpressionBuilder, type Selectable, sql } from "kysely"
 import { AppError } from "../kit/errors.ts"
 import type {
   Actor,
@@ -12,9 +12,10 @@ import type {
   SubjectKind,
 } from "../domain/journal/index.ts"
 import { fromJson } from "./codec.ts"
+import type { Dialect } from "./dialect.ts"
 import { pruneJournal } from "./journal-prune.ts"
 import type { Database } from "./schema.ts"
-import { sessionOf } from "./session.ts"
+import { type BoundSql, sessionOf } from "./session.ts"
 import { compileNow, rowsAs, statement } from "./statement.ts"
 
 type EventRow = Selectable<Database["event"]>
@@ -108,9 +109,9 @@ async function eventsAfter(
   const session = sessionOf(from)
   const { db } = session.dialect
   const { workspaces, subject, types } = filter
-  if (workspaces?.length === 0 || types?.length === 0) return []
+  if (matchesNothing(filter)) return []
   let query = db.selectFrom("event").select(eventColumns).where("seq", ">", seq).orderBy("seq").limit(limit)
-  if (workspaces) query = query.where("workspace_id", "in", workspaces)
+  if (workspaces) query = query.where(inWorkspaces(workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
   const queries = [selectBounds.bind(session.dialect, {}), compileNow(query)]
@@ -119,6 +120,61 @@ async function eventsAfter(
     : await session.scan(queries)
   if (after !== null) checkCursor(seq, rowsAs<Bounds>(bounds)[0])
   return rowsAs<EventRow>(found).map(toEvent)
+}
+
+async function eventsBefore(
+  from: Reads,
+  before: EventSeq | null,
+  filter: EventFilter,
+  limit: number,
+): Promise<readonly StoredEvent[]> {
+  const seq = before === null ? Number.MAX_SAFE_INTEGER : parseCursor(before)
+  const session = sessionOf(from)
+  if (matchesNothing(filter)) return []
+  const isLong = mayBeFarBack(filter)
+  const [bounds, found] = await session.scan(
+    [selectBounds.bind(session.dialect, {}), eventsBackQuery(session.dialect, seq, filter, limit)],
+    { isLong },
+  )
+  if (before !== null && seq > (rowsAs<Bounds>(bounds)[0]?.newest ?? 0)) throw invalidCursor()
+  return rowsAs<EventRow>(found).map(toEvent)
+}
+
+function matchesNothing({ workspaces, types }: EventFilter): boolean {
+  return workspaces?.length === 0 || types?.length === 0
+}
+
+/** Whether what matches may be rare, and no index finds it. */
+function mayBeFarBack({ workspaces, subject, types }: EventFilter): boolean {
+  return !subject && (types !== undefined || (workspaces !== null && workspaces.length > 1))
+}
+
+/** Events before a sequence, newest first. */
+export function eventsBackQuery(
+  { db }: Dialect,
+  beforeSeq: number,
+  { workspaces, subject, types }: EventFilter,
+  limit: number,
+): BoundSql {
+  let query = db
+    .selectFrom("event")
+    .select(eventColumns)
+    .where("seq", "<", beforeSeq)
+    .orderBy("seq", "desc")
+    .limit(limit)
+  if (workspaces) query = query.where(inWorkspaces(workspaces))
+  if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
+  if (types) query = query.where("type", "in", types)
+  return compileNow(query)
+}
+
+/** One workspace has an index in the order of events; of several, the events are picked out on the way through all. */
+function inWorkspaces(workspaces: readonly string[]) {
+  const [only] = workspaces
+  return (eb: ExpressionBuilder<Database, "event">) =>
+    workspaces.length === 1 && only !== undefined
+      ? eb("workspace_id", "=", only)
+      : eb(sql<string>`${sql.ref("workspace_id")} || ''`, "in", workspaces)
 }
 
 /** Followers read on from close to the end: that little is read at once and never waits behind lists. */
@@ -164,6 +220,7 @@ async function auditPage(
 /** Events and audit records. Cursors are decimal sequences here; readers treat them as opaque. */
 export const journalReads: JournalReads = {
   eventsAfter,
+  eventsBefore,
   auditPage,
   prune: pruneJournal,
   async latestEvents(from, subject, limit) {

@@ -112,6 +112,8 @@ CREATE TABLE event (
 
 CREATE INDEX event_by_subject on event (subject_kind, subject_id, seq);
 
+CREATE INDEX event_by_workspace on event (workspace_id, seq);
+
 CREATE TABLE journal_mark (
   name text not null primary key,
   value integer not null

@@ -53,6 +53,14 @@ const selectLive = statement<object>("workload_by_phase")((db) =>
     .select(fullColumns)
     .where("workload.phase", "in", livePhases),
 )
+/** From the counters: what lives is never hidden. */
+const countLiveIn = statement<{ workspaceId: string }>("primary")((db, p) =>
+  db
+    .selectFrom("workload_count")
+    .select((eb) => eb.cast<number | null>(eb.fn.sum("n"), "bigint").as("n"))
+    .where("workspace_id", "=", p("workspaceId"))
+    .where("phase", "in", livePhases),
+)
 const selectAwaitingTtl = statement<object>("workload_awaiting_ttl")((db) =>
   db
     .selectFrom("workload")
@@ -169,6 +177,9 @@ export const workloadStore: WorkloadStore = {
   },
   async live(from) {
     return toWorkloads(await selectLive.all(from, {}))
+  },
+  async liveIn(from, workspaceId) {
+    return (await countLiveIn.get(from, { workspaceId }))?.n ?? 0
   },
   async awaitingTtl(from) {
     const rows = await selectAwaitingTtl.all(from, {})

@@ -14,7 +14,7 @@ export interface EventsOptions extends CommonOptions {
   readonly workspace?: string
   readonly subject?: string
   readonly type?: readonly string[]
-  readonly limit?: string
+  readonly last?: string
   readonly after?: string
 }
 
@@ -26,8 +26,11 @@ export async function events(terminal: Terminal, options: EventsOptions): Promis
     ...(options.subject === undefined ? {} : { subject: options.subject }),
     ...(options.type === undefined ? {} : { type: options.type }),
   }
-  const limit = readCount("--limit", options.limit ?? "50", { min: 1, max: 1000 })
-  const past = await newest(session, filter, { limit, after: options.after })
+  const limit = readCount("--last", options.last ?? "50", { min: 1, max: 1000 })
+  const past =
+    options.after === undefined
+      ? await newest(session, filter, limit)
+      : await newestAfter(session, filter, { limit, after: options.after })
   if (session.form !== "table" && !options.follow) {
     await writeValue(terminal, session.form, past)
     return exitCodes.ok
@@ -39,13 +42,19 @@ export async function events(terminal: Terminal, options: EventsOptions): Promis
 
 type Filter = { workspace?: string; subject?: string; type?: readonly string[] }
 
+/** Oldest first, as they are shown. */
+async function newest(session: Session, filter: Filter, limit: number): Promise<readonly Event[]> {
+  const page = await session.client.berth.events({ ...filter, limit, backwards: true })
+  return page.items.toReversed()
+}
+
 /** Pages come oldest first: all are read through, at most so many, and the last kept. */
 const mostPages = 1000
 
-async function newest(
+async function newestAfter(
   session: Session,
   filter: Filter,
-  want: { limit: number; after: string | undefined },
+  want: { readonly limit: number; readonly after: string },
 ): Promise<readonly Event[]> {
   let kept: Event[] = []
   let cursor = want.after
@@ -58,13 +67,9 @@ async function newest(
   return kept
 }
 
-async function askPage(session: Session, filter: Filter, cursor: string | undefined) {
+async function askPage(session: Session, filter: Filter, cursor: string) {
   try {
-    return await session.client.berth.events({
-      ...filter,
-      limit: 1000,
-      ...(cursor === undefined ? {} : { cursor }),
-    })
+    return await session.client.berth.events({ ...filter, limit: 1000, cursor })
   } catch (error) {
     if (error instanceof BerthError && error.status === 410)
       throw new CliError("The events after that one are no longer kept.", "Leave --after out.")

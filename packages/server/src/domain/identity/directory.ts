@@ -33,6 +33,8 @@ export interface LiveDirectory extends Directory {
   load(users: readonly User[], keys: readonly ApiKey[], memberships: readonly Membership[]): void
   /** Follows the store's topics from now on; returns how to stop. Subscribe before loading. */
   follow(store: Pick<Store, "subscribe">): () => void
+  /** The user itself, without a key, as the server acts for it later; undefined when it is gone or frozen. */
+  actingFor(userId: string): Principal | undefined
   applyUser(user: User): void
   applyKey(key: ApiKey): void
   applyMembership(change: MembershipChange): void
@@ -123,6 +125,11 @@ export function createDirectory(options: DirectoryOptions): LiveDirectory {
           name: localUserName,
         })
       return createPrincipal(view, user, null, from)
+    },
+    actingFor(userId) {
+      const user = users.get(userId)
+      const inside = { address: null, requestId: null }
+      return user && !user.frozen ? createPrincipal(view, user, null, inside) : undefined
     },
     user: (id) => users.get(id),
     userByName: (name) => users.get(userIdByName.get(name) ?? ""),

@@ -141,6 +141,16 @@ export interface JournalReads {
     filter: EventFilter,
     limit: number,
   ): Promise<readonly StoredEvent[]>
+  /**
+   * Events before `before`, newest first, at most `limit`; null starts at the newest. Ends with the oldest kept.
+   * @throws AppError `invalid` for a cursor that never was
+   */
+  eventsBefore(
+    from: Reads,
+    before: EventSeq | null,
+    filter: EventFilter,
+    limit: number,
+  ): Promise<readonly StoredEvent[]>
   /** The newest `limit` events of a subject, newest first. */
   latestEvents(from: Reads, subject: Subject, limit: number): Promise<readonly StoredEvent[]>
   /** The newest event's cursor; null when there is none. */

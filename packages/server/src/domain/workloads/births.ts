@@ -3,14 +3,16 @@ import type { Ids } from "../../kit/ids.ts"
 import { ulidToUuid } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
-import { workspaceNotFound } from "../identity/index.ts"
+import { authorize, workspaceNotFound } from "../identity/index.ts"
 import type { Actor, Reads, Tx } from "../journal/index.ts"
 import type { Claim, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { EndpointStore } from "./applications/types.ts"
 import { claimFor } from "./claim-for.ts"
-import { giveEndpoint } from "./endpoints/give-endpoint.ts"
+import type { CreateWorkload } from "./commands.ts"
+import { givenNodePort, giveEndpoint, nodePortTaken } from "./endpoints/give-endpoint.ts"
 import { workloadIdFor } from "./naming.ts"
+import { serviceOf } from "./probes.ts"
 import { workloadEvent } from "./runner-ports.ts"
 import type { CheckedCreate } from "./validate.ts"
 import type { Workload, WorkloadKey, WorkloadStore } from "./types.ts"
@@ -46,17 +48,32 @@ export interface Parents {
   readonly asServerOwner: boolean
   /** More facts for event and audit. */
   readonly facts: JsonObject
+  /** Whether a dependency that succeeded counts also when it was deleted since. Default false: it must be known. */
+  readonly countsDeleted?: boolean
 }
 
-/** Writes new workloads: row, claim, event and audit record in the caller's transaction. */
+/** A workload that may be made, and everything that is written with it. */
+export interface PlannedBirth {
+  readonly workload: Workload
+  /** null: it stands in no queue. */
+  readonly claim: Claim | null
+  readonly actor: Actor
+  readonly facts: JsonObject
+}
+
+/** Makes new workloads: row, claim, event and audit record in the caller's transaction. */
 export interface Births {
   cradle(): Cradle
   /**
-   * @throws AppError `conflict` (its workspace is being deleted; no id or address is free), `not_found` (workspace),
-   *   `invalid` (a dependency that the principal does not know), `already_exists` (its node port is taken)
+   * What is to be written; writes nothing itself.
+   * @throws AppError `conflict` (its workspace is being deleted; no id is free), `not_found` (workspace),
+   *   `invalid` (a dependency that the principal does not know, or that never succeeds), `already_exists` (its node
+   *   port is taken)
    */
-  bear(tx: Tx, cradle: Cradle, checked: CheckedCreate, parents: Parents, nowMs: number): Promise<Workload>
-  /** The claim of one that stood in no queue until now. @throws AppError `invalid` as `bear` */
+  plan(tx: Tx, cradle: Cradle, checked: CheckedCreate, parents: Parents, nowMs: number): Promise<PlannedBirth>
+  /** @throws AppError `conflict` (no address is free) */
+  write(tx: Tx, planned: PlannedBirth, nowMs: number): Promise<void>
+  /** The claim of one that stood in no queue until now. @throws AppError `invalid` as `plan` */
   firstClaim(
     tx: Tx,
     workload: Workload,
@@ -65,37 +82,79 @@ export interface Births {
   ): Promise<Claim>
 }
 
+/** Passes when the principal may make a workload of this priority. @throws AppError `forbidden`, `not_found` (workspace) */
+export function authorizeBirth(principal: Principal, workspaceId: string, priority: number): void {
+  const target = { workspaceId, ownerId: principal.userId }
+  authorize(principal, "workload.create", target)
+  if (priority === 2) authorize(principal, "workload.priority-high", target)
+}
+
+/** Gives a workspace by its id. @throws AppError `not_found` from the function that it gives */
+export function existingIn(find: (id: string) => Workspace | undefined): (id: string) => Workspace {
+  return (id) => {
+    const workspace = find(id)
+    if (workspace) return workspace
+    throw workspaceNotFound(id)
+  }
+}
+
+/** The request that would make the same workload again. */
+export function commandOf(source: Workload): CreateWorkload {
+  const { spec } = source
+  return {
+    ...spec,
+    resource: { ...spec.resource },
+    displayName: source.displayName,
+    description: source.description,
+    workspaceId: source.workspaceId,
+    kind: source.kind,
+    version: "v1",
+    priority: source.priority,
+  }
+}
+
 export function createBirths(options: BirthsOptions): Births {
   const { rows, moves, ids } = options
 
-  async function bear(
+  async function plan(
     tx: Tx,
     cradle: Cradle,
     checked: CheckedCreate,
     parents: Parents,
     nowMs: number,
-  ): Promise<Workload> {
-    const { principal, actor, facts } = parents
+  ): Promise<PlannedBirth> {
     await refuseDeleting(tx, checked.workspace.id)
     const id = await freeId(tx, (at) => cradle.idAt(checked.displayName, at))
     const workload = newWorkload(checked, parents, { ...cradle, id, nowMs })
-    const gates = await gatesFor(tx, principal, { ...checked, dependencies: checked.spec.dependencies })
+    const gates = await gatesFor(tx, parents, { ...checked, dependencies: checked.spec.dependencies })
+    await refusePortTaken(tx, workload)
+    const { actor } = parents
+    const facts = { kind: workload.kind, ...parents.facts }
+    if (workload.claimId === null) return { workload, claim: null, actor, facts }
+    const claim = claimFor(workload, { id: workload.claimId, gates, rescheduled: false })
+    return { workload, claim, actor, facts }
+  }
+
+  async function write(
+    tx: Tx,
+    { workload, claim, actor, facts }: PlannedBirth,
+    nowMs: number,
+  ): Promise<void> {
     await rows.insert(tx, workload)
-    await moves.want(tx, claimFor(workload, { id: cradle.claimId, gates, rescheduled: false }), nowMs)
-    const data = { kind: workload.kind, ...facts }
-    await tx.emit(workloadEvent(workload, "workload.created", actor, nowMs, data))
+    if (claim) await moves.want(tx, claim, nowMs)
+    await tx.emit(workloadEvent(workload, "workload.created", actor, nowMs, facts))
     await tx.audit({
       operation: "workload.create",
-      subject: { kind: "workload", id },
+      subject: { kind: "workload", id: workload.id },
       workspace: workload.workspaceId,
       actor,
       outcome: "ok",
       atMs: nowMs,
-      data,
+      data: facts,
     })
     await giveEndpoint(tx, options.endpoints, workload, { actor, nowMs })
-    if (gates.some((gate) => gate.kind === "dependency")) tx.publish(workloadPoked, workload.key)
-    return workload
+    const needsLook = claim === null || claim.gates.some((gate) => gate.kind === "dependency")
+    if (needsLook) tx.publish(workloadPoked, workload.key)
   }
 
   /** Else work could be born into a workspace whose deletion is being finished in the same batch. */
@@ -110,6 +169,14 @@ export function createBirths(options: BirthsOptions): Births {
     })
   }
 
+  /** Said before anything is written: a schedule goes on without the clone whose port another one has. */
+  async function refusePortTaken(tx: Tx, workload: Workload): Promise<void> {
+    const nodePort = givenNodePort(serviceOf(workload.spec.service))
+    if (nodePort === null || workload.schedule !== null) return
+    const all = await options.endpoints.all(tx)
+    if (all.some((endpoint) => endpoint.nodePort === nodePort)) throw nodePortTaken(nodePort)
+  }
+
   async function freeId(tx: Tx, idAt: (at: number) => string): Promise<string> {
     for (let at = 0; at < idTries; at++) if (!(await rows.byId(tx, idAt(at)))) return idAt(at)
     throw new AppError("conflict", "No free id was found for this name, please choose another.", {
@@ -120,18 +187,14 @@ export function createBirths(options: BirthsOptions): Births {
   /** What keeps it from being planned; a dependency must be known to the caller (DESIGN 9.2). */
   async function gatesFor(
     tx: Tx,
-    principal: Principal,
+    parents: Pick<Parents, "principal" | "countsDeleted">,
     wants: { readonly startAtMs: number | null; readonly dependencies: readonly string[] },
   ): Promise<readonly Gate[]> {
     const gates: Gate[] = []
     if (wants.startAtMs !== null) gates.push({ kind: "time", untilMs: wants.startAtMs })
     const waiting: string[] = []
-    for (const id of wants.dependencies) {
-      const other = await rows.byId(tx, id)
-      if (!other || other.hidden || principal.roleIn(other.workspaceId) === null)
-        throw invalidDependency(`dependency workload ${id} not found`)
-      if (other.phase !== "Succeeded") waiting.push(id)
-    }
+    for (const id of wants.dependencies)
+      if (!isSatisfied(await rows.byId(tx, id), id, parents)) waiting.push(id)
     if (waiting.length > 0) gates.push({ kind: "dependency", on: waiting })
     return gates
   }
@@ -146,13 +209,28 @@ export function createBirths(options: BirthsOptions): Births {
         idAt: (displayName, at) => (made[at] ??= workloadIdFor(displayName, ids.random)),
       }
     },
-    bear,
+    plan,
+    write,
     async firstClaim(tx, workload, principal, { id, startAtMs }) {
       const { dependencies } = workload.spec
-      const gates = await gatesFor(tx, principal, { startAtMs, dependencies })
+      const gates = await gatesFor(tx, { principal }, { startAtMs, dependencies })
       return claimFor(workload, { id, gates, rescheduled: false })
     },
   }
+}
+
+/** @throws AppError `invalid` for what the principal does not know, or what never succeeds */
+function isSatisfied(
+  other: Workload | undefined,
+  id: string,
+  { principal, countsDeleted = false }: Pick<Parents, "principal" | "countsDeleted">,
+): boolean {
+  if (countsDeleted && other?.phase === "Succeeded") return true
+  if (!other || other.hidden || principal.roleIn(other.workspaceId) === null)
+    throw invalidDependency(`dependency workload ${id} not found`)
+  if (other.schedule !== null)
+    throw invalidDependency(`dependency workload ${id} is a schedule, which never succeeds itself`)
+  return other.phase === "Succeeded"
 }
 
 function invalidDependency(message: string): AppError {
@@ -188,10 +266,11 @@ function newWorkload(
     preemptions: 0,
     nodeLosses: 0,
     startDeadlines: 0,
-    claimId: made.claimId,
+    claimId: checked.nextMatchMs === null ? made.claimId : null,
     attemptId: null,
     rollout: null,
-    schedule: null,
+    schedule:
+      checked.nextMatchMs === null ? null : { nextAtMs: checked.nextMatchMs, lastAtMs: null, lastKey: null },
     createdAtMs: made.nowMs,
     startedAtMs: null,
     endedAtMs: null,

@@ -7,12 +7,21 @@ import { checkStartTimes } from "./start-times.ts"
 import { isSameSize } from "./applications/rollout.ts"
 import { isApplication, isTerminal } from "./states.ts"
 import type { Workload, WorkloadSpec } from "./types.ts"
-import { envIssues, positiveOrNull, refuse, secondsIssues, withoutEmpty } from "./validate.ts"
+import {
+  envIssues,
+  positiveOrNull,
+  refuse,
+  refuseRecurring,
+  secondsIssues,
+  withoutEmpty,
+} from "./validate.ts"
 
 export interface Patched {
   readonly workload: Workload
   /** What the claim has to follow; null = nothing. */
   readonly claim: Partial<Pick<Claim, "priority" | "gates" | "size" | "pods">> | null
+  /** Set when it is a schedule no longer and enters its queue: when it may start, null = at once. */
+  readonly startAtMs?: number | null
   /** Names of what changed, for the event. */
   readonly fields: readonly string[]
 }
@@ -46,10 +55,13 @@ export function applyPatch(given: {
   const starts = patchStarts(workload, change, claim, nowMs)
   const plain = patchPlain(workload, change)
   const spec: WorkloadSpec = { ...workload.spec, ...resources, ...launch, ...starts.spec, ...plain.spec }
-  const next: Workload = { ...workload, ...plain.row, spec, rollout: rolloutAfter(workload, spec) }
+  const rollout = rolloutAfter(workload, spec)
+  const next: Workload = { ...workload, ...plain.row, ...starts.row, spec, rollout }
   const fields = changedFields(workload, next)
   if (fields.length === 0) return null
-  return { workload: next, claim: claimChange(workload, next, claim, starts.gates), fields }
+  const leaves = workload.schedule !== null && next.schedule === null
+  const turn = leaves ? { startAtMs: starts.lastMs } : {}
+  return { workload: next, claim: claimChange(workload, next, claim, starts.gates), fields, ...turn }
 }
 
 /** What was changed of an application that runs is rolled out; of a revision only when its pods change. */
@@ -130,23 +142,45 @@ function refuseLaunchChange(next: {
   if (next.env !== undefined) throw alreadyScheduled("Env")
 }
 
+interface PatchedStarts {
+  readonly spec: Partial<WorkloadSpec>
+  readonly row: Partial<Pick<Workload, "schedule">>
+  readonly gates: readonly Gate[] | null
+  readonly lastMs: number | null
+}
+
 function patchStarts(
   workload: Workload,
   change: PatchWorkload,
   claim: Claim | undefined,
   nowMs: number,
-): { readonly spec: Partial<WorkloadSpec>; readonly gates: readonly Gate[] | null } {
-  if (change.cronJobs === undefined || sameStarts(change.cronJobs, workload.spec.cronJobs))
-    return { spec: {}, gates: null }
+): PatchedStarts {
+  const same: PatchedStarts = { spec: {}, row: {}, gates: null, lastMs: null }
+  if (change.cronJobs === undefined || sameStarts(change.cronJobs, workload.spec.cronJobs)) return same
   const starts = checkStartTimes(change.cronJobs, nowMs)
   if ("fault" in starts) {
     refuse([{ path: ["cronJobs"], message: starts.fault }])
-    return { spec: {}, gates: null }
+    return same
   }
+  const { entries, lastMs } = starts
+  const schedule = patchSchedule(workload, claim, starts.nextMs)
   const others = claim?.gates.filter((gate) => gate.kind !== "time") ?? []
-  const gates =
-    starts.lastMs === null ? others : [{ kind: "time" as const, untilMs: starts.lastMs }, ...others]
-  return { spec: { cronJobs: starts.entries }, gates: workload.dispatchCount === 0 ? gates : null }
+  const gates = lastMs === null ? others : [{ kind: "time" as const, untilMs: lastMs }, ...others]
+  const opens = workload.dispatchCount === 0 && schedule === null
+  return { spec: { cronJobs: entries }, row: { schedule }, gates: opens ? gates : null, lastMs }
+}
+
+/** A schedule is planned anew; only what has never run may become one. */
+function patchSchedule(
+  workload: Workload,
+  claim: Claim | undefined,
+  nextMatchMs: number | null,
+): Workload["schedule"] {
+  if (nextMatchMs === null) return null
+  refuseRecurring(workload.kind, nextMatchMs)
+  if (workload.schedule) return { ...workload.schedule, nextAtMs: nextMatchMs }
+  if (workload.dispatchCount > 0 || claim?.state !== "wanted") throw alreadyScheduled("CronJobs")
+  return { nextAtMs: nextMatchMs, lastAtMs: null, lastKey: null }
 }
 
 function patchPlain(workload: Workload, change: PatchWorkload) {

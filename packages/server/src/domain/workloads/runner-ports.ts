@@ -1,12 +1,15 @@
 import type { Clock } from "../../kit/clock.ts"
 import type { Ids } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
-import type { Actor, Store, Tx } from "../journal/index.ts"
+import type { Principal } from "../identity/index.ts"
+import type { Actor, Reads, Store, Tx } from "../journal/index.ts"
 import { systemActor } from "../journal/index.ts"
-import type { ClaimId, ClaimMoves, EndCause } from "../queue/index.ts"
+import type { Capacity, ClaimId, ClaimMoves, EndCause } from "../queue/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+
 import { toldToEnd } from "./lifecycle.ts"
 import { isTerminal } from "./states.ts"
-import type { ReplicaId, ReplicaStore } from "./applications/types.ts"
+import type { EndpointStore, ReplicaId, ReplicaStore } from "./applications/types.ts"
 import type { PodDriver } from "./driver.ts"
 import type { Attempt, AttemptId, Workload, WorkloadKey, WorkloadStore } from "./types.ts"
 import { workloadPoked } from "./types.ts"
@@ -15,6 +18,7 @@ export interface RunnerOptions {
   readonly store: Store
   readonly rows: WorkloadStore
   readonly replicas: ReplicaStore
+  readonly endpoints: EndpointStore
   readonly moves: ClaimMoves
   readonly clock: Clock
   readonly ids: Ids
@@ -30,6 +34,13 @@ export interface RunnerOptions {
   readonly isDeleting: (workspaceId: string) => boolean
   /** Looks at the machines of a cluster now: one was lost, and nothing may be placed on it again. */
   readonly lookAtNodes: (clusterId: string) => Promise<void>
+  readonly capacity: Pick<Capacity, "couldHold">
+  /** In memory; undefined when there is none. */
+  readonly workspace: (id: string) => Workspace | undefined
+  /** As the transaction sees it. */
+  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  /** A user with the rights of this moment; undefined when it is gone or frozen. */
+  readonly principalOf: (userId: string) => Principal | undefined
   /** Asks for a look at an instant; null = no planned look. One per key, the last one holds. */
   readonly lookAt: (key: WorkloadKey | ReplicaId, atMs: number | null) => void
 }

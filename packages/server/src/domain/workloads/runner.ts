@@ -6,6 +6,7 @@ import { createReplicaSteps } from "./applications/replica-steps.ts"
 import type { ReplicaId } from "./applications/types.ts"
 import { createAttemptHands } from "./attempt-hands.ts"
 import { createAttemptSteps } from "./attempts.ts"
+import { createBirths } from "./births.ts"
 import { createClaimOwner } from "./claim-owner.ts"
 import { createDependencyCheck } from "./dependencies.ts"
 import { stopped } from "./lifecycle.ts"
@@ -17,6 +18,7 @@ import {
   workloadEvent,
   type RunnerOptions,
 } from "./runner-ports.ts"
+import { createSchedules } from "./schedules.ts"
 import { isApplication, isTerminal, startDeadlineMs } from "./states.ts"
 import type { Attempt, Workload, WorkloadKey } from "./types.ts"
 
@@ -48,18 +50,24 @@ export function createRunner(options: RunnerOptions): Runner {
   const replicaRows = createReplicaRows(options)
   const replicaSteps = createReplicaSteps(options, hands, replicaRows)
   const applications = createApplicationSteps(options, replicaRows)
+  const schedules = createSchedules({ ...options, births: createBirths(options) }, onRows)
   const checkDependencies = createDependencyCheck(options, onRows)
 
   async function reconcile(key: WorkloadKey, signal: AbortSignal): Promise<void> {
     const before = await rows.byKey(store.committed, key)
     if (!before) return options.lookAt(key, null)
     if (outsideEnd(before)) await endFromOutside(key)
+    else if (isDue(before)) await schedules.fire(key)
     await checkDependencies(before)
     if (isApplication(before.kind)) await applications.advance(key)
     if (before.attemptId !== null) await attempts.advance(before, before.attemptId, signal)
     const after = await rows.byKey(store.committed, key)
     if (after && isTerminal(after.phase)) await expire(after)
     else await planNextLook(key, after)
+  }
+
+  function isDue({ phase, schedule }: Workload): boolean {
+    return schedule !== null && !isTerminal(phase) && clock.nowMs() >= schedule.nextAtMs
   }
 
   function isTimedOut(workload: Workload): boolean {
@@ -126,7 +134,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function planNextLook(key: WorkloadKey, workload: Workload | undefined): Promise<void> {
     if (!workload) return options.lookAt(key, null)
     const attempt = workload.attemptId ? await rows.attempt(store.committed, workload.attemptId) : undefined
-    const instants: number[] = []
+    const instants: number[] = workload.schedule ? [workload.schedule.nextAtMs] : []
     if (workload.spec.timeout !== null && workload.startedAtMs !== null)
       instants.push(workload.startedAtMs + workload.spec.timeout * 1000)
     if (attempt && awaitsStart(attempt)) instants.push(attempt.assignedAtMs + startDeadlineMs)

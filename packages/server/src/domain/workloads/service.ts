@@ -3,12 +3,12 @@ import type { Clock } from "../../kit/clock.ts"
 import type { Ids } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Operation, Principal } from "../identity/index.ts"
-import { authorize, isAllowed, workspaceNotFound } from "../identity/index.ts"
+import { authorize, isAllowed } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
-import type { Capacity, ClaimMoves, Reason } from "../queue/index.ts"
+import type { Capacity, Claim, ClaimId, ClaimMoves, Reason } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
-import { createBirths } from "./births.ts"
 import type { ReplicaStore } from "./applications/types.ts"
+import { authorizeBirth, commandOf, createBirths, existingIn } from "./births.ts"
 import type {
   BatchOutcome,
   CreateWorkload,
@@ -18,8 +18,9 @@ import type {
 } from "./commands.ts"
 import type { EndpointStore } from "./applications/types.ts"
 import { checkCreate, type CheckedCreate } from "./validate.ts"
-import { applyPatch } from "./patch.ts"
+import { applyPatch, type Patched } from "./patch.ts"
 import { stopped } from "./lifecycle.ts"
+import { giveEndpoint } from "./endpoints/give-endpoint.ts"
 import { createPodLogs } from "./pod-logs.ts"
 import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
 import { isApplication, isTerminal } from "./states.ts"
@@ -62,11 +63,7 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     return workload
   }
 
-  function existing(workspaceId: string): Workspace {
-    const workspace = options.workspace(workspaceId)
-    if (workspace) return workspace
-    throw workspaceNotFound(workspaceId)
-  }
+  const existing = existingIn(options.workspace)
 
   const view = (principal: Principal, workload: Workload, attempt?: Attempt): WorkloadView =>
     viewOf({ principal, workload, attempt, capacity, trouble: options.trouble, nowMs: clock.nowMs() })
@@ -76,12 +73,8 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
   async function create(principal: Principal, command: CreateWorkload): Promise<Workload> {
     const priority = Math.min(2, Math.max(0, command.priority))
     const workspaceId = command.workspaceId.trim()
-    if (workspaceId !== "") {
-      // rights come before everything else, for the priority that will hold
-      const target = { workspaceId, ownerId: principal.userId }
-      authorize(principal, "workload.create", target)
-      if (priority === 2) authorize(principal, "workload.priority-high", target)
-    }
+    // rights come before everything else, for the priority that will hold
+    if (workspaceId !== "") authorizeBirth(principal, workspaceId, priority)
     const checked = checkCreate(
       { ...command, workspaceId, priority },
       { existing, capacity, nowMs: clock.nowMs() },
@@ -94,7 +87,11 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     const cradle = births.cradle()
     const asServerOwner = principal.serverRole === "owner"
     const parents = { principal, actor: principal.actor, asServerOwner, facts: {} }
-    return store.tx((tx) => births.bear(tx, cradle, checked, parents, nowMs))
+    return store.tx(async (tx) => {
+      const planned = await births.plan(tx, cradle, checked, parents, nowMs)
+      await births.write(tx, planned, nowMs)
+      return planned.workload
+    })
   }
 
   function audit(
@@ -123,6 +120,7 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     if (change.priority !== undefined && Math.min(2, change.priority) === 2 && seen.priority !== 2)
       authorize(principal, "workload.priority-high", { workspaceId: seen.workspaceId, ownerId: seen.userId })
     const nowMs = clock.nowMs()
+    const { claimId } = births.cradle()
     await store.tx(async (tx) => {
       const workload = await rows.byId(tx, id)
       if (!workload || workload.hidden) throw workloadNotFound(id)
@@ -136,18 +134,45 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
         clusters: existing(workload.workspaceId).clusters,
       })
       if (!next) return
-      await rows.update(tx, next.workload)
+      const turned = await turnSchedule(tx, principal, next, { before: claim, claimId, nowMs })
+      await rows.update(tx, turned ?? next.workload)
       // pods of the revision before may have to be restarted as they were
       const { rollout } = workload
       if (rollout && rollout.revision !== next.workload.rollout?.revision)
         await options.replicas.keepTemplate(tx, workload.key, rollout.revision, workload.spec)
-      if (claim && next.claim) await moves.amend(tx, claim, next.claim, nowMs)
+      if (!turned && claim && next.claim) await moves.amend(tx, claim, next.claim, nowMs)
       await tx.emit(
         workloadEvent(next.workload, "workload.updated", principal.actor, nowMs, { fields: next.fields }),
       )
       await audit(tx, principal, "workload.update", next.workload, nowMs, { fields: next.fields })
       tx.publish(workloadPoked, workload.key)
     })
+  }
+
+  /** What becomes a schedule leaves the queue, what is none any more enters it; undefined when it does neither. */
+  async function turnSchedule(
+    tx: Tx,
+    principal: Principal,
+    { workload, startAtMs }: Patched,
+    given: { readonly before: Claim | undefined; readonly claimId: ClaimId; readonly nowMs: number },
+  ): Promise<Workload | undefined> {
+    const { before, claimId, nowMs } = given
+    if (workload.schedule !== null) {
+      if (!before) return undefined
+      const waiting = await rows.dependents(tx, workload.id)
+      if (waiting.length > 0)
+        throw new AppError("invalid", "The request is invalid.", {
+          issues: [{ path: ["cronJobs"], message: "other workloads wait for its success: it cannot recur" }],
+        })
+      await moves.giveUp(tx, before, nowMs)
+      await options.endpoints.remove(tx, workload.key)
+      return { ...workload, claimId: null }
+    }
+    if (startAtMs === undefined) return undefined
+    const claim = await births.firstClaim(tx, workload, principal, { id: claimId, startAtMs })
+    await moves.want(tx, claim, nowMs)
+    await giveEndpoint(tx, options.endpoints, workload, { actor: principal.actor, nowMs })
+    return { ...workload, claimId }
   }
 
   // ---- stop, delete, clone -----------------------------------------------------------------------
@@ -283,19 +308,4 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
 
 function workloadNotFound(id: string): AppError {
   return new AppError("not_found", `Workload ${id} not found.`, { resource: "workload", name: id })
-}
-
-/** The request that would make the same workload again. */
-function commandOf(source: Workload): CreateWorkload {
-  const { spec } = source
-  return {
-    ...spec,
-    resource: { ...spec.resource },
-    displayName: source.displayName,
-    description: source.description,
-    workspaceId: source.workspaceId,
-    kind: source.kind,
-    version: "v1",
-    priority: source.priority,
-  }
 }

@@ -1,3 +1,4 @@
+import { parseRecurrence } from "../../kit/recurrence.ts"
 import type { CronJob } from "./types.ts"
 
 const instantPattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?Z?$/
@@ -26,41 +27,78 @@ export function parseStartTime(text: string): number | null {
   return isReal ? atMs : null
 }
 
+/** Entries that hold: all of them start times, or all of them recurring. */
+export interface CheckedStarts {
+  readonly entries: readonly CronJob[]
+  /** When the last start time has passed; null without start times. */
+  readonly lastMs: number | null
+  /** The next match of a schedule; null when it is none. */
+  readonly nextMs: number | null
+}
+
+interface ReadEntry {
+  readonly text: string
+  readonly atMs: number
+  readonly recurs: boolean
+}
+
 /**
- * Checks one-time start entries (reference/workloads.md 2.9) and gives the instant that all have passed.
- * @returns the kept entries with the last instant (null without entries), or the family's sentence
+ * Checks the entries of `cronJobs` (reference/workloads.md 2.9, DESIGN 9.2): single start times within a year, or
+ * five cron fields each, to the minute, in UTC; several of these match when any of them does.
+ * @returns what holds, or the family's sentence
  */
 export function checkStartTimes(
   entries: readonly { readonly schedule: string; readonly action: string }[],
   nowMs: number,
-): { readonly entries: readonly CronJob[]; readonly lastMs: number | null } | { readonly fault: string } {
+): CheckedStarts | { readonly fault: string } {
   if (entries.length > startTimeLimit)
     return { fault: `a workload may have at most ${startTimeLimit} cronJobs` }
-  let lastMs: number | null = null
-  const kept: CronJob[] = []
-  for (const { schedule, action } of entries) {
-    const text = schedule.trim()
-    if (text === "") return { fault: "CronJob schedule is empty" }
-    if (action !== "" && action !== "start") return { fault: `unknown action of cronJobs, ${action}` }
-    const atMs = parseStartTime(text)
-    if (atMs === null)
-      return {
-        fault: isRecurring(text)
-          ? `the schedule ${text} recurs; only a single start time such as 2025-09-30T16:04:00.000Z is supported`
-          : `Invalid schedule of cronJobs: ${text}, it must be a time such as 2025-09-30T16:04:00.000Z`,
-      }
-    if (atMs <= nowMs || atMs >= nowMs + yearMs - minuteMs)
-      return {
-        fault:
-          `Invalid schedulerTime(${text}) of request, it must be within one year in the future, ` +
-          `currentTime: ${new Date(nowMs).toISOString().slice(0, 19)}`,
-      }
-    lastMs = Math.max(lastMs ?? 0, atMs)
-    kept.push({ schedule: text, action: "start" })
+  const kept: ReadEntry[] = []
+  for (const entry of entries) {
+    const read = readEntry(entry, nowMs)
+    if ("fault" in read) return read
+    if (kept.some((other) => other.recurs !== read.recurs))
+      return { fault: "the cronJobs must either all be single start times or all recur, not both" }
+    kept.push(read)
   }
-  return { entries: kept, lastMs }
+  const instants = kept.map((one) => one.atMs)
+  const recurs = kept[0]?.recurs === true
+  return {
+    entries: kept.map(({ text }) => ({ schedule: text, action: "start" })),
+    lastMs: recurs || kept.length === 0 ? null : Math.max(...instants),
+    nextMs: recurs ? Math.min(...instants) : null,
+  }
 }
 
-function isRecurring(text: string): boolean {
-  return text.split(/\s+/).length === 5
+function readEntry(
+  { schedule, action }: { readonly schedule: string; readonly action: string },
+  nowMs: number,
+): ReadEntry | { readonly fault: string } {
+  const text = schedule.trim()
+  if (text === "") return { fault: "CronJob schedule is empty" }
+  if (action !== "" && action !== "start") return { fault: `unknown action of cronJobs, ${action}` }
+  const atMs = parseStartTime(text)
+  if (atMs === null) return readRecurrence(text, nowMs)
+  if (atMs > nowMs && atMs < nowMs + yearMs - minuteMs) return { text, atMs, recurs: false }
+  return {
+    fault:
+      `Invalid schedulerTime(${text}) of request, it must be within one year in the future, ` +
+      `currentTime: ${new Date(nowMs).toISOString().slice(0, 19)}`,
+  }
+}
+
+function readRecurrence(text: string, nowMs: number): ReadEntry | { readonly fault: string } {
+  const shown = text.slice(0, 100)
+  // a time that is slightly wrong is told apart from fields that are
+  if (!/\s/.test(text))
+    return {
+      fault:
+        `Invalid schedule of cronJobs: ${shown}, it must be a time such as 2025-09-30T16:04:00.000Z ` +
+        "or five cron fields (UTC) such as 0 3 * * *",
+    }
+  const recurrence = parseRecurrence(text)
+  if ("fault" in recurrence) return { fault: `Invalid schedule of cronJobs: ${shown}, ${recurrence.fault}` }
+  const atMs = recurrence.next(nowMs)
+  if (atMs === null) return { fault: `Invalid schedule of cronJobs: ${shown}, there is no such day` }
+  return { text, atMs, recurs: true }
 }

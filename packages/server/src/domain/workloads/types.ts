@@ -64,6 +64,8 @@ export interface WorkloadSpec {
   readonly service: JsonObject | null
   /** null = the workspace's policy. */
   readonly stopGraceSeconds: number | null
+  /** The shown id of the schedule that made it; absent when somebody did. */
+  readonly madeBy?: string
 }
 
 export type ConditionType =
@@ -99,11 +101,11 @@ export interface Rollout {
 
 /** Where a recurring workload is with its schedule (DESIGN 9.2). */
 export interface Schedule {
-  /** The next match. */
+  /** The next match that is to be acted on. */
   readonly nextAtMs: number
-  /** The last match that was acted on; null before the first. */
+  /** The last match that was acted on, be it by a refusal; null before the first. */
   readonly lastAtMs: number | null
-  /** The clone that it made then, or the last one before. */
+  /** The clone that it made then, or the last one before; null before the first. */
   readonly lastKey: WorkloadKey | null
 }
 
@@ -259,6 +261,8 @@ export interface WorkloadStore {
   ): Promise<{ readonly total: number; readonly items: readonly Workload[] }>
   /** Not in a terminal phase: what boot loads. */
   live(from: Reads): Promise<readonly Workload[]>
+  /** How many of them a workspace has. */
+  liveIn(from: Reads, workspaceId: string): Promise<number>
   /** Ended, not yet past their TTL (deletedAtMs null): key and when it ends. */
   awaitingTtl(from: Reads): Promise<readonly { readonly key: WorkloadKey; readonly atMs: number }[]>
   /** Live workloads that depend on the shown id. */

@@ -144,7 +144,36 @@ describe("a request", () => {
       { cronJobs: [{ schedule: "2030-06-01T00:00:00Z", action: "scale" }] },
       "unknown action of cronJobs, scale",
     ],
-    [{ cronJobs: [{ schedule: "0 3 * * *", action: "start" }] }, /recurs/],
+    [
+      { cronJobs: [{ schedule: "0 3 31 2 *", action: "start" }] },
+      "Invalid schedule of cronJobs: 0 3 31 2 *, there is no such day",
+    ],
+    [
+      { cronJobs: [{ schedule: "61 3 * * *", action: "" }] },
+      "Invalid schedule of cronJobs: 61 3 * * *, invalid value for minute: 61",
+    ],
+    [
+      { cronJobs: [{ schedule: "0 0 3 * * *", action: "" }] },
+      "Invalid schedule of cronJobs: 0 0 3 * * *, it has 6 fields, not 5",
+    ],
+    [{ cronJobs: [{ schedule: "@daily", action: "" }] }, /five cron fields/],
+    [
+      {
+        cronJobs: [
+          { schedule: "0 3 * * *", action: "" },
+          { schedule: "2030-06-01T00:00:00Z", action: "" },
+        ],
+      },
+      "the cronJobs must either all be single start times or all recur, not both",
+    ],
+    [
+      { kind: "Deployment", cronJobs: [{ schedule: "0 3 * * *", action: "start" }] },
+      "a Deployment runs until it is stopped: its cronJobs may only be single start times",
+    ],
+    [
+      { cronJobs: Array.from({ length: 101 }, () => ({ schedule: "0 3 * * *", action: "start" })) },
+      "a workload may have at most 100 cronJobs",
+    ],
     [{ env: { BIG: "x".repeat(128 * 1024) } }, /^the env BIG is over/],
     [{ env: { "A=B": "x" } }, 'the env name "A=B" is invalid'],
     [{ env: { A: "x\0y" } }, "the env A contains a NUL character"],

@@ -21,6 +21,8 @@ export interface CheckedCreate {
   readonly spec: WorkloadSpec
   /** When its last start time has passed; null = at once. */
   readonly startAtMs: number | null
+  /** The next match of a schedule, which stands in no queue itself; null for everything else. */
+  readonly nextMatchMs: number | null
 }
 
 /** Bounds of reference/workloads.md 2.1 and 11, and our own where upstream has none. */
@@ -76,6 +78,7 @@ export function checkCreate(command: CreateWorkload, ports: CheckPorts): Checked
   refuseFirst([...envIssues(wanted.env), ...sizeIssues(wanted)])
   const starts = checkStartTimes(wanted.cronJobs, ports.nowMs)
   if ("fault" in starts) throw invalid([{ path: ["cronJobs"], message: starts.fault }])
+  refuseRecurring(kind, starts.nextMs)
   return {
     workspace,
     kind,
@@ -84,7 +87,15 @@ export function checkCreate(command: CreateWorkload, ports: CheckPorts): Checked
     priority: wanted.priority,
     spec: specOf(wanted, resources, starts.entries),
     startAtMs: starts.lastMs,
+    nextMatchMs: starts.nextMs,
   }
+}
+
+/** An application runs until it is stopped: there is nothing to start anew. @throws AppError `invalid` */
+export function refuseRecurring(kind: WorkloadKind, nextMatchMs: number | null): void {
+  if (nextMatchMs === null || !isApplication(kind)) return
+  const message = `a ${kind} runs until it is stopped: its cronJobs may only be single start times`
+  throw invalid([{ path: ["cronJobs"], message }])
 }
 
 /** What a request means before it is checked: trimmed and defaulted (reference 2.1). */

@@ -35,6 +35,7 @@ export function viewOf(given: {
 function reasonsOf(given: Parameters<typeof viewOf>[0]): readonly Reason[] {
   const { workload, capacity, nowMs } = given
   if (workload.phase !== "Pending" || isTerminal(workload.phase)) return []
+  if (workload.schedule !== null) return [{ code: "waiting_for_time", untilMs: workload.schedule.nextAtMs }]
   // an application that was admitted: its replicas have claims of their own
   if (workload.rollout !== null) return [given.trouble(workload.key) ?? { code: "starting" }]
   if (workload.claimId === null) return []

@@ -42,8 +42,9 @@ export function eventHandlers(services: Services, streams: Streams) {
     (await services.workspaces.list(principal)).map((workspace) => workspace.id)
   return {
     async events(request: FastifyRequest, reply: FastifyReply): Promise<EventList | undefined> {
-      const { wanted, page } = readEventsQuery(request)
+      const { wanted, page, isBackwards } = readEventsQuery(request)
       const filter = filterFor(request.principal, wanted)
+      if (isBackwards) return await eventsBack(services, filter, page)
       const resumeAt = lastEventId(request) ?? (page.cursor as EventSeq | null)
       if (!wantsEventStream(request)) {
         const found = await journal.eventsAfter(store.committed, resumeAt, filter, page.limit + 1)
@@ -81,15 +82,42 @@ export function eventHandlers(services: Services, streams: Streams) {
   }
 }
 
-function readEventsQuery(request: FastifyRequest): { readonly wanted: Wanted; readonly page: PageRequest } {
-  const query = createQueryReader(request.query, ["limit", "cursor", "workspace", "subject", "type"])
+/** The newest, or those before the cursor; newest first. */
+async function eventsBack(
+  { journal, store }: Services,
+  filter: EventFilter,
+  { limit, cursor }: PageRequest,
+): Promise<EventList> {
+  const found = await journal.eventsBefore(store.committed, cursor as EventSeq | null, filter, limit + 1)
+  const items = found.slice(0, limit)
+  return {
+    items: items.map(toEvent),
+    nextCursor: found.length > items.length ? (items.at(-1)?.seq ?? null) : null,
+  }
+}
+
+function readEventsQuery(request: FastifyRequest): {
+  readonly wanted: Wanted
+  readonly page: PageRequest
+  readonly isBackwards: boolean
+} {
+  const query = createQueryReader(request.query, [
+    "limit",
+    "cursor",
+    "workspace",
+    "subject",
+    "type",
+    "backwards",
+  ])
   const page = query.page()
+  const isBackwards = query.boolean("backwards") ?? false
+  if (isBackwards && wantsEventStream(request)) query.fault("backwards", "is not for an event stream")
   const workspace = query.text("workspace")
   const types = query.text("type")?.split(",").filter(Boolean)
   const subject = subjectOf(query.text("subject"))
   if (subject === null) query.fault("subject", "must be <kind>/<id>, such as workload/train-x7kqd")
   query.check()
-  return { wanted: { workspace, subject: subject ?? undefined, types }, page }
+  return { wanted: { workspace, subject: subject ?? undefined, types }, page, isBackwards }
 }
 
 const subjectKinds: readonly SubjectKind[] = [

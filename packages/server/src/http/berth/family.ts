@@ -42,8 +42,9 @@ export function createBerthFamily(options: BerthFamilyOptions): Family {
     validates: true,
     register(app, services) {
       app.addHook("preValidation", (request, _reply, done) => {
-        // An absent body is an empty object, so that what is missing is named.
-        if (request.routeOptions.schema?.body !== undefined) request.body = jsonOf(request.body) ?? {}
+        // An absent body is an empty object, so that what is missing is named; a body of null is none.
+        if (request.routeOptions.schema?.body !== undefined)
+          request.body = request.body === undefined ? {} : jsonOf(request.body)
         done()
       })
       const handlers = allHandlers(services, options)

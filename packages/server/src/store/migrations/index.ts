@@ -1,9 +1,10 @@
 import { spine } from "./0001-spine.ts"
 import { applications } from "./0002-applications.ts"
 import { lists } from "./0003-lists.ts"
-import { restored } from "./0004-restored.ts"
+import { eventsOfAWorkspace } from "./0004-events-of-a-workspace.ts"
+import { restored } from "./0005-restored.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
-export const migrations: readonly Migration[] = [spine, applications, lists, restored]
+export const migrations: readonly Migration[] = [spine, applications, lists, eventsOfAWorkspace, restored]
 export type { Migration } from "./migration.ts"

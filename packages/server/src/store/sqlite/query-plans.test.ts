@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { WorkloadFilter, WorkloadSort } from "../../domain/workloads/index.ts"
+import { eventsBackQuery } from "../journal.ts"
 import { sampleWorkload } from "../samples.ts"
 import type { SqlRow } from "../session.ts"
 import { statements } from "../statement.ts"
@@ -118,5 +119,18 @@ describe("a page of workloads", () => {
     const page = { sort: "dispatchCount", order: "asc", offset: 0, limit: 100 } as const
     const steps = plan(workloadPageQuery(sqliteDialect, { workspaceIds: null }, page).sql)
     expect(steps).toContain("SCAN workload")
+  })
+})
+
+describe("events going back", () => {
+  it.each([
+    [{ workspaces: null }, /^SEARCH event USING INTEGER PRIMARY KEY \(rowid<\?\)$/],
+    [{ workspaces: ["a"] }, /INDEX event_by_workspace \(workspace_id=\? AND seq<\?\)$/],
+    [{ workspaces: ["a", "b"] }, /^SEARCH event USING INTEGER PRIMARY KEY/],
+    [{ workspaces: ["a"], subject: { kind: "workload", id: "x" } }, /INDEX event_by_(subject|workspace)/],
+  ] as const)("of %j are read in order", (filter, expected) => {
+    const steps = plan(eventsBackQuery(sqliteDialect, 1_000_000, filter, 50).sql)
+    expect(steps[0]).toMatch(expected)
+    expect(steps.join()).not.toMatch(/TEMP B-TREE/)
   })
 })

@@ -65,6 +65,31 @@ export function journalCases(open: OpenHarness): void {
       expect(await read(after)).toEqual([])
     })
 
+    it("go back from the newest, page by page, to the oldest kept", async () => {
+      const { store } = harness
+      await emit(Array.from({ length: 10 }, (_, n) => sampleEvent(n, { workspace: n % 3 ? "a" : "b" })))
+      const back = (before: EventSeq | null, workspaces: readonly string[] | null, limit = 4) =>
+        store.journal.eventsBefore(store.committed, before, { workspaces }, limit)
+      const seen: unknown[] = []
+      let before: EventSeq | null = null
+      for (let page = 0; page < 4; page++) {
+        const events: Awaited<ReturnType<typeof back>> = await back(before, null)
+        seen.push(...numbers(events))
+        before = events.at(-1)?.seq ?? before
+      }
+      expect(seen).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
+      expect(await back(before, null)).toEqual([])
+      expect(numbers(await back(null, ["b"]))).toEqual([9, 6, 3, 0])
+      expect(numbers(await back(null, ["a", "b"], 2))).toEqual([9, 8])
+      expect(await back(null, [])).toEqual([])
+      const wrong = ["", "0", "11", "-1", "x"]
+      expect(await outcomes(wrong.map((cursor) => back(cursor as EventSeq, null)))).toEqual(
+        wrong.map(() => "invalid"),
+      )
+      await prune({ eventsAfterMs: sampleEvent(5).atMs })
+      expect(numbers(await back(null, null, 100))).toEqual([9, 8, 7, 6, 5])
+    })
+
     it("are picked by workspace, subject and type together", async () => {
       const subject = { kind: "node", id: "n-1" } as const
       await emit([

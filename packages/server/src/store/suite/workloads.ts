@@ -72,6 +72,16 @@ export function workloadCases(open: OpenHarness): void {
       expect(await workloads.dependents(committed, "train-b")).toEqual([workload.key])
     })
 
+    it("counts as live in its workspace until it has ended", async () => {
+      const { workloads, committed } = harness.store
+      const [one, two] = [sampleWorkload(1, { phase: "Pending" }), sampleWorkload(2, { phase: "Updating" })]
+      await insert([one, two, sampleWorkload(3, { workspaceId: "other", phase: "Running" })])
+      expect(await workloads.liveIn(committed, one.workspaceId)).toBe(2)
+      await update({ ...one, phase: "Stopped", hidden: true })
+      expect(await workloads.liveIn(committed, one.workspaceId)).toBe(1)
+      expect(await workloads.liveIn(committed, "none")).toBe(0)
+    })
+
     it("is changed by one of two who read the same version", async () => {
       const workload = sampleWorkload(1)
       await insert([workload])

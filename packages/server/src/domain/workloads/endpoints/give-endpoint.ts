@@ -80,8 +80,9 @@ async function usedNodePorts(tx: Tx, rows: EndpointStore): Promise<readonly numb
   return (await rows.all(tx)).flatMap((other) => other.nodePort ?? [])
 }
 
-function givenNodePort(service: ServicePort): number | null {
-  return service.type === "NodePort" ? service.nodePort : null
+/** The node port that a service asks for; null when it needs none or leaves it to the server. */
+export function givenNodePort(service: ServicePort | null): number | null {
+  return service?.type === "NodePort" && service.nodePort > 0 ? service.nodePort : null
 }
 
 function endpointOf(
@@ -144,7 +145,8 @@ async function tryInsert(
   }
 }
 
-function nodePortTaken(nodePort: number | null): AppError {
+/** What is said when another live workload has the port. */
+export function nodePortTaken(nodePort: number | null): AppError {
   return new AppError("already_exists", `the nodePort ${nodePort} is already used`, {
     resource: "nodePort",
     name: String(nodePort),
