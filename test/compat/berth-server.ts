@@ -7,6 +7,7 @@ import { createControlPlane, type ControlPlane } from "../../packages/server/src
 import type { Role } from "../../packages/server/src/domain/identity/index.ts"
 import type { NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
+import { createFakeNetwork, type FakeNetwork } from "../../packages/server/src/drivers/fake/fake-network.ts"
 import { createFakeWorld, type FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
 import { createApp } from "../../packages/server/src/http/app.ts"
 import { createStreams, type Streams } from "../../packages/server/src/http/plugins/streams.ts"
@@ -65,6 +66,7 @@ export interface BerthServer {
   readonly port: number
   readonly clock: VirtualClock
   readonly world: FakeWorld
+  readonly network: FakeNetwork
   readonly plane: ControlPlane
   readonly store: OpenStore
   readonly streams: Streams
@@ -98,6 +100,7 @@ export async function startBerthServer(
   const clock = createVirtualClock()
   const world = createFakeWorld({ clock, nodes: [gpuNode("node-a"), gpuNode("node-b")] })
   const driver = createFakeDriver({ clusterId: cluster, clock, world })
+  const network = createFakeNetwork()
   const store = openStore({ path: join(directory, "berth.db"), clock, log: silentLog })
   const ids = createIds(() => clock.nowMs())
   const plane = await createControlPlane({
@@ -108,6 +111,7 @@ export async function startBerthServer(
     log: silentLog,
     clusters: [{ id: cluster, driver: "fake" }],
     drivers: [driver],
+    networks: new Map([[cluster, network]]),
     sources: [driver],
     noAuth,
   })
@@ -177,6 +181,7 @@ export async function startBerthServer(
     port,
     clock,
     world,
+    network,
     plane,
     store,
     streams,

@@ -222,6 +222,7 @@ function servicesOf(
     queue: plane.queue,
     capacity: plane.capacity,
     workloads: plane.workloads,
+    endpoints: plane.endpoints,
     journal: store.journal,
     store,
     readiness: plane.readiness,

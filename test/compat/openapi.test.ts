@@ -90,6 +90,10 @@ const walks: Readonly<Record<OperationId, Walk>> = {
   "workloads.stop": withWorkload("POST", "/stop?graceSeconds=1"),
   "workloads.stopMany": withBatch("stop"),
   "workloads.clone": withBatch("clone"),
+  async "workloads.service"(on) {
+    const id = await on.submit({ service: { port: 80, targetPort: 8080, serviceType: "NodePort" } })
+    await ok(on.call("GET", `/api/v1/workloads/${id}/service`))
+  },
   "workloads.podLog": withPod((id, podId) => `/api/v1/workloads/${id}/pods/${podId}/logs`),
   "workloads.podContainers": withPod((id, podId) => `/api/v1/workloads/${id}/pods/${podId}/containers`),
   me: get("/berth/v1/me"),
@@ -149,6 +153,11 @@ const walks: Readonly<Record<OperationId, Walk>> = {
       )
     })
     await ok(on.call("POST", "/berth/v1/queue/resume", { json: {} }))
+  },
+  async listEndpoints(on) {
+    await on.submit({ service: { port: 80, targetPort: 8080, serviceType: "ClusterIP" } })
+    const { json } = await on.call("GET", "/berth/v1/endpoints?workspace=default&limit=1")
+    expect(json.items).toHaveLength(1)
   },
   pauseQueue: send("POST", "/berth/v1/queue/pause", { workspace: "default" }),
   resumeQueue: send("POST", "/berth/v1/queue/resume", { workspace: "default" }),

@@ -15,6 +15,7 @@ import type {
 } from "../../packages/server/src/domain/workloads/index.ts"
 import type { UserId } from "../../packages/server/src/domain/identity/index.ts"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
+import { createFakeNetwork, type FakeNetwork } from "../../packages/server/src/drivers/fake/fake-network.ts"
 import { entryPointScript } from "../../packages/server/src/drivers/fake/fake-script.ts"
 import {
   createFakeWorld,
@@ -47,6 +48,8 @@ export type Submission = Partial<Omit<CreateWorkload, "resource">> & {
 export interface TestPlane {
   readonly clock: VirtualClock
   readonly world: FakeWorld
+  /** Where services are listened for; what other programs hold there stays over a crash. */
+  readonly network: FakeNetwork
   readonly owner: Principal
   /** Of the present life. */
   readonly plane: ControlPlane
@@ -185,6 +188,7 @@ async function startLife(given: {
   readonly path: string
   readonly clock: VirtualClock
   readonly world: FakeWorld
+  readonly network: FakeNetwork
   readonly random: () => number
   readonly log: Log
   readonly onStep: OnStep | undefined
@@ -203,6 +207,7 @@ async function startLife(given: {
     log,
     clusters: [{ id: cluster, driver: "fake" }],
     drivers: [gated],
+    networks: new Map([[cluster, given.network]]),
     sources: [gated],
     noAuth: false,
   })
@@ -215,10 +220,11 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const clock = createVirtualClock()
   const nodes = options.nodes ?? [aNode("n1")]
   const world = createFakeWorld({ clock, nodes, script: options.script ?? entryPointScript })
+  const network = createFakeNetwork()
   const random = seededRandom(7)
   const log = options.log ?? silentLog
   const begin = (onStep?: OnStep) =>
-    startLife({ path, clock, world, random, log, onStep, refuse: options.refuse })
+    startLife({ path, clock, world, network, random, log, onStep, refuse: options.refuse })
   let now = await begin(options.onStep)
   let isClosed = false
 
@@ -258,6 +264,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
 
   async function crash(): Promise<void> {
     now.life.kill()
+    network.lose()
     await now.driver.close()
     await now.store.close()
   }
@@ -276,6 +283,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const self: TestPlane = {
     clock,
     world,
+    network,
     owner,
     get plane() {
       return now.plane

@@ -52,6 +52,7 @@ const calls: {
   createKey: (api) => api.createKey({ name: "k" }),
   revokeKey: (api) => api.revokeKey("x"),
   listQueue: (api) => api.queue(),
+  listEndpoints: (api) => api.endpoints(),
   pauseQueue: (api) => api.pauseQueue(null),
   resumeQueue: (api) => api.resumeQueue("w"),
   explainWorkload: (api) => api.explainWorkload("x"),

@@ -7,6 +7,7 @@ import type {
   CreateWorkspace,
   CreatedKey,
   DocumentList,
+  EndpointList,
   EventList,
   Explanation,
   Me,
@@ -70,6 +71,11 @@ export interface BerthApiClient {
   createKey(key: CreateKey, options?: CallOptions): Promise<CreatedKey>
   revokeKey(id: string, options?: CallOptions): Promise<void>
   queue(query?: PageRequest & { readonly workspace?: string }, options?: CallOptions): Promise<QueueEntryList>
+  /** Services of live workloads, newest first. */
+  endpoints(
+    query?: PageRequest & { readonly workspace?: string },
+    options?: CallOptions,
+  ): Promise<EndpointList>
   /** null = every queue. */
   pauseQueue(workspace: string | null, options?: CallOptions): Promise<QueueSwitched>
   /** `force`: also after a restore while processes of the time before it run. */
@@ -154,6 +160,7 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
       await del(path`/berth/v1/keys/${id}`, undefined, options)
     },
     queue: (query, options) => get("/berth/v1/queue", options, { ...query }),
+    endpoints: (query, options) => get("/berth/v1/endpoints", options, { ...query }),
     pauseQueue: (workspace, options) => post("/berth/v1/queue/pause", { workspace }, options),
     resumeQueue: (workspace, { force, ...options } = {}) =>
       post("/berth/v1/queue/resume", { workspace, ...(force ? { force } : {}) }, options),

@@ -7,6 +7,7 @@ import type {
   PatchWorkloadRequest,
   PodContainersResponse,
   PodLogResponse,
+  ServiceAddresses,
   WorkloadDetail,
 } from "@berth/contract/workloads"
 import type { CallOptions, Transport } from "./http.ts"
@@ -56,6 +57,8 @@ export interface WorkloadsClient {
   stopMany(ids: readonly string[], options?: CallOptions): Promise<BatchFailures>
   removeMany(ids: readonly string[], options?: CallOptions): Promise<BatchFailures>
   clone(ids: readonly string[], options?: CallOptions): Promise<CloneResponse>
+  /** The addresses of its service; throws 404 when it has none. */
+  service(id: string, options?: CallOptions): Promise<ServiceAddresses>
   podLog(id: string, podId: string, query?: PodLogQuery, options?: CallOptions): Promise<PodLogResponse>
   podContainers(id: string, podId: string, options?: CallOptions): Promise<PodContainersResponse>
 }
@@ -85,6 +88,8 @@ export function createWorkloadsClient(http: Transport): WorkloadsClient {
     stopMany: (ids, options) => batch(`${root}/stop`, ids, options),
     removeMany: (ids, options) => batch(`${root}/delete`, ids, options),
     clone: (ids, options) => post(`${root}/clone`, { workloadIds: ids }, options),
+    service: (id, options = {}) =>
+      http.json({ method: "GET", path: path`/api/v1/workloads/${id}/service`, ...options }),
     podLog: (id, podId, query = {}, options = {}) =>
       http.json({
         method: "GET",

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import { createPodCounts } from "./control/pod-counts.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
 import { createStrays } from "./control/strays.ts"
+import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
 import { createDirectory, createIdentity, type IdentityStore } from "./domain/identity/index.ts"
@@ -21,11 +22,14 @@ import {
   type ClaimStore,
 } from "./domain/queue/index.ts"
 import {
+  createEndpoints,
+  createRoutes,
   createRunner,
   createWorkloads,
   withEndpointsEnded,
   type EndpointStore,
   type PodDriver,
+  type ServiceNetwork,
   type ReplicaStore,
   type Runner,
   type WorkloadStore,
@@ -61,6 +65,8 @@ export interface ControlPlaneOptions {
   readonly log: Log
   readonly clusters: readonly Cluster[]
   readonly drivers: readonly PodDriver[]
+  /** What services are listened for with, by cluster; none = they have addresses, but nothing answers there. */
+  readonly networks?: ReadonlyMap<string, ServiceNetwork>
   readonly sources: readonly NodeSource[]
   readonly noAuth: boolean
   /** `stopGraceSeconds` that new workspaces start with. */
@@ -217,6 +223,29 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     trouble: theRunner().trouble,
   })
 
+  const isPublished = (workspaceId: string) => workspaceIndex.find(workspaceId)?.policy.publishServices
+  const routes = createRoutes()
+  const services = createServiceControl({
+    store,
+    routes,
+    commands: () => endpoints,
+    networks: options.networks ?? new Map(),
+    isPublished: (workspaceId) => isPublished(workspaceId) === true,
+    clock,
+    timers,
+    log,
+  })
+  const endpoints = createEndpoints({
+    store,
+    rows: rows.endpoints,
+    workloads: rows.workloads,
+    routes,
+    clock,
+    detail: (principal, id) => workloads.get(principal, id),
+    state: (key) => services.state(key),
+    isPublished,
+  })
+
   const loop = createSchedulerLoop({
     capacity,
     queue,
@@ -291,11 +320,16 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     )
     const nodes = await rows.inventory.nodes(from)
     inventory.load(nodes)
-    for (const attempt of await rows.workloads.liveAttempts(from)) pods.apply(attempt)
+    const attempts = await rows.workloads.liveAttempts(from)
+    for (const attempt of attempts) pods.apply(attempt)
     for (const workspace of workspaceIndex.list()) capacity.workspaceChanged(workspace, false)
     for (const node of nodes) capacity.nodeChanged(node)
     for (const claim of await rows.claims.live(from)) capacity.claimChanged(claim)
     capacity.controlChanged(await rows.claims.control(from))
+    for (const workload of await rows.workloads.live(from)) routes.workloadChanged(workload)
+    for (const endpoint of await rows.endpoints.all(from)) routes.endpointChanged(endpoint, false)
+    for (const replica of await rows.replicas.all(from)) routes.replicaChanged(replica, false)
+    for (const attempt of attempts) routes.attemptChanged(attempt)
   }
 
   return {
@@ -307,6 +341,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     workspaceNames: () => workspaceIndex.list().map((workspace) => workspace.id),
     queue,
     workloads,
+    endpoints,
+    services,
     control,
     timers,
     readiness: () => ({ isReady, message: readiness }),
@@ -322,7 +358,10 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       readiness = "The machines are being looked at."
       await housekeeping.fingerprint()
       readiness = "What runs is being taken over."
+      await endpoints.giveMissing()
       const recovered = await control.recover()
+      readiness = "The services are being opened."
+      await services.open()
       housekeeping.start()
       loop.start()
       isReady = true
@@ -337,6 +376,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       readiness = "The server is shutting down."
       housekeeping.stop()
       await loop.stop()
+      await services.stop()
       await control.stop()
       await writeKeyUse().catch((err: unknown) => log.warn({ err }, "the last uses of keys were not written"))
       timers.close()

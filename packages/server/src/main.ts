@@ -307,6 +307,7 @@ function servicesOf(parts: {
     queue: plane.queue,
     capacity: plane.capacity,
     workloads: plane.workloads,
+    endpoints: plane.endpoints,
     journal: store.journal,
     store,
     readiness: plane.readiness,

@@ -4,6 +4,7 @@
  * answer `{ items, nextCursor }`. Errors are `ErrorBody`. A body with a member that is not known is refused.
  * The table of routes is `berthRoutes`; outside of it `GET /healthz`, `GET /readyz` (`Health`) and `GET /metrics`.
  */
+export * from "./endpoints.ts"
 export * from "./identity.ts"
 export * from "./inventory.ts"
 export * from "./journal.ts"

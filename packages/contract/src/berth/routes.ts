@@ -1,5 +1,6 @@
 import { Type, type TSchema } from "typebox"
 import { PageQuery, type RouteNotes } from "../common/index.ts"
+import { EndpointList, EndpointsQuery } from "./endpoints.ts"
 import { ApiKeyList, CreateKey, CreateUser, CreatedKey, Me, UpdateUser, User, UserList } from "./identity.ts"
 import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "./inventory.ts"
 import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.ts"
@@ -297,6 +298,16 @@ export const berthRoutes = {
     query: QueueQuery,
     status: 200,
     answer: QueueEntryList,
+  },
+  listEndpoints: {
+    method: "GET",
+    path: "/berth/v1/endpoints",
+    operation: "endpoint.list",
+    summary: "Services of live workloads: addresses, ready pods",
+    refusals: [404],
+    query: EndpointsQuery,
+    status: 200,
+    answer: EndpointList,
   },
   pauseQueue: {
     method: "POST",

@@ -28,6 +28,9 @@ const policyMembers = {
     uniqueItems: true,
     description: "Kinds of work it takes; empty = all.",
   }),
+  publishServices: flag(
+    "Node ports of its services answer on every interface of the machine, not only on 127.0.0.1. Server owners set it.",
+  ),
 }
 
 export const WorkspacePolicy = Exact(policyMembers, "What holds in a workspace.")
@@ -41,6 +44,7 @@ export const WorkspacePolicyChange = Exact(
     stopGraceSeconds: Type.Optional(policyMembers.stopGraceSeconds),
     openToAll: Type.Optional(policyMembers.openToAll),
     scopes: Type.Optional(policyMembers.scopes),
+    publishServices: Type.Optional(policyMembers.publishServices),
   },
   "What is absent stays as it is, or as the default is.",
 )

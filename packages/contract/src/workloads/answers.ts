@@ -153,3 +153,23 @@ export const PodContainersResponseSchema = Type.Object(
   { description: "What of the pod can be looked into." },
 )
 export type PodContainersResponse = Static<typeof PodContainersResponseSchema>
+
+export const ServiceAddressesSchema = Type.Object(
+  {
+    port: Type.Object(
+      {
+        protocol: text("TCP or UDP; UDP is not forwarded."),
+        port: int("Port of the cluster address."),
+        nodePort: optional(int("Port on the machine; absent for type ClusterIP.")),
+        targetPort: int("Port that the pods listen on."),
+      },
+      { description: "The one port of the service." },
+    ),
+    externalDomain: text('Where a browser on the machine finds it: `http://127.0.0.1:<nodePort>/`, or "".'),
+    internalDomain: text("`<clusterIp>:<port>`."),
+    clusterIp: text("A loopback address of its own for as long as the workload lives."),
+    type: text("ClusterIP or NodePort."),
+  },
+  { description: "Where the service of a workload is reached." },
+)
+export type ServiceAddresses = Static<typeof ServiceAddressesSchema>

@@ -30,7 +30,7 @@ export const refusals: Readonly<Record<number, WorkloadsRefusal>> = {
     "Workload train-x7kqd not found.",
   ),
   409: refusal(
-    "Its state does not allow it (`Primus.00012`), or it changed meanwhile (`Primus.00010`).",
+    "Its state does not allow it (`Primus.00012`), it changed meanwhile (`Primus.00010`), or its node port is another's (`Primus.00004`).",
     "Primus.00012",
     "The workload can only be edited when it is running.",
   ),

@@ -5,6 +5,7 @@ import {
   ListWorkloadsResponseSchema,
   PodContainersResponseSchema,
   PodLogResponseSchema,
+  ServiceAddressesSchema,
   WorkloadDetailSchema,
 } from "./answers.ts"
 import { ListQuerySchema, LogQuerySchema, StopQuerySchema } from "./query-schemas.ts"
@@ -128,6 +129,15 @@ export const workloadRoutes = {
     example: batchExample,
     body: BatchWorkloadsRequestSchema,
     answer: CloneResponseSchema,
+  },
+  service: {
+    method: "GET",
+    url: "/:id/service",
+    summary: "Get the addresses of a workload's service",
+    description:
+      "Not in the document that the other routes follow, but in the API's own server: the addresses of a live workload that was created with `service`.",
+    refusals: [404],
+    answer: ServiceAddressesSchema,
   },
   podLog: {
     method: "GET",

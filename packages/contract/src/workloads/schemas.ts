@@ -29,7 +29,12 @@ export const ServiceSchema = Type.Object(
   {
     protocol: optional(text("TCP (default) or UDP.")),
     port: int("Port for access from outside.", portRange),
-    nodePort: optional(int("Port on the nodes; 0 = none.", { minimum: 0, maximum: 65_535 })),
+    nodePort: optional(
+      int("Port on the machine, 30000 to 32767, for type NodePort; 0 = one is chosen.", {
+        minimum: 0,
+        maximum: 65_535,
+      }),
+    ),
     targetPort: int("Port that the pods listen on.", portRange),
     serviceType: text("ClusterIP or NodePort."),
     extends: optional(textMap("Further settings.")),

@@ -5,7 +5,7 @@ import type { Directory, IdentityService, Principal } from "../domain/identity/i
 import type { InventoryService } from "../domain/inventory/index.ts"
 import type { JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
-import type { WorkloadService } from "../domain/workloads/index.ts"
+import type { EndpointService, WorkloadService } from "../domain/workloads/index.ts"
 import type { WorkspaceService } from "../domain/workspaces/index.ts"
 
 /** What the HTTP families are given: domain services and nothing below them. */
@@ -19,6 +19,7 @@ export interface Services {
   readonly queue: QueueService
   readonly capacity: Capacity
   readonly workloads: WorkloadService
+  readonly endpoints: EndpointService
   readonly journal: JournalReads
   readonly store: Pick<Store, "committed" | "subscribe">
   /** `/readyz`: recovered and planning; the sentence says what is missing. */

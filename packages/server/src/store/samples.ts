@@ -184,6 +184,7 @@ export function sampleWorkspace(id: string, change: Partial<Workspace> = {}): Wo
       stopGraceSeconds: 30,
       openToAll: false,
       scopes: ["Train"],
+      publishServices: false,
     },
     queuePaused: false,
     state: "active",

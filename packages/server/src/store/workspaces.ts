@@ -32,13 +32,16 @@ const remove = statement<{ id: string }>("primary")((db, p) =>
   db.deleteFrom("workspace").where("id", "=", p("id")).returning(columns),
 )
 
+/** What rows from before it was there stand for. */
+const addedPolicy = { publishServices: false }
+
 function toWorkspace(row: Row): Workspace {
   return {
     id: row.id,
     key: row.key,
     description: row.description,
     clusters: fromJson(row.clusters),
-    policy: fromJson(row.policy),
+    policy: { ...addedPolicy, ...fromJson<Workspace["policy"]>(row.policy) },
     queuePaused: row.queue_paused === 1,
     state: row.state as Workspace["state"],
     createdAtMs: row.created_at_ms,

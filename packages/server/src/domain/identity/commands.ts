@@ -12,11 +12,13 @@ export const operations = [
   "workload.stop",
   "workload.delete",
   "workload.priority-high", // priority 2
+  "endpoint.list",
   "workspace.create",
   "workspace.delete",
   "workspace.list",
   "workspace.get",
   "workspace.update", // policy, description, clusters
+  "workspace.publish", // its services, to other machines
   "workspace.members",
   "workspace.nodes", // static assignment
   "queue.get",

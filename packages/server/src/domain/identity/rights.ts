@@ -39,11 +39,14 @@ export const rights: Readonly<Record<Operation, Right>> = {
   "workload.delete": row("delete workload", "all", "no", "all", "own", "no", "no"),
   "workload.priority-high": row("use high priority for workload", "all", "no", "all", "no", "no", "no"),
 
+  "endpoint.list": row("list endpoint", "all", "all", "all", "all", "all", "all"),
+
   "workspace.create": row("create workspace", "all", "no", "no", "no", "no", "no"),
   "workspace.delete": row("delete workspace", "all", "no", "no", "no", "no", "no"),
   "workspace.list": row("list workspace", "all", "all", "all", "all", "all", "all"),
   "workspace.get": row("get workspace", "all", "all", "all", "all", "all", "no"),
   "workspace.update": row("update workspace", "all", "no", "all", "no", "no", "no"),
+  "workspace.publish": row("publish the services of workspace", "all", "no", "no", "no", "no", "no"),
   "workspace.members": row("change the members of workspace", "all", "no", "all", "no", "no", "no"),
   "workspace.nodes": row("assign nodes to workspace", "all", "no", "no", "no", "no", "no"),
 

@@ -72,6 +72,7 @@ export function aWorkspace(
       stopGraceSeconds: 30,
       openToAll: false,
       scopes: [],
+      publishServices: false,
       ...change.policy,
     },
   }

@@ -17,6 +17,7 @@ export const defaultPolicy: WorkspacePolicy = {
   stopGraceSeconds: 30,
   openToAll: false,
   scopes: [],
+  publishServices: false,
 }
 
 /** @throws AppError `invalid` (resource `workspace`) with the issues, when there are any */
@@ -73,6 +74,7 @@ export function policyIssues(policy: Partial<WorkspacePolicy> | undefined): read
   const isGrace =
     Number.isInteger(stopGraceSeconds) && stopGraceSeconds >= 0 && stopGraceSeconds <= longestGraceSeconds
   check("stopGraceSeconds", isGrace, `must be a whole number from 0 to ${longestGraceSeconds}`)
+  check("publishServices", typeof policy.publishServices === "boolean", "must be true or false")
   check("scopes", areScopes(policy.scopes), `must be different ones of ${scopes.join(", ")}`)
   return issues
 }
@@ -93,5 +95,6 @@ export function mergePolicy(before: WorkspacePolicy, change: Partial<WorkspacePo
     stopGraceSeconds: change.stopGraceSeconds ?? before.stopGraceSeconds,
     openToAll: change.openToAll ?? before.openToAll,
     scopes: change.scopes ?? before.scopes,
+    publishServices: change.publishServices ?? before.publishServices,
   }
 }

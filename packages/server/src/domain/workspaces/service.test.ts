@@ -47,6 +47,7 @@ describe("creation", () => {
       stopGraceSeconds: 30,
       openToAll: false,
       scopes: [],
+      publishServices: false,
     })
     await platform.reload()
     expect(platform.workspaces.find(id)).toEqual(made)

@@ -1,6 +1,6 @@
 import { AppError } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
-import { authorize, workspaceNotFound } from "../identity/index.ts"
+import { authorize, workspaceNotFound, type Principal } from "../identity/index.ts"
 import { systemActor, type Tx } from "../journal/index.ts"
 import {
   clusterIssues,
@@ -97,12 +97,20 @@ async function updateWorkspace(
   return store.tx(async (tx) => {
     const before = await requireWorkspace(rows, tx, id)
     refuseDeleting(before)
+    authorizePublishing(principal, before, change)
     const after = changed(before, change)
     const data = differencesOf(before, after)
     if (Object.keys(data).length === 0) return before
     const head = { operation: "workspace.update", event: "workspace.updated" } as const
     return writeWorkspace(rows, tx, after, { ...head, actor: principal.actor, atMs, data })
   })
+}
+
+/** Whoever owns a workspace does not open ports of the machine to others: its owners do. */
+function authorizePublishing(principal: Principal, before: Workspace, change: Change): void {
+  const wanted = change.policy?.publishServices ?? before.policy.publishServices
+  if (wanted !== before.policy.publishServices)
+    authorize(principal, "workspace.publish", { workspaceId: before.id })
 }
 
 async function bootstrap(options: WorkspacesOptions, clusters: readonly string[]): Promise<void> {

@@ -16,6 +16,8 @@ export interface WorkspacePolicy {
   readonly openToAll: boolean
   /** Kinds of work it takes; empty = all. */
   readonly scopes: readonly Scope[]
+  /** Node ports of its services are listened on on every interface; set by server Owners only. */
+  readonly publishServices: boolean
 }
 
 export interface Workspace {

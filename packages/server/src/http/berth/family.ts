@@ -7,6 +7,7 @@ import type { Streams } from "../plugins/streams.ts"
 import type { Services } from "../services.ts"
 import { backupHandlers } from "./backups.ts"
 import { documentHandlers } from "./documents.ts"
+import { endpointHandlers } from "./endpoints.ts"
 import { eventHandlers } from "./events.ts"
 import { identityHandlers } from "./identity.ts"
 import { inventoryHandlers } from "./inventory.ts"
@@ -63,6 +64,7 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
     ...workspaceHandlers(services),
     ...identityHandlers(services),
     ...queueHandlers(services),
+    ...endpointHandlers(services),
     ...podLogHandlers(services, options.streams),
     ...eventHandlers(services, options.streams),
     ...documentHandlers(services),

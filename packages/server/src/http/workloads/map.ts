@@ -1,6 +1,7 @@
 import type {
   ListSortField,
   ListWorkloadsResponse,
+  ServiceAddresses,
   WorkloadCondition,
   WorkloadDetail as WireDetail,
   WorkloadItem,
@@ -9,6 +10,7 @@ import type {
 import type { DecodedListQuery } from "@berth/contract/workloads"
 import type {
   Condition,
+  EndpointView,
   ResourceText,
   Workload,
   WorkloadDetail,
@@ -84,6 +86,19 @@ export function mapDetail(detail: WorkloadDetail): WireDetail {
     ...optionalPart("service", serviceOf(detail)),
     ...(spec.dependencies.length > 0 && { dependencies: [...spec.dependencies] }),
     ...(spec.cronJobs.length > 0 && { cronJobs: spec.cronJobs.map((job) => ({ ...job })) }),
+  }
+}
+
+/** Where a workload's service is reached. */
+export function mapService({ endpoint, address }: EndpointView): ServiceAddresses {
+  const { protocol, port, nodePort, targetPort, clusterIp, type } = endpoint
+  const isReachable = nodePort !== null && protocol === "TCP"
+  return {
+    port: { protocol, port, ...(nodePort !== null && { nodePort }), targetPort },
+    externalDomain: isReachable ? `http://127.0.0.1:${nodePort}/` : "",
+    internalDomain: address,
+    clusterIp,
+    type,
   }
 }
 

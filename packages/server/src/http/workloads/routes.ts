@@ -18,7 +18,7 @@ import type { Family } from "../plugins/family.ts"
 import type { Services } from "../services.ts"
 import { parseBody, parseRequiredBody } from "./body.ts"
 import { bodyLimitBytes, wordError, workloadsErrorAnswer } from "./errors.ts"
-import { mapDetail, mapList, toListCommand } from "./map.ts"
+import { mapDetail, mapList, mapService, toListCommand } from "./map.ts"
 
 /** Most bytes of a log in one answer; the lines nearest the end are given. */
 const maxLogBytes = 8 * 1024 * 1024
@@ -33,6 +33,7 @@ export const workloadsFamily: Family = {
     registerReads(app, services)
     registerWrites(app, services.workloads)
     registerBatches(app, services.workloads)
+    registerService(app, services)
     registerPods(app, services)
   },
   errorAnswer: workloadsErrorAnswer,
@@ -102,6 +103,12 @@ function registerBatches(app: FastifyInstance, workloads: WorkloadService): void
     const outcome = await runBatch(request, (principal, ids) => workloads.cloneMany(principal, ids))
     return { workloadIds: outcome.done.flatMap(({ newId }) => newId ?? []), ...failuresOf(outcome) }
   })
+}
+
+function registerService(app: FastifyInstance, { endpoints }: Services): void {
+  route(app, "service", "workload.service", async (request) =>
+    mapService(await endpoints.get(request.principal, idOf(request))),
+  )
 }
 
 function registerPods(app: FastifyInstance, { workloads, clock }: Services): void {

@@ -4,7 +4,7 @@ import type { Endpoint, EndpointStore } from "../applications/types.ts"
 import { serviceOf, type ServicePort } from "../probes.ts"
 import { workloadEvent } from "../runner-ports.ts"
 import type { Workload } from "../types.ts"
-import { candidate, clusterIpPool, firstFree, nodePortPool } from "./addresses.ts"
+import { candidate, clusterIpPool, firstFree, nodePortPool, nodePorts } from "./addresses.ts"
 
 /** Guesses before all that are in use are looked at: up to half full, one is nearly always enough. */
 const guesses = 8
@@ -12,14 +12,17 @@ const guesses = 8
 /** What is said of a service that nothing is forwarded for. */
 export const udpSentence = "UDP is not forwarded: clients have to go to the addresses of the pods themselves"
 
-/** Whether the node port of a workload's service was chosen by the server. */
+/** Whether the node port of a workload's service is the server's choice. */
 export function isNodePortChosen(workload: Workload): boolean {
   const service = serviceOf(workload.spec.service)
-  return service?.type === "NodePort" && service.nodePort === 0
+  if (service?.type !== "NodePort") return false
+  // rows from before there were addresses may hold any number
+  return service.nodePort < nodePorts.first || service.nodePort > nodePorts.last
 }
 
 /**
  * Gives a workload's service its addresses, for as long as it lives. A schedule gets none: what it starts does.
+ * @param made.isLate it lives already: a node port that is taken is then replaced by another
  * @throws AppError `already_exists` (resource `nodePort`) when another live workload has the port that was asked for,
  *   `conflict` when every address is given out
  */
@@ -27,10 +30,11 @@ export async function giveEndpoint(
   tx: Tx,
   rows: EndpointStore,
   workload: Workload,
-  { actor, nowMs }: { readonly actor: Actor; readonly nowMs: number },
+  made: { readonly actor: Actor; readonly nowMs: number; readonly isLate?: boolean },
 ): Promise<void> {
   const service = serviceOf(workload.spec.service)
   if (service === null || workload.schedule !== null) return
+  const { actor, nowMs } = made
   const isChosen = isNodePortChosen(workload)
   const clusterIps = createTries(clusterIpPool, workload.key, async () =>
     (await rows.all(tx)).map((other) => other.clusterIp),
@@ -45,7 +49,7 @@ export async function giveEndpoint(
     const taken = await tryInsert(tx, rows, endpoint)
     if (taken === null) break
     if (taken === "clusterIp") endpoint = { ...endpoint, clusterIp: await clusterIps.next() }
-    else if (isChosen) endpoint = { ...endpoint, nodePort: await ports.next() }
+    else if (isChosen || made.isLate === true) endpoint = { ...endpoint, nodePort: await ports.next() }
     else throw nodePortTaken(endpoint.nodePort)
   }
   if (service.protocol === "UDP")
