@@ -43,3 +43,17 @@ if (rank === 0) {
   meet()
 }
 `)
+
+/**
+ * A web server on the pod's own address, port 8080: answers with who it is and its VERSION. Told to end, it takes no
+ * new connection and finishes the requests that it has.
+ */
+export const webServer = nodeProgram(`
+const { createServer } = require("node:http")
+const server = createServer((request, response) => {
+  response.setHeader("connection", "close")
+  response.end(JSON.stringify({ pid: process.pid, version: process.env.VERSION }))
+})
+server.listen(8080, process.env.POD_IP, () => console.log("serves on " + process.env.POD_IP))
+process.once("SIGTERM", () => server.close(() => process.exit(0)))
+`)

@@ -6,6 +6,7 @@ import { createLocalDriver, type LocalDriver } from "./drivers/local/local-drive
 import { createLocalMachine } from "./drivers/local/local-machine.ts"
 import { createLogFiles } from "./drivers/local/log-files.ts"
 import { removeOldLogs } from "./drivers/local/log-retention.ts"
+import { createLocalNetwork, type LocalNetwork } from "./drivers/local/service-network.ts"
 import type { Clock } from "./kit/clock.ts"
 import type { Log } from "./kit/log.ts"
 
@@ -13,6 +14,8 @@ import type { Log } from "./kit/log.ts"
 export interface LocalClusters {
   readonly clusters: readonly Cluster[]
   readonly drivers: readonly LocalDriver[]
+  /** Listens for services, of all clusters: they are on the same machine. */
+  readonly network: LocalNetwork
   readonly sources: readonly NodeSource[]
   liveAttempts(): number
   /** Resolves at the next change of an attempt, at the latest after `atMostMs`. */
@@ -52,6 +55,7 @@ export function createLocalClusters(
     uidRange: [config.local.uidRange.first, config.local.uidRange.last],
     shareAccount: config.local.shareAccount,
   })
+  const network = createLocalNetwork({ clock, log })
   const drivers = config.clusters.map((clusterId, at) =>
     createLocalDriver({
       clusterId,
@@ -103,6 +107,7 @@ export function createLocalClusters(
   return {
     clusters: config.clusters.map((id) => ({ id, driver: "local" })),
     drivers,
+    network,
     sources,
     liveAttempts: () => drivers.reduce((sum, driver) => sum + driver.liveAttempts, 0),
     changed: (atMostMs) =>
@@ -118,6 +123,7 @@ export function createLocalClusters(
     retainLogs,
     warnings: () => facts,
     async close() {
+      await network.closeAll()
       for (const driver of drivers) await driver.close()
       await logs.close()
     },

@@ -103,6 +103,7 @@ async function build(
     log,
     clusters: clusters.clusters,
     drivers: clusters.drivers,
+    networks: new Map(clusters.clusters.map((cluster) => [cluster.id, clusters.network])),
     sources: clusters.sources,
     noAuth: config.noAuth,
     stopGraceSeconds: config.stopGraceSeconds,
@@ -110,7 +111,7 @@ async function build(
     onTurn: (turn) => telemetry.planCommitted(turn),
   })
   undo.push(() => plane.stop())
-  observeQueues(telemetry, plane, clock.nowMs.bind(clock))
+  observePlane(telemetry, plane, clusters, clock.nowMs.bind(clock))
   const ownerKeyFile = join(dataDir, "owner.key")
   await ensureOwnerKey(plane, ownerKeyFile)
 
@@ -317,8 +318,20 @@ function servicesOf(parts: {
   }
 }
 
-function observeQueues(telemetry: Telemetry, plane: ControlPlane, nowMs: () => number): void {
+function observePlane(
+  telemetry: Telemetry,
+  plane: ControlPlane,
+  { network }: LocalClusters,
+  nowMs: () => number,
+): void {
   telemetry.observe({
+    services: () => ({
+      ...network.counts,
+      byWorkspace: plane.services.keys().map(({ key, workspaceId }) => ({
+        workspaceId,
+        connections: network.connectionsOf(key),
+      })),
+    }),
     queues: () =>
       plane.workspaceNames().map((workspaceId) => {
         const queue = plane.capacity.queue(workspaceId)

@@ -42,8 +42,8 @@ export interface ServiceControl {
   /** At boot, once what runs was taken over: resolves when every service was opened and routed, or cannot be now. */
   open(): Promise<void>
   state(key: WorkloadKey): ServiceState
-  /** Addresses that are listened on. */
-  readonly listeners: number
+  /** Services that are listened for. */
+  keys(): readonly { readonly key: WorkloadKey; readonly workspaceId: string }[]
   /** Resolves when nothing waits or runs (tests). */
   idle(): Promise<void>
   /** Nothing is listened on any more. Idempotent. */
@@ -246,9 +246,12 @@ export function createServiceControl(options: ServiceControlOptions): ServiceCon
       if (!now) return { listening: false, message: route ? standing(route) : "", readyPods }
       return { listening: now.faults.length === 0, message: now.faults.join(" "), readyPods }
     },
-    get listeners() {
-      return holders.size
-    },
+    keys: () =>
+      routes
+        .all()
+        .flatMap(({ endpoint: { workloadKey: key, workspaceId } }) =>
+          opened.has(key) ? { key, workspaceId } : [],
+        ),
     idle: () => queue.idle(),
     async stop() {
       isStopped = true

@@ -13,6 +13,17 @@ it("shows every figure that was told, with its labels", async () => {
   telemetry.observe({
     queues: () => [{ workspaceId: "team-a", depth: 3, oldestAgeMs: 1500 }],
     pods: () => ({ Running: 4 }),
+    services: () => ({
+      listeners: 3,
+      accepted: 10,
+      refused: 2,
+      unanswered: 1,
+      byWorkspace: [
+        { workspaceId: "team-a", connections: 4 },
+        { workspaceId: "team-a", connections: 5 },
+        { workspaceId: "team-b", connections: 0 },
+      ],
+    }),
   })
   const text = await telemetry.text()
   for (const line of [
@@ -27,6 +38,12 @@ it("shows every figure that was told, with its labels", async () => {
     'berth_queue_depth{workspace="team-a"} 3',
     'berth_queue_oldest_age_seconds{workspace="team-a"} 1.5',
     'berth_pods{phase="Running"} 4',
+    'berth_service_connections{workspace="team-a"} 9',
+    'berth_service_connections{workspace="team-b"} 0',
+    "berth_service_listeners 3",
+    "berth_service_accepted_total 10",
+    "berth_service_refused_total 2",
+    "berth_service_unanswered_total 1",
   ])
     expect(text).toContain(line)
   expect(text).toMatch(/process_resident_memory_bytes \d{6,}/)
@@ -36,7 +53,8 @@ it("shows every figure that was told, with its labels", async () => {
 it("drops the series of a workspace that is gone", async () => {
   telemetry = createTelemetry()
   let queues = [{ workspaceId: "gone", depth: 1, oldestAgeMs: 0 }]
-  telemetry.observe({ queues: () => queues, pods: () => ({}) })
+  const services = () => ({ listeners: 0, accepted: 0, refused: 0, unanswered: 0, byWorkspace: [] })
+  telemetry.observe({ queues: () => queues, pods: () => ({}), services })
   expect(await telemetry.text()).toContain('workspace="gone"')
   queues = []
   expect(await telemetry.text()).not.toContain("gone")

@@ -9,10 +9,21 @@ export interface QueueReading {
   readonly oldestAgeMs: number
 }
 
+/** What services have carried. All but the open connections and listeners only grow. */
+export interface ServiceReading {
+  readonly listeners: number
+  readonly accepted: number
+  readonly refused: number
+  readonly unanswered: number
+  /** Open connections of each service; those of a workspace are added up. */
+  readonly byWorkspace: readonly { readonly workspaceId: string; readonly connections: number }[]
+}
+
 /** Asked at each scrape; must be cheap and in memory. */
 export interface TelemetrySources {
   readonly queues: () => readonly QueueReading[]
   readonly pods: () => Readonly<Record<string, number>>
+  readonly services: () => ServiceReading
 }
 
 /** The server's figures as Prometheus metrics. Functions may be called from anywhere, at any rate. */
@@ -54,6 +65,7 @@ export function createTelemetry(): Telemetry {
   const scheduler = schedulerMetrics(registry)
   let sources: TelemetrySources | undefined
   watchSources(registry, () => sources)
+  watchServices(registry, () => sources?.services())
   const closeProcess = watchProcess(registry)
   return {
     observe(given) {
@@ -136,6 +148,36 @@ function watchSources(registry: Registry, sources: () => TelemetrySources | unde
   addGauge(registry, "berth_pods", "Pods by phase.", "phase", () => Object.entries(sources()?.pods() ?? {}))
 }
 
+function watchServices(registry: Registry, read: () => ServiceReading | undefined): void {
+  addGauge(
+    registry,
+    "berth_service_connections",
+    "Open connections to services, by workspace.",
+    "workspace",
+    () => {
+      const sums = new Map<string, number>()
+      for (const { workspaceId, connections } of read()?.byWorkspace ?? [])
+        sums.set(workspaceId, (sums.get(workspaceId) ?? 0) + connections)
+      return [...sums]
+    },
+  )
+  addGauge(registry, "berth_service_listeners", "Addresses of services that are listened on.", null, () => [
+    ["", read()?.listeners ?? 0],
+  ])
+  const total = (name: string, help: string, value: (reading: ServiceReading) => number) =>
+    addCounter(registry, name, help, () => {
+      const reading = read()
+      return reading === undefined ? 0 : value(reading)
+    })
+  total("berth_service_accepted_total", "Connections to services that were accepted.", (one) => one.accepted)
+  total(
+    "berth_service_refused_total",
+    "Connections closed at once: a bound was reached.",
+    (one) => one.refused,
+  )
+  total("berth_service_unanswered_total", "Connections that no pod took.", (one) => one.unanswered)
+}
+
 /** Event-loop lag since the last scrape, memory, CPU, start time. */
 function watchProcess(registry: Registry): () => void {
   const lag = monitorEventLoopDelay({ resolution: lagResolutionMs })
@@ -156,7 +198,10 @@ function watchProcess(registry: Registry): () => void {
   single("process_start_time_seconds", "When the process started, since the epoch.", () =>
     Math.round(performance.timeOrigin / 1000),
   )
-  addCpuCounter(registry)
+  addCounter(registry, "process_cpu_seconds_total", "User and system CPU time.", () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1e6
+  })
   return () => {
     lag.disable()
   }
@@ -183,18 +228,18 @@ function addGauge(
   registry.registerMetric(gauge)
 }
 
-function addCpuCounter(registry: Registry): void {
-  const cpu = new Counter({
-    name: "process_cpu_seconds_total",
-    help: "User and system CPU time.",
+/** A counter that somebody else keeps. */
+function addCounter(registry: Registry, name: string, help: string, read: () => number): void {
+  const counter = new Counter({
+    name,
+    help,
     registers: [],
     collect() {
-      const { user, system } = process.cpuUsage()
       this.reset()
-      this.inc((user + system) / 1e6)
+      this.inc(read())
     },
   })
-  registry.registerMetric(cpu)
+  registry.registerMetric(counter)
 }
 
 /** The measured delay includes the timer's own interval; an empty histogram gives NaN or 0. */
