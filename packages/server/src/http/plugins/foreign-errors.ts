@@ -35,8 +35,6 @@ export function appErrorFrom(thrown: unknown, bodyLimit: number): AppError {
       return new AppError("invalid", "The path is not a valid URL.", { detail: "bad_url", cause: thrown })
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return new AppError("invalid", "The body is not as long as Content-Length says.", { cause: thrown })
-    case "FST_ERR_HANDLER_TIMEOUT":
-      return new AppError("timeout", "The request took too long and was given up.", { cause: thrown })
     case "ECONNRESET":
       return new AppError("invalid", "The client went away.", { detail: "aborted", cause: thrown })
     default:
