@@ -24,9 +24,11 @@ const every = (...schedules: string[]): Submission => ({
 
 async function all(p: TestPlane): Promise<readonly Workload[]> {
   const page = { sort: "createdAtMs", order: "asc", offset: 0, limit: 1000 } as const
-  return (await p.plane.workloads.list(p.owner, { workspaceIds: null }, page)).items.map(
-    (one) => one.workload,
+  const { items } = await p.plane.workloads.list(p.owner, { workspaceIds: null }, page)
+  const found = await Promise.all(
+    items.map((one) => p.store.workloads.byKey(p.store.committed, one.workload.key)),
   )
+  return found.flatMap((one) => one ?? [])
 }
 const clonesOf = async (p: TestPlane, schedule: Workload) =>
   (await all(p)).filter((one) => one.spec.madeBy === schedule.id)

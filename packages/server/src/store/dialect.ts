@@ -11,6 +11,8 @@ export interface Dialect {
   readonly db: Kysely<Database>
   /** Whether a text column contains `text` literally, case-sensitively. */
   readonly contains: (column: string, text: string) => RawBuilder<SqlBool>
+  /** The JSON text of a member, an object or a list, of the JSON object that a text column holds. */
+  readonly jsonMember: (column: string, member: string) => RawBuilder<string>
   readonly ddl: Ddl
 }
 

@@ -5,7 +5,7 @@ import type { Dialect } from "./dialect.ts"
 import type { Database } from "./schema.ts"
 import { type BoundSql, type Session, type SqlRow, sessionOf } from "./session.ts"
 import { compileNow, rowsAs } from "./statement.ts"
-import { type FullRow, fullColumns, toWorkload } from "./workload-rows.ts"
+import { type SummaryRow, summaryColumns, toSummary } from "./workload-rows.ts"
 
 type Page = Parameters<WorkloadStore["list"]>[2]
 type ListBuilder = ExpressionBuilder<Database, "workload">
@@ -57,7 +57,7 @@ export async function listWorkloads(
   if (matchesNothing(filter)) return { total: 0, items: [] }
   const session = sessionOf(from)
   const { counted, found } = await (isCounted(filter) ? countThenRead : readThenCount)(session, filter, page)
-  const items = rowsAs<FullRow>(found).map(toWorkload)
+  const items = rowsAs<SummaryRow>(found).map(toSummary)
   // Not counted, for the page has come to the end of what there is.
   return {
     total: rowsAs<Count>(counted)[0]?.total ?? (items.length > 0 ? page.offset + items.length : 0),
@@ -159,7 +159,8 @@ export function workloadPageQuery(dialect: Dialect, filter: WorkloadFilter, page
     dialect.db
       .selectFrom("workload")
       .innerJoin("workload_spec", "workload_spec.workload_key", "workload.key")
-      .select(fullColumns)
+      .select(summaryColumns)
+      .select(dialect.jsonMember("workload_spec.spec", "resource").as("resource"))
       .where("workload.key", "in", keys)
       .orderBy(order(page, true)),
   )

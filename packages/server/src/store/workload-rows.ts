@@ -7,6 +7,7 @@ import type {
   WorkloadKey,
   WorkloadKind,
   WorkloadSpec,
+  WorkloadSummary,
 } from "../domain/workloads/index.ts"
 import type { ClaimId } from "../domain/queue/index.ts"
 import { fromJson, toFlag, toJson } from "./codec.ts"
@@ -72,9 +73,36 @@ export const fullColumns = [
   "workload_spec.spec",
 ] as const
 
+const longColumns: ReadonlySet<string> = new Set(["conditions", "image"])
+
+/** What a list shows, which is little of the spec: environments and entry points may have a megabyte each. */
+export const summaryColumns = workloadColumns
+  .filter((column): column is Exclude<typeof column, "conditions" | "image"> => !longColumns.has(column))
+  .map((column) => `workload.${column}` as const)
+
+export type SummaryRow = Omit<WorkloadRow, "conditions" | "image"> & { readonly resource: string }
 export type FullRow = WorkloadRow & Pick<SpecRow, "entry_point" | "spec">
 
 export function toWorkload(row: FullRow): Workload {
+  return {
+    ...standingOf(row),
+    spec: { ...fromJson<Omit<WorkloadSpec, "entryPoint">>(row.spec), entryPoint: row.entry_point },
+    conditions: fromJson(row.conditions),
+  }
+}
+
+export function toSummary(row: SummaryRow): WorkloadSummary {
+  return {
+    ...standingOf(row),
+    spec: {
+      resource: fromJson(row.resource),
+      timeout: row.timeout_seconds,
+      isTolerateAll: row.is_tolerate_all === 1,
+    },
+  }
+}
+
+function standingOf(row: Omit<WorkloadRow, "conditions" | "image">): Omit<Workload, "spec" | "conditions"> {
   return {
     key: row.key as WorkloadKey,
     id: row.id,
@@ -88,10 +116,8 @@ export function toWorkload(row: FullRow): Workload {
     userName: row.user_name,
     asServerOwner: row.as_server_owner === 1,
     priority: row.priority,
-    spec: { ...fromJson<Omit<WorkloadSpec, "entryPoint">>(row.spec), entryPoint: row.entry_point },
     phase: row.phase as Phase,
     cause: row.cause as EndCause | null,
-    conditions: fromJson(row.conditions),
     dispatchCount: row.dispatch_count,
     failures: row.failures,
     preemptions: row.preemptions,

@@ -4,7 +4,7 @@ import type { Principal } from "../identity/index.ts"
 import type { Reason } from "../queue/index.ts"
 import type { Endpoint } from "./applications/types.ts"
 import type { LogChunk, LogFollowItem, LogQuery } from "./driver.ts"
-import type { Attempt, Workload, WorkloadFilter, WorkloadSort } from "./types.ts"
+import type { Attempt, Workload, WorkloadFilter, WorkloadSort, WorkloadSummary } from "./types.ts"
 
 /** What a caller sent, typed but neither defaulted nor checked: absent strings are "", absent numbers null. */
 export interface CreateWorkload {
@@ -62,8 +62,8 @@ export interface PatchWorkload {
 }
 
 /** A workload as a reader sees it, with what is computed at the moment of reading. */
-export interface WorkloadView {
-  readonly workload: Workload
+export interface WorkloadView<W extends WorkloadSummary = Workload> {
+  readonly workload: W
   /** 1..n in its workspace's queue; 0 when it does not queue. */
   readonly position: number
   /** Why it waits, most decisive first; empty when it does not. Claim ids are already turned into `waitingFor`. */
@@ -110,7 +110,7 @@ export interface WorkloadService {
       readonly offset: number
       readonly limit: number
     },
-  ): Promise<{ readonly total: number; readonly items: readonly WorkloadView[] }>
+  ): Promise<{ readonly total: number; readonly items: readonly WorkloadView<WorkloadSummary>[] }>
   get(principal: Principal, id: string): Promise<WorkloadDetail>
   /** @throws AppError `conflict` detail `ended` or `scheduled` (message is the family's sentence), `invalid`, `insufficient` */
   patch(principal: Principal, id: string, patch: PatchWorkload): Promise<void>

@@ -25,7 +25,14 @@ import { createPodLogs } from "./pod-logs.ts"
 import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
 import { isApplication, isTerminal } from "./states.ts"
 import type { PodDriver } from "./driver.ts"
-import type { Attempt, Workload, WorkloadFilter, WorkloadKey, WorkloadStore } from "./types.ts"
+import type {
+  Attempt,
+  Workload,
+  WorkloadFilter,
+  WorkloadKey,
+  WorkloadStore,
+  WorkloadSummary,
+} from "./types.ts"
 import { workloadPoked } from "./types.ts"
 import { viewOf } from "./view.ts"
 
@@ -65,7 +72,11 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
 
   const existing = existingIn(options.workspace)
 
-  const view = (principal: Principal, workload: Workload, attempt?: Attempt): WorkloadView =>
+  const view = <W extends WorkloadSummary>(
+    principal: Principal,
+    workload: W,
+    attempt?: Attempt,
+  ): WorkloadView<W> =>
     viewOf({ principal, workload, attempt, capacity, trouble: options.trouble, nowMs: clock.nowMs() })
 
   // ---- create ------------------------------------------------------------------------------------

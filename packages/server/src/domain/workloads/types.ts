@@ -242,6 +242,11 @@ export type WorkloadSort =
   | "isSupervised"
   | "isTolerateAll"
 
+/** What lists tell of a workload: nothing of it can be long but its description. */
+export type WorkloadSummary = Omit<Workload, "spec" | "conditions"> & {
+  readonly spec: Pick<WorkloadSpec, "resource" | "timeout" | "isTolerateAll">
+}
+
 export interface WorkloadStore {
   byKey(from: Reads, key: WorkloadKey): Promise<Workload | undefined>
   /** By the shown id; hidden ones too. */
@@ -258,7 +263,7 @@ export interface WorkloadStore {
       readonly offset: number
       readonly limit: number
     },
-  ): Promise<{ readonly total: number; readonly items: readonly Workload[] }>
+  ): Promise<{ readonly total: number; readonly items: readonly WorkloadSummary[] }>
   /** Not in a terminal phase: what boot loads. */
   live(from: Reads): Promise<readonly Workload[]>
   /** How many of them a workspace has. */

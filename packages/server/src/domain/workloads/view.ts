@@ -3,20 +3,20 @@ import { isAllowed } from "../identity/index.ts"
 import type { Capacity, Reason } from "../queue/index.ts"
 import type { WorkloadView } from "./commands.ts"
 import { isTerminal } from "./states.ts"
-import type { Attempt, Workload, WorkloadKey } from "./types.ts"
+import type { Attempt, WorkloadKey, WorkloadSummary } from "./types.ts"
 
 /** Most ids of others that a view names. */
 const namedOthers = 20
 
 /** What a reader sees of a workload at `nowMs`: its place in the queue and why it waits are computed here, never stored. */
-export function viewOf(given: {
+export function viewOf<W extends WorkloadSummary>(given: {
   readonly principal: Principal
-  readonly workload: Workload
+  readonly workload: W
   readonly attempt: Attempt | undefined
   readonly capacity: Capacity
   readonly trouble: (key: WorkloadKey) => Reason | undefined
   readonly nowMs: number
-}): WorkloadView {
+}): WorkloadView<W> {
   const { principal, workload, capacity, nowMs } = given
   const reasons = reasonsOf(given)
   return {
@@ -32,7 +32,7 @@ export function viewOf(given: {
   }
 }
 
-function reasonsOf(given: Parameters<typeof viewOf>[0]): readonly Reason[] {
+function reasonsOf(given: Parameters<typeof viewOf<WorkloadSummary>>[0]): readonly Reason[] {
   const { workload, capacity, nowMs } = given
   if (workload.phase !== "Pending" || isTerminal(workload.phase)) return []
   if (workload.schedule !== null) return [{ code: "waiting_for_time", untilMs: workload.schedule.nextAtMs }]

@@ -1,9 +1,24 @@
 import { isIPv4 } from "node:net"
 import type { Pod } from "../../domain/workloads/index.ts"
 
+const dayMs = 86_400_000
+const year10000Ms = Date.UTC(10_000, 0, 1)
+const twoDigits = Array.from({ length: 100 }, (_, n) => String(n).padStart(2, "0"))
+/** The day that was formatted last: a page has hundreds of instants, mostly of a day or two. */
+let lastDay = { startMs: Number.NaN, text: "" }
+
 /** `YYYY-MM-DDTHH:mm:ss` in UTC; "" for null. */
 export function formatInstant(atMs: number | null): string {
-  return atMs === null ? "" : new Date(atMs).toISOString().slice(0, 19)
+  if (atMs === null) return ""
+  if (atMs < 0 || atMs >= year10000Ms) return new Date(atMs).toISOString().slice(0, 19)
+  const ofDay = atMs - lastDay.startMs
+  if (!(ofDay >= 0 && ofDay < dayMs)) {
+    const startMs = Math.floor(atMs / dayMs) * dayMs
+    lastDay = { startMs, text: new Date(startMs).toISOString().slice(0, 11) }
+  }
+  const seconds = Math.floor((atMs - lastDay.startMs) / 1000)
+  const part = (n: number) => twoDigits[n] ?? ""
+  return `${lastDay.text}${part(Math.floor(seconds / 3600))}:${part(Math.floor(seconds / 60) % 60)}:${part(seconds % 60)}`
 }
 
 /** RFC 3339 in whole seconds with Z. */

@@ -12,10 +12,10 @@ import type {
   Condition,
   EndpointView,
   ResourceText,
-  Workload,
   WorkloadDetail,
   WorkloadFilter,
   WorkloadSort,
+  WorkloadSummary,
   WorkloadView,
 } from "../../domain/workloads/index.ts"
 import type { Json, JsonObject } from "../../kit/json.ts"
@@ -25,7 +25,7 @@ import { currentPods, placesOf } from "./map-pods.ts"
 import { pendingMessage } from "./messages.ts"
 
 /** What a list shows of a workload. */
-export function mapItem(view: WorkloadView): WorkloadItem {
+export function mapItem(view: WorkloadView<WorkloadSummary>): WorkloadItem {
   const { workload, nowMs } = view
   const isPending = workload.phase === "Pending"
   return {
@@ -59,7 +59,7 @@ export function mapItem(view: WorkloadView): WorkloadItem {
 /** A page of a list. */
 export function mapList(page: {
   readonly total: number
-  readonly items: readonly WorkloadView[]
+  readonly items: readonly WorkloadView<WorkloadSummary>[]
 }): ListWorkloadsResponse {
   return { totalCount: page.total, items: page.items.map(mapItem) }
 }
@@ -165,16 +165,16 @@ function mapCondition(condition: Condition): WorkloadCondition {
   }
 }
 
-function endOf(workload: Workload): number | null {
+function endOf(workload: WorkloadSummary): number | null {
   return workload.endedAtMs ?? workload.deletedAtMs
 }
 
-function runtimeMs(workload: Workload, nowMs: number): number {
+function runtimeMs(workload: WorkloadSummary, nowMs: number): number {
   if (workload.startedAtMs === null) return 0
   return Math.min(endOf(workload) ?? nowMs, nowMs) - workload.startedAtMs
 }
 
-function secondsUntilTimeout(workload: Workload, nowMs: number): number {
+function secondsUntilTimeout(workload: WorkloadSummary, nowMs: number): number {
   const timeout = workload.spec.timeout
   if (!timeout || endOf(workload) !== null) return 0
   if (workload.startedAtMs === null) return -1
@@ -182,7 +182,7 @@ function secondsUntilTimeout(workload: Workload, nowMs: number): number {
 }
 
 /** The latest attempt's key as a UUID: it plays the part of the object that upstream makes for each attempt. */
-function objectUid(workload: Workload): string {
+function objectUid(workload: WorkloadSummary): string {
   if (workload.attemptId === null || workload.dispatchCount === 0) return ""
   return ulidToUuid(workload.attemptId.slice(workload.attemptId.indexOf("_") + 1))
 }

@@ -22,6 +22,7 @@ export const sqliteDialect: Dialect = {
     },
   }),
   contains: (column, text) => sql<SqlBool>`instr(${sql.ref(column)}, ${text}) > 0`,
+  jsonMember: (column, member) => sql<string>`json_extract(${sql.ref(column)}, ${sql.lit(`$.${member}`)})`,
   ddl: {
     text: "text",
     int: "integer",
