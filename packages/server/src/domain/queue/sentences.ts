@@ -50,7 +50,7 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   policy_limit: () => "A limit of the workspace's policy is reached.",
   starting: () => "It has its place and is being started.",
   installing: () => "What it runs on is being installed.",
-  port_in_use: () => "A port that it needs is in use.",
+  port_in_use: (reason) => reason.detail ?? "A port that it needs is in use.",
   driver_down: (reason) => reason.detail ?? "The driver of its cluster cannot work now.",
 }
 
