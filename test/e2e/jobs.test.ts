@@ -26,6 +26,37 @@ function gpusFree() {
 
 const gang = { replica: 2, cpu: "1", gpu: "8", memory: "1Gi" }
 
+describe("a supervised job", () => {
+  it("is ended once nothing has been written for its interval, and tried again; one that writes is left alone", async () => {
+    const silent = await server.create({
+      script: `echo "attempt $DISPATCH_COUNT, at most $HANG_CHECK_INTERVAL s"; sleep 600`,
+      isSupervised: true,
+      maxRetry: 1,
+      env: { HANG_CHECK_INTERVAL: "1" },
+    })
+    const busy = await server.create({
+      script: "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.8; done",
+      isSupervised: true,
+      env: { HANG_CHECK_INTERVAL: "5" },
+    })
+    const failed = await server.phase(silent, "Failed")
+    expect(failed).toMatchObject({ dispatchCount: 2 })
+    expect(
+      failed.conditions.filter(({ type }) => type === "K8sFailed").map(({ message }) => message),
+    ).toEqual([
+      expect.stringMatching(/hang, no pod has written to its log for \d+ seconds/),
+      expect.stringMatching(/hang, no pod has written to its log for \d+ seconds/),
+    ])
+    // the phase comes first, then the end of what was told to
+    await server.until(async () => {
+      const [pod] = (await server.workload(silent)).pods
+      return pod?.containers[0]?.reason === "Hang" ? true : undefined
+    }, "the pod has ended as hung")
+    expect(await server.podLog(silent, failed.pods[0]?.podId ?? "")).toContain("attempt 2, at most 1 s")
+    expect(await server.phase(busy, "Succeeded")).toMatchObject({ dispatchCount: 1 })
+  })
+})
+
 describe("a job of two ranks", () => {
   it("meets over TCP, succeeds, leaves a log for each pod and the GPUs free", async () => {
     const id = await server.create({ script: meetingRanks, resource: gang })

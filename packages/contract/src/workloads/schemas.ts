@@ -46,7 +46,7 @@ export type ServiceSpec = Static<typeof ServiceSchema>
 export const CronJobSchema = Type.Object(
   {
     schedule: text(
-      "An instant (`2025-09-30T16:04:00.000Z`, UTC) or five cron fields (`0 3 * * *`), to the minute.",
+      "An instant within a year (`2025-09-30T16:04:00.000Z`, UTC), or five cron fields (`0 3 * * MON-FRI`: minute, hour, day of month, month, day of week; UTC; where both days are restricted, either is enough).",
     ),
     action: optional(text("What happens then: `start` (default).")),
   },
@@ -89,7 +89,11 @@ export const CreateWorkloadRequestSchema = Type.Object(
       text("Image address. Required except for Authoring; the local driver records and ignores it."),
     ),
     entryPoint: optional(text("Start command, base64. Required except for Authoring.")),
-    isSupervised: optional(flag("Ask for hang detection.")),
+    isSupervised: optional(
+      flag(
+        "A job is ended with cause `hang`, and retried as after any failure, when no pod of it has written to its log for 1,200 seconds, or for as many as its env `HANG_CHECK_INTERVAL` says (1 to 86400).",
+      ),
+    ),
     priority: optional(int("0 to 2, default 0; others are clamped.")),
     timeout: optional(
       Type.Union([Type.Integer(), Type.Null()], { description: "Seconds; 0 or null = none." }),
@@ -110,7 +114,12 @@ export const CreateWorkloadRequestSchema = Type.Object(
         description: "Ids of workloads that must have succeeded before it starts.",
       }),
     ),
-    cronJobs: optional(Type.Array(CronJobSchema, { description: "When it starts." })),
+    cronJobs: optional(
+      Type.Array(CronJobSchema, {
+        description:
+          "Instants: it starts once, after the last of them. Cron fields, not for Deployment and StatefulSet: it is a schedule and never runs itself; when any entry matches, a workload without `cronJobs` is made of it, unless the last one lives. One that was missed is made up for within five minutes. Not both; at most 100.",
+      }),
+    ),
     groupVersionKind: optional(KindSchema),
     isTolerateAll: optional(flag("Ignore the taints of nodes.")),
   },

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../kit/json.ts"
 import type { Tx } from "../journal/index.ts"
 import type { ClaimId, EndCause } from "../queue/index.ts"
 import type { AttemptHands } from "./attempt-hands.ts"
@@ -11,6 +12,7 @@ import {
   type OnRows,
   type RunnerOptions,
 } from "./runner-ports.ts"
+import { createSupervision, hung } from "./supervision.ts"
 import { isTerminal, keepsPods, startDeadlineMs } from "./states.ts"
 import type { AttemptObservation, PodDriver } from "./driver.ts"
 import type { Attempt, AttemptId, Workload, WorkloadKey } from "./types.ts"
@@ -20,6 +22,8 @@ import { workloadPoked } from "./types.ts"
 export interface AttemptSteps {
   /** Takes the current attempt of a workload as far as the driver allows now. */
   advance(workload: Workload, id: AttemptId, signal: AbortSignal): Promise<void>
+  /** When its output is to be looked at again at the latest; null when nobody asked for that. */
+  nextSupervisionMs(workload: Workload, attempt: Attempt): number | null
 }
 
 const nothingSeen: AttemptObservation = { pods: [], isGone: false }
@@ -30,6 +34,7 @@ export function createAttemptSteps(
   hands: AttemptHands,
 ): AttemptSteps {
   const { store, rows, moves, clock } = options
+  const supervision = createSupervision(clock)
 
   async function advance(workload: Workload, id: AttemptId, signal: AbortSignal): Promise<void> {
     const fresh = () => rows.attempt(store.committed, id)
@@ -71,6 +76,10 @@ export function createAttemptSteps(
       const hasStarted = seen.pods.some((pod) => pod.state !== "waiting")
       if (!hasStarted) return giveUpStart(key, attempt.id)
     }
+    const quietSeconds = supervision.look(workload, attempt, seen)
+    // a run of which a rank has ended is ending anyway, by that
+    if (quietSeconds !== null && !observe(workload, attempt, seen, clock.nowMs()).ended)
+      return endHung(key, attempt.id, quietSeconds)
     // most looks find nothing new: they cost no transaction
     if (!observe(workload, attempt, seen, clock.nowMs()).changed) return
     await onRows(key, async (tx, row, fresh, nowMs) => {
@@ -94,11 +103,24 @@ export function createAttemptSteps(
     await pokeDependents(tx, rows, next.workload)
   }
 
-  function endEvent(workload: Workload, cause: EndCause, nowMs: number) {
+  function endEvent(workload: Workload, cause: EndCause, nowMs: number, facts: JsonObject = {}) {
     const type = isTerminal(workload.phase)
       ? `workload.${workload.phase.toLowerCase()}`
       : "workload.attempt_failed"
-    return workloadEvent(workload, type, runnerActor, nowMs, { cause })
+    return workloadEvent(workload, type, runnerActor, nowMs, { cause, ...facts })
+  }
+
+  function endHung(key: WorkloadKey, id: AttemptId, quietSeconds: number): Promise<void> {
+    return onRows(key, async (tx, workload, attempt, nowMs) => {
+      if (attempt?.id !== id || attempt.state !== "running") return
+      const next = hung(workload, attempt, quietSeconds, nowMs)
+      await rows.updateAttempt(tx, next.attempt)
+      if (next.workload !== workload) await rows.update(tx, next.workload)
+      const claim = await moves.byId(tx, attempt.claimId)
+      if (claim?.state === "bound") await moves.release(tx, claim, "hang", attempt.graceMs, nowMs)
+      await tx.emit(endEvent(next.workload, "hang", nowMs, { quietSeconds }))
+      await pokeDependents(tx, rows, next.workload)
+    })
   }
 
   function giveUpStart(key: WorkloadKey, id: AttemptId): Promise<void> {
@@ -143,6 +165,7 @@ export function createAttemptSteps(
     })
     if ((await rows.attempt(store.committed, attempt.id))?.state !== "gone") return
     hands.left(attempt.id, key)
+    supervision.left(attempt.id)
   }
 
   async function letGo(tx: Tx, workload: Workload, attempt: Attempt, nowMs: number): Promise<void> {
@@ -164,5 +187,5 @@ export function createAttemptSteps(
     await rows.update(tx, row)
   }
 
-  return { advance }
+  return { advance, nextSupervisionMs: supervision.nextLookMs }
 }

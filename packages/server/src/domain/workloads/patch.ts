@@ -6,6 +6,7 @@ import { checkRoom, readResources } from "./resources.ts"
 import { checkStartTimes } from "./start-times.ts"
 import { isSameSize } from "./applications/rollout.ts"
 import { isApplication, isTerminal } from "./states.ts"
+import { hangCheckIssues } from "./supervision.ts"
 import type { Workload, WorkloadSpec } from "./types.ts"
 import {
   envIssues,
@@ -125,7 +126,7 @@ function patchLaunch(workload: Workload, change: PatchWorkload, isScheduled: boo
   if (entryPoint !== "" && entryPoint !== spec.entryPoint) next.entryPoint = entryPoint
   if (change.env !== undefined) {
     const env = withoutEmpty(change.env)
-    refuse(envIssues(env))
+    refuse([...envIssues(env), ...hangCheckIssues(spec.isSupervised, env)])
     if (!sameMap(env, spec.env)) next.env = env
   }
   if (isScheduled) refuseLaunchChange(next)

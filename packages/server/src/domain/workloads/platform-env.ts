@@ -1,7 +1,5 @@
+import { hangCheckSeconds, hangCheckVariable } from "./supervision.ts"
 import type { Workload } from "./types.ts"
-
-/** Seconds of log silence after which a supervised workload counts as hung (reference/workloads.md 3.5). */
-const hangCheckSeconds = 1200
 
 /**
  * The platform's variables that do not depend on where a pod runs (reference/workloads.md 4.3). The driver adds
@@ -14,6 +12,6 @@ export function platformEnv(workload: Workload): Record<string, string> {
     USER_ID: workload.userId,
     WORKSPACE: workload.workspaceId,
     ENABLE_SUPERVISE: String(workload.spec.isSupervised),
-    HANG_CHECK_INTERVAL: String(hangCheckSeconds),
+    [hangCheckVariable]: String(hangCheckSeconds(workload.spec)),
   }
 }

@@ -137,6 +137,8 @@ export function createRunner(options: RunnerOptions): Runner {
     const instants: number[] = workload.schedule ? [workload.schedule.nextAtMs] : []
     if (workload.spec.timeout !== null && workload.startedAtMs !== null)
       instants.push(workload.startedAtMs + workload.spec.timeout * 1000)
+    const outputMs = attempt ? attempts.nextSupervisionMs(workload, attempt) : null
+    if (outputMs !== null) instants.push(outputMs)
     if (attempt && awaitsStart(attempt)) instants.push(attempt.assignedAtMs + startDeadlineMs)
     // one that has passed since is looked at soon, never at once again and again
     const soonestMs = clock.nowMs() + shortestWaitMs

@@ -8,6 +8,7 @@ import { checkProbe, checkService, normaliseProbe, normaliseService } from "./pr
 import { checkRoom, readResources, type ReadResources } from "./resources.ts"
 import { checkStartTimes } from "./start-times.ts"
 import { isApplication } from "./states.ts"
+import { hangCheckIssues } from "./supervision.ts"
 import type { WorkloadKind, WorkloadSpec } from "./types.ts"
 import { workloadKinds } from "./types.ts"
 
@@ -75,7 +76,11 @@ export function checkCreate(command: CreateWorkload, ports: CheckPorts): Checked
   const kind = kindOf(wanted)
   refuseFirst([fault("displayName", nameFault(wanted.displayName))])
   checkScope(kind, workspace)
-  refuseFirst([...envIssues(wanted.env), ...sizeIssues(wanted)])
+  refuseFirst([
+    ...envIssues(wanted.env),
+    ...hangCheckIssues(wanted.isSupervised, wanted.env),
+    ...sizeIssues(wanted),
+  ])
   const starts = checkStartTimes(wanted.cronJobs, ports.nowMs)
   if ("fault" in starts) throw invalid([{ path: ["cronJobs"], message: starts.fault }])
   refuseRecurring(kind, starts.nextMs)
