@@ -17,11 +17,48 @@ export function normaliseProbe(probe: JsonObject | null): JsonObject | null {
   return { ...probe, ...Object.fromEntries(given) }
 }
 
-/** A service with its protocol in capitals, TCP where none is given; null for one that says nothing. */
-export function normaliseService(service: JsonObject | null): JsonObject | null {
+/** What a Deployment's rollout may miss and add where nothing is said (reference/workloads.md 2.8, 11). */
+export const defaultRolloutShare = "25%"
+const rolloutShares = ["maxUnavailable", "maxSurge"] as const
+
+/**
+ * A service with its protocol in capitals, TCP where none is given; null for one that says nothing.
+ * @param isRolledOut whether its workload is a Deployment: the shares of its rollout are filled in
+ */
+export function normaliseService(service: JsonObject | null, isRolledOut = false): JsonObject | null {
   if (service === null || Object.keys(service).length === 0) return null
   const protocol = typeof service["protocol"] === "string" ? service["protocol"].trim().toUpperCase() : ""
-  return { ...service, protocol: protocol || "TCP" }
+  const named = { ...service, protocol: protocol || "TCP" }
+  if (!isRolledOut) return named
+  const shares = Object.fromEntries(rolloutShares.map((name) => [name, defaultRolloutShare]))
+  return { ...named, extends: { ...shares, ...extendsOf(service) } }
+}
+
+function extendsOf(service: JsonObject): JsonObject {
+  const given = service["extends"]
+  return typeof given === "object" && given !== null && !Array.isArray(given) ? (given as JsonObject) : {}
+}
+
+/** `25%` of a number, rounded down, or a number; null for anything else. */
+export function readShare(text: string, of: number): number | null {
+  const match = /^(\d{1,9})(%?)$/.exec(text.trim())
+  if (!match) return null
+  const number = Number(match[1])
+  if (match[2] === "") return number
+  return number <= 100 ? Math.floor((number * of) / 100) : null
+}
+
+function checkShares(service: JsonObject): Issue | null {
+  const given = extendsOf(service)
+  for (const name of rolloutShares) {
+    const value = given[name]
+    if (typeof value === "string" && readShare(value, 1) === null)
+      return {
+        path: ["service", "extends", name],
+        message: `the ${name}(${value}) of the service is invalid, it must be a number or a percentage such as 25%`,
+      }
+  }
+  return null
 }
 
 /** The first fault of a probe, or null. */
@@ -41,7 +78,7 @@ export function checkService(service: JsonObject | null): Issue | null {
   const ports = checkServicePorts(service)
   if (ports) return ports
   const type = service["serviceType"]
-  if (type === "ClusterIP" || type === "NodePort") return null
+  if (type === "ClusterIP" || type === "NodePort") return checkShares(service)
   return {
     path: ["service", "serviceType"],
     message: "the service type only supports ClusterIP and NodePort",
@@ -121,8 +158,7 @@ export interface ServicePort {
 export function serviceOf(service: JsonObject | null): ServicePort | null {
   if (service === null) return null
   const number = (name: string) => (typeof service[name] === "number" ? service[name] : 0)
-  const more = service["extends"]
-  const texts = typeof more === "object" && more !== null && !Array.isArray(more) ? Object.entries(more) : []
+  const texts = Object.entries(extendsOf(service))
   return {
     protocol: service["protocol"] === "UDP" ? "UDP" : "TCP",
     port: number("port"),

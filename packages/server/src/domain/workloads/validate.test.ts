@@ -258,3 +258,26 @@ describe("a request", () => {
     })
   })
 })
+
+describe("the service of a Deployment", () => {
+  const serviceOf = (service: Record<string, unknown>, kind = "Deployment") =>
+    check({
+      kind,
+      service: { protocol: "", port: 80, targetPort: 8000, serviceType: "ClusterIP", ...service },
+    }).spec.service
+
+  it("says how many pods an update may miss, 25% where nothing was said", () => {
+    expect(serviceOf({})?.["extends"]).toEqual({ maxUnavailable: "25%", maxSurge: "25%" })
+    expect(serviceOf({ extends: { maxUnavailable: "1", other: "x" } })?.["extends"]).toEqual({
+      maxUnavailable: "1",
+      maxSurge: "25%",
+      other: "x",
+    })
+    expect(serviceOf({}, "StatefulSet")?.["extends"]).toBeUndefined()
+  })
+
+  it("is refused with a share that is none", () => {
+    for (const maxUnavailable of ["many", "-1", "101%", "1.5", ""])
+      expect(() => serviceOf({ extends: { maxUnavailable } })).toThrow("maxUnavailable")
+  })
+})

@@ -123,7 +123,7 @@ function normalise(command: CreateWorkload): CreateWorkload {
     env: withoutEmpty(command.env),
     liveness: normaliseProbe(command.liveness),
     readiness: normaliseProbe(command.readiness),
-    service: normaliseService(command.service),
+    service: normaliseService(command.service, command.kind.trim() === "Deployment"),
   }
   if (wanted.kind === "Authoring") return asAuthoring(wanted)
   // its pods are restarted in place however often they end

@@ -1,5 +1,5 @@
 import type { Amounts } from "../../inventory/index.ts"
-import type { ServicePort } from "../probes.ts"
+import { defaultRolloutShare, readShare, type ServicePort } from "../probes.ts"
 import { isReady, isGoing } from "./replica-states.ts"
 import type { Replica } from "./types.ts"
 
@@ -30,9 +30,6 @@ export type RolloutStep =
   /** Ended, and asks for other capacity. */
   | { readonly kind: "resize"; readonly replica: Replica }
 
-/** Upstream's `maxUnavailable` of a Deployment (reference/workloads.md 2.8, 11). */
-const defaultMaxUnavailable = "25%"
-
 /**
  * How many of `replicas` may be missing.
  * @returns tolerated: so many and the application still counts as available (a share is rounded down);
@@ -44,20 +41,12 @@ export function maxUnavailableOf(
   service: ServicePort | null,
 ): { readonly tolerated: number; readonly pace: number } {
   if (isOrdered) return { tolerated: 0, pace: 1 }
-  const text = service?.extends["maxUnavailable"] ?? defaultMaxUnavailable
+  const text = service?.extends["maxUnavailable"] ?? defaultRolloutShare
   const tolerated = Math.min(
     replicas,
-    readShare(text, replicas) ?? readShare(defaultMaxUnavailable, replicas) ?? 0,
+    readShare(text, replicas) ?? readShare(defaultRolloutShare, replicas) ?? 0,
   )
   return { tolerated, pace: Math.max(1, tolerated) }
-}
-
-/** `25%` of a number, rounded down, or a number; null for anything else. */
-export function readShare(text: string, of: number): number | null {
-  const match = /^(\d{1,9})(%?)$/.exec(text.trim())
-  if (!match) return null
-  const number = Number(match[1])
-  return match[2] === "%" ? Math.floor((number * of) / 100) : number
 }
 
 /**
