@@ -32,6 +32,7 @@ import { path } from "./http.ts"
 
 /** Every list's page: 1–1,000 items, default 100. */
 export interface PageRequest {
+  /** 1–1,000; default 100. */
   readonly limit?: number
   /** `nextCursor` of the page before. */
   readonly cursor?: string
@@ -39,56 +40,79 @@ export interface PageRequest {
 
 /** `/berth/v1`: one method a route. All throw BerthError. Nodes, users and workloads go by name or id. */
 export interface BerthApiClient {
+  /** Who the caller is and what it may do. */
   me(options?: CallOptions): Promise<Me>
+  /** Version, counts, clusters and warnings. */
   status(options?: CallOptions): Promise<Status>
   /** Shuts the server down; `pods` stops them too. */
   stopServer(pods: boolean, options?: CallOptions): Promise<StoppingServer>
+  /** Clusters by name. */
   clusters(page?: PageRequest, options?: CallOptions): Promise<ClusterList>
+  /** Nodes by cluster and name. */
   nodes(
     query?: PageRequest & { readonly cluster?: string; readonly workspace?: string },
     options?: CallOptions,
   ): Promise<NodeList>
+  /** One node. @throws BerthError 404; 400 when two clusters have one of that name and none is given */
   node(name: string, cluster?: string, options?: CallOptions): Promise<Node>
+  /** Gives the node no new pods. Idempotent. */
   cordonNode(name: string, cluster?: string, options?: CallOptions): Promise<Node>
+  /** Lets the node have pods again. Idempotent. */
   uncordonNode(name: string, cluster?: string, options?: CallOptions): Promise<Node>
+  /** Cordons the node and moves its pods away. Idempotent. */
   drainNode(name: string, cluster?: string, options?: CallOptions): Promise<Node>
-  /** null takes the node back. */
+  /** Assigns the node to a workspace; null takes it back. */
   assignNode(name: string, workspaceId: string | null, cluster?: string, options?: CallOptions): Promise<Node>
+  /** Workspaces the caller has a role in, newest first. */
   workspaces(page?: PageRequest, options?: CallOptions): Promise<WorkspaceList>
+  /** One workspace. @throws BerthError 404 */
   workspace(id: string, options?: CallOptions): Promise<Workspace>
+  /** Makes a workspace. @throws BerthError 409 when the name is taken */
   createWorkspace(workspace: CreateWorkspace, options?: CallOptions): Promise<Workspace>
+  /** Changes what is given. */
   updateWorkspace(id: string, change: UpdateWorkspace, options?: CallOptions): Promise<Workspace>
-  /** `force` also stops the work that lives in it. */
+  /** Deletes it; `force` also stops the work that lives in it. @throws BerthError 409 with work in it and no `force` */
   deleteWorkspace(id: string, force: boolean, options?: CallOptions): Promise<void>
+  /** Members by user name. */
   members(id: string, page?: PageRequest, options?: CallOptions): Promise<MemberList>
+  /** Gives a user (by name or id) a role. Idempotent. */
   setMember(id: string, user: string, role: Role, options?: CallOptions): Promise<Member>
+  /** Takes a user's role away. */
   removeMember(id: string, user: string, options?: CallOptions): Promise<void>
+  /** Users, newest first. */
   users(page?: PageRequest, options?: CallOptions): Promise<UserList>
+  /** Makes a user. @throws BerthError 409 when the name is taken */
   createUser(user: CreateUser, options?: CallOptions): Promise<User>
+  /** Changes what is given; by name or id. */
   updateUser(user: string, change: UpdateUser, options?: CallOptions): Promise<User>
+  /** The caller's API keys (a server owner's: all), newest first. */
   keys(page?: PageRequest, options?: CallOptions): Promise<ApiKeyList>
-  /** The answer is the only one that ever holds the token. */
+  /** Makes a key. The answer is the only one that ever holds the token. */
   createKey(key: CreateKey, options?: CallOptions): Promise<CreatedKey>
+  /** Revokes a key, at once and for ever. */
   revokeKey(id: string, options?: CallOptions): Promise<void>
+  /** What waits, by workspace and position. */
   queue(query?: PageRequest & { readonly workspace?: string }, options?: CallOptions): Promise<QueueEntryList>
   /** Services of live workloads, newest first. */
   endpoints(
     query?: PageRequest & { readonly workspace?: string },
     options?: CallOptions,
   ): Promise<EndpointList>
-  /** null = every queue. */
+  /** Admits nothing more; null = from every queue. */
   pauseQueue(workspace: string | null, options?: CallOptions): Promise<QueueSwitched>
-  /** `force`: also after a restore while processes of the time before it run. */
+  /** Admits again; null = every queue. `force`: also after a restore while processes of the time before it run. */
   resumeQueue(
     workspace: string | null,
     options?: CallOptions & { readonly force?: boolean },
   ): Promise<QueueSwitched>
+  /** Why a workload waits, and what happened to it. */
   explainWorkload(id: string, options?: CallOptions): Promise<Explanation>
   /** One page, oldest first; with `backwards` the newest, or those before the cursor, newest first. */
   events(
     query?: PageRequest & EventFilter & { readonly backwards?: boolean },
     options?: CallOptions,
   ): Promise<EventList>
+  /** Who did what, newest first. */
   audit(
     query?: PageRequest & {
       readonly workspace?: string
@@ -103,7 +127,9 @@ export interface BerthApiClient {
   openApi(family?: string, options?: CallOptions): Promise<Readonly<Record<string, unknown>>>
 }
 
+/** Which events; all must hold. */
 export interface EventFilter {
+  /** Exactly this workspace. */
   readonly workspace?: string
   /** `<kind>/<id>`: `workload/train-x7kqd`. */
   readonly subject?: string
@@ -111,6 +137,7 @@ export interface EventFilter {
   readonly type?: readonly string[]
 }
 
+/** `/berth/v1` over a transport. */
 export function createBerthApiClient(http: Transport): BerthApiClient {
   const get = <T>(at: string, options: CallOptions = {}, query: Query = {}) =>
     http.json<T>({ method: "GET", path: at, query, ...options })

@@ -9,9 +9,13 @@ import { createWorkloadsClient } from "./workloads.ts"
 
 /** Everything a Berth server answers, typed, one member a family. */
 export interface BerthClient {
+  /** Of the server, without a slash at the end. */
   readonly baseUrl: string
+  /** `/api/v1/workloads`. */
   readonly workloads: WorkloadsClient
+  /** `/berth/v1` but its streams. */
   readonly berth: BerthApiClient
+  /** Logs and events as they come. */
   readonly streams: StreamsClient
 }
 

@@ -1,15 +1,24 @@
 /** One fault of a request, as the server names it. */
 export interface BerthErrorDetail {
+  /** Where: `policy.scopes[0]`; "" = the whole. */
   readonly path: string
+  /** What is wrong there. */
   readonly message: string
 }
 
+/** What an error is made from; see {@link BerthError}. */
 export interface BerthErrorFacts {
+  /** 0 = no answer. */
   readonly status: number
+  /** The server's, or `unreachable`, `timeout`, `broken`, `invalid`. */
   readonly code: string
+  /** Absent or null = unknown. */
   readonly requestId?: string | null
+  /** Absent = none. */
   readonly details?: readonly BerthErrorDetail[]
+  /** Absent or null = not said. */
   readonly retryAfterMs?: number | null
+  /** What was caught. */
   readonly cause?: unknown
 }
 
@@ -20,11 +29,15 @@ export interface BerthErrorFacts {
  * A call that was aborted by its signal rejects with the signal's reason, not with this.
  */
 export class BerthError extends Error {
+  /** HTTP status; 0 where no answer came. */
   readonly status: number
+  /** A word to decide by: the server's, or one of the above. */
   readonly code: string
   /** Quote it when asking whoever runs the server. */
   readonly requestId: string | null
+  /** Each fault of the request; empty where it is not about its form. */
   readonly details: readonly BerthErrorDetail[]
+  /** When a retry makes sense, as the server says; null = it does not say. */
   readonly retryAfterMs: number | null
 
   constructor(message: string, facts: BerthErrorFacts) {

@@ -9,10 +9,13 @@ export interface ServerSentEvent {
   readonly event: string
   /** What to resume after; empty where the server gave none yet. */
   readonly id: string
+  /** JSON, as text. */
   readonly data: string
 }
 
+/** How patiently a stream is followed. */
 export interface StreamOptions {
+  /** Ends the stream, which then throws the signal's reason. */
   readonly signal?: AbortSignal
   /** Resume after this id. */
   readonly lastEventId?: string

@@ -1,5 +1,6 @@
 import { BerthError, errorFromAnswer } from "./errors.ts"
 
+/** Which server, as whom, and how patiently. */
 export interface ClientOptions {
   /** `http://127.0.0.1:8080`; a path is kept as a prefix. */
   readonly baseUrl: string
@@ -13,23 +14,34 @@ export interface ClientOptions {
   readonly userAgent?: string
 }
 
+/** What every call takes. */
 export interface CallOptions {
+  /** Ends the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal
+  /** Instead of the client's, for this call. */
   readonly timeoutMs?: number
 }
 
+/** Query parameters; null and undefined are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>
 
+/** A request of the SDK. */
 export interface HttpRequest extends CallOptions {
+  /** Only a GET is ever repeated. */
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
   /** Made with `path`, so that ids are escaped. */
   readonly path: string
+  /** Lists become one value with commas. */
   readonly query?: Query
+  /** Sent as JSON. */
   readonly body?: unknown
+  /** Beyond those of every request. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** HTTP as the SDK's parts use it. */
 export interface Transport {
+  /** Without a slash at the end. */
   readonly baseUrl: string
   /** The parsed JSON answer; undefined for an empty one. @throws BerthError */
   json<T>(request: HttpRequest): Promise<T>

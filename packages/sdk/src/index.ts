@@ -10,6 +10,19 @@ export type { ServerSentEvent, StreamOptions } from "./event-stream.ts"
 export type { CallOptions, ClientOptions } from "./http.ts"
 export type { BerthApiClient, EventFilter, PageRequest } from "./berth.ts"
 export type { FollowLogQuery, LogItem, StreamsClient } from "./streams.ts"
+export type {
+  BatchFailures,
+  CloneResponse,
+  CreateWorkloadRequest,
+  CreateWorkloadResponse,
+  ListWorkloadsResponse,
+  PatchWorkloadRequest,
+  PodContainersResponse,
+  PodLogResponse,
+  WorkloadDetail,
+  WorkloadItem,
+} from "@berth/contract/workloads"
+export type { Event, Explanation, Me, Node, QueueEntry, Status, Workspace } from "@berth/contract/berth"
 export { collect } from "./paging.ts"
 export type { PageLike } from "./paging.ts"
 export type { ListWorkloadsQuery, PodLogQuery, WorkloadsClient } from "./workloads.ts"

@@ -1,6 +1,8 @@
 /** A page as every list of `/berth/v1` gives it. */
 export interface PageLike<T> {
+  /** At most as many as were asked for. */
   readonly items: readonly T[]
+  /** `cursor` of the next page; null on the last. */
   readonly nextCursor: string | null
 }
 

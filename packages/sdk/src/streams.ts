@@ -14,6 +14,7 @@ export interface FollowLogQuery {
   readonly since?: string
   /** The N of `run_N_times`; the latest when absent. */
   readonly run?: number
+  /** The main one when absent. */
   readonly container?: string
   /** false gives what there is now, then the end. Default true. */
   readonly follow?: boolean
@@ -24,6 +25,7 @@ export type LogItem =
   | { readonly kind: "lines"; readonly lines: readonly string[]; readonly droppedBytes: number }
   | { readonly kind: "end"; readonly exitCode: number | null; readonly cause: string | null }
 
+/** What comes bit by bit, across broken connections. */
 export interface StreamsClient {
   /**
    * Has the server make a backup of its database and gives it piece by piece (a gzipped tar archive); server owners
@@ -47,6 +49,7 @@ export interface StreamsClient {
 /** The server copies its database before it answers. */
 const backupTimeoutMs = 3_600_000
 
+/** The streams of `/berth/v1` over a transport. */
 export function createStreamsClient(http: Transport): StreamsClient {
   return {
     async backup(options = {}) {

@@ -15,11 +15,15 @@ import { path } from "./http.ts"
 
 /** Filters of a list; all must hold. Times are RFC 3339. */
 export interface ListWorkloadsQuery {
+  /** Exactly this workspace; without it every one that the caller may see. */
   readonly workspaceId?: string
   /** Any of them. */
   readonly phase?: readonly string[]
+  /** Any of them. */
   readonly kind?: readonly string[]
+  /** Exactly this cluster. */
   readonly clusterId?: string
+  /** Exactly this submitter's id. */
   readonly userId?: string
   /** Contains. */
   readonly userName?: string
@@ -27,44 +31,66 @@ export interface ListWorkloadsQuery {
   readonly description?: string
   /** Contains. */
   readonly workloadId?: string
+  /** Created at or after. */
   readonly since?: string
+  /** Created at or before. */
   readonly until?: string
+  /** A member of the answer; default `creationTime`. */
   readonly sortBy?: string
+  /** Default `desc`. */
   readonly order?: "asc" | "desc"
+  /** How many to skip; default 0. */
   readonly offset?: number
   /** 1–1,000; default 100. */
   readonly limit?: number
 }
 
+/** Which part of a pod's log. */
 export interface PodLogQuery {
+  /** The last n lines, at most 100,000; default 1,000. */
   readonly tailLines?: number
+  /** Default: the main one. */
   readonly container?: string
+  /** Only lines of the last n seconds; default: all. */
   readonly sinceSeconds?: number
+  /** The N of `run_N_times`; default: the latest. */
+  readonly run?: number
 }
 
 /** The Workload API: one method a route. All throw BerthError. */
 export interface WorkloadsClient {
+  /** Submits a workload, once: it is not tried again when no answer came. */
   create(request: CreateWorkloadRequest, options?: CallOptions): Promise<CreateWorkloadResponse>
+  /** One page of those that match, newest first unless sorted, and how many match in all. */
   list(query?: ListWorkloadsQuery, options?: CallOptions): Promise<ListWorkloadsResponse>
+  /** A workload with all of it. @throws BerthError 404 */
   get(id: string, options?: CallOptions): Promise<WorkloadDetail>
+  /** Changes what is given, all or nothing. @throws BerthError 403 for what a dispatched job cannot change, 409 when it has ended */
   patch(id: string, change: PatchWorkloadRequest, options?: CallOptions): Promise<void>
-  /** Idempotent. */
-  /** @param options.graceSeconds between TERM and KILL, 0 to 600; default: the workspace's policy */
+  /**
+   * Stops it; the phase is Stopped when its processes are gone. Idempotent.
+   * @param options.graceSeconds between TERM and KILL, 0 to 600; default: the workspace's policy
+   */
   stop(id: string, options?: CallOptions & { readonly graceSeconds?: number }): Promise<void>
   /** Stops and hides. Idempotent. */
   remove(id: string, options?: CallOptions): Promise<void>
-  /** Resolves with what failed while others succeeded; throws when all failed. */
+  /** Stops 1 to 1,000. Resolves with what failed while others succeeded; throws when all failed. */
   stopMany(ids: readonly string[], options?: CallOptions): Promise<BatchFailures>
+  /** Stops and hides 1 to 1,000; likewise. */
   removeMany(ids: readonly string[], options?: CallOptions): Promise<BatchFailures>
+  /** Submits the same again, as the caller; likewise, with the new ids. */
   clone(ids: readonly string[], options?: CallOptions): Promise<CloneResponse>
   /** The addresses of its service; throws 404 when it has none. */
   service(id: string, options?: CallOptions): Promise<ServiceAddresses>
+  /** The end of a pod's log. To follow it: `streams.followLog`. */
   podLog(id: string, podId: string, query?: PodLogQuery, options?: CallOptions): Promise<PodLogResponse>
+  /** The containers of a pod. */
   podContainers(id: string, podId: string, options?: CallOptions): Promise<PodContainersResponse>
 }
 
 const root = "/api/v1/workloads"
 
+/** The Workload API over a transport. */
 export function createWorkloadsClient(http: Transport): WorkloadsClient {
   const post = <T>(at: string, body: unknown, options: CallOptions = {}) =>
     http.json<T>({ method: "POST", path: at, ...(body === undefined ? {} : { body }), ...options })
