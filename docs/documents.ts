@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url"
+import { apiFamilies, type ApiFamily } from "../packages/contract/src/openapi/index.ts"
 import { claimMoves } from "../packages/server/src/domain/queue/index.ts"
 import { attemptMoves, phaseMoves } from "../packages/server/src/domain/workloads/index.ts"
 import { renderConfigTable } from "../packages/server/src/config.ts"
@@ -11,6 +12,7 @@ export function renderDocuments(
 ): readonly { readonly path: string; readonly text: string }[] {
   const architecture = at("./architecture.md")
   const readme = at("../README.md")
+  const api = at("./api.md")
   return [
     {
       path: architecture,
@@ -19,6 +21,13 @@ export function renderDocuments(
         ["phase", stateDiagram(phaseMoves, "Pending")],
         ["attempt", stateDiagram(attemptMoves, "assigned")],
       ].reduce((text, [name = "", part = ""]) => replacePart(text, name, part), read(architecture)),
+    },
+    {
+      path: api,
+      text: Object.values(apiFamilies).reduce(
+        (text, family) => replacePart(text, `routes ${family.name}`, routeTable(family)),
+        read(api),
+      ),
     },
     { path: readme, text: replacePart(read(readme), "configuration", renderConfigTable().trim()) },
   ]
@@ -30,6 +39,12 @@ function stateDiagram(moves: Readonly<Record<string, readonly string[]>>, first:
     to.length > 0 ? to.map((next) => `  ${from} --> ${next}`) : [`  ${from} --> [*]`],
   )
   return ["```mermaid", "stateDiagram-v2", `  [*] --> ${first}`, ...lines, "```"].join("\n")
+}
+
+/** A family's routes, in the order of its table. */
+function routeTable(family: ApiFamily): string {
+  const rows = family.routes.map(({ method, path, summary }) => `| ${method} | \`${path}\` | ${summary} |`)
+  return ["| | path | |", "|---|---|---|", ...rows].join("\n")
 }
 
 /** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */

@@ -139,7 +139,7 @@ export const configKeys = {
     switchType,
     ["--open-metrics", "BERTH_OPEN_METRICS"],
     false,
-    "Shows /metrics without a token.",
+    "Shows /metrics and the OpenAPI documents without a token.",
   ),
   logLevel: key(
     choiceType(logLevels),

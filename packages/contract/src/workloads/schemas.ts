@@ -58,7 +58,7 @@ export const KindSchema = Type.Object(
   {
     group: optional(text("Not used.")),
     version: optional(text("Default v1.")),
-    kind: optional(text("PyTorchJob (default) or Authoring.")),
+    kind: optional(text("PyTorchJob (default), Authoring, Deployment or StatefulSet.")),
   },
   { description: "What kind of workload it is." },
 )
