@@ -147,6 +147,7 @@ export async function startBerthServer(
     streams,
     meter: telemetry,
     metrics: telemetry,
+    onRefused: (refusal) => plane.refusals.note(refusal, clock.nowMs()),
   })
   await app.listen({ host: "127.0.0.1", port: 0 })
   const { port } = app.server.address() as AddressInfo

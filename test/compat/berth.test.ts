@@ -357,6 +357,49 @@ describe("events and audit", () => {
     await expectError("GET", "/berth/v1/events?cursor=never-was", 400)
   })
 
+  it("counts what was refused, by the minute and at the end, and keeps nothing that was sent", async () => {
+    const own = await startBerthServer()
+    try {
+      const member = await own.member("ed", { default: "editor" })
+      for (let n = 0; n < 3; n++)
+        await own.call("POST", "/berth/v1/workspaces", { token: member, json: { id: "stolen-secret" } })
+      for (let n = 0; n < 2; n++) await own.call("GET", "/berth/v1/me", { token: "berth_guessed-token" })
+      await own.call("POST", "/berth/v1/workspaces", { json: { id: "default" } })
+      // reads that find nothing and paths that do not exist are nobody's offence
+      await own.call("GET", "/berth/v1/workspaces/none")
+      await own.call("POST", "/berth/v1/nowhere", { json: {} })
+      await own.clock.advance(61_000)
+      const refused = () => own.call("GET", "/berth/v1/audit?outcome=refused")
+      const { json, text } = await own.until(async () => {
+        const answer = await refused()
+        return answer.json.items.length > 0 ? answer : undefined
+      })
+      if (!Check(berthRoutes.listAudit.answer, json)) throw new Error(text)
+      const seen = json.items.map(({ operation, actor, data }) => [operation, actor.kind, actor.name, data])
+      expect(seen.toReversed()).toEqual([
+        [
+          "workspace.create",
+          "key",
+          "ed",
+          expect.objectContaining({ count: 3, code: "forbidden", status: 403 }),
+        ],
+        ["me.get", "unknown", "unknown", expect.objectContaining({ count: 2, code: "unauthenticated" })],
+        ["workspace.create", "key", "owner", expect.objectContaining({ count: 1, code: "already_exists" })],
+      ])
+      expect(text).not.toMatch(/stolen-secret|guessed-token/)
+      expect((await own.call("GET", "/berth/v1/audit?outcome=ok&limit=1000")).text).not.toContain("refused")
+      expect((await own.call("GET", "/berth/v1/audit?outcome=maybe")).status).toBe(400)
+
+      await own.call("POST", "/berth/v1/nodes/none/cordon")
+      await own.plane.stop()
+      const filter = { workspaces: null, outcome: "refused" as const }
+      const last = await own.store.journal.auditPage(own.store.committed, filter, 1, null)
+      expect(last.items).toEqual([expect.objectContaining({ operation: "node.cordon" })])
+    } finally {
+      await own.close()
+    }
+  })
+
   it("keeps the audit trail for those who may read it, newest first, with the request's id", async () => {
     const headers = { "x-request-id": "my-own.request_1" }
     const answer = await server.call("POST", "/berth/v1/users", { json: { name: "audited" }, headers })

@@ -118,6 +118,7 @@ export interface BerthApiClient {
       readonly workspace?: string
       readonly operation?: string
       readonly actor?: string
+      readonly outcome?: "ok" | "refused"
     },
     options?: CallOptions,
   ): Promise<AuditList>

@@ -13,7 +13,13 @@ import {
   type InventoryStore,
   type NodeSource,
 } from "./domain/inventory/index.ts"
-import { systemActor, type JournalReads, type Reads, type Store } from "./domain/journal/index.ts"
+import {
+  createRefusals,
+  systemActor,
+  type JournalReads,
+  type Reads,
+  type Store,
+} from "./domain/journal/index.ts"
 import {
   claimChanged,
   createCapacity,
@@ -136,6 +142,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     if (!runner.current) throw new Error("The runner is not there yet.")
     return runner.current
   }
+  const refusals = createRefusals(store)
   const strays = createStrays({ drivers: options.drivers, rows: rows.workloads, store, log })
   const queue = createQueue({
     store,
@@ -279,6 +286,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     chores: [
       { name: "prune", everyMs: hourMs, run: prune },
       { name: "key-use", everyMs: 60_000, run: writeKeyUse },
+      { name: "refusals", everyMs: 60_000, run: () => refusals.flush(clock.nowMs()) },
       { name: "strays", everyMs: 60_000, run: () => strays.lookAgain() },
       ...(options.chores ?? []),
     ],
@@ -349,6 +357,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     /** No new admissions from here on; what runs is looked after until `stop`. */
     pausePlanning: () => loop.stop(),
     podsByPhase: () => pods.counts(),
+    /** Requests that were refused are counted here. */
+    refusals,
     /** Sentences that somebody should act on. */
     warnings: () => strays.sentences(),
 
@@ -379,6 +389,9 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       await services.stop()
       await control.stop()
       await writeKeyUse().catch((err: unknown) => log.warn({ err }, "the last uses of keys were not written"))
+      await refusals
+        .flush(clock.nowMs())
+        .catch((err: unknown) => log.warn({ err }, "the last refused requests were not written"))
       timers.close()
     },
   }

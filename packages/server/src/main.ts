@@ -132,6 +132,7 @@ async function build(
     streams,
     meter: telemetry,
     metrics: telemetry,
+    onRefused: (refusal) => plane.refusals.note(refusal, clock.nowMs()),
     config: {
       noAuth: config.noAuth,
       allowedHosts: [config.listen.host, ...config.allowHost],

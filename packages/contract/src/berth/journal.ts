@@ -2,8 +2,8 @@ import { Type, type Static } from "typebox"
 import { Exact, Nullable, PageOf, PageQuery, oneOf, text, timestamp } from "../common/index.ts"
 
 const actorKind = oneOf(
-  ["user", "key", "system"],
-  "`user`: under --no-auth; `key`: with an API key; `system`: the server itself.",
+  ["user", "key", "system", "unknown"],
+  "`user`: under --no-auth; `key`: with an API key; `system`: the server itself; `unknown`: requests without a credential that holds.",
 )
 
 /** Something that happened, as a CloudEvents 1.0 JSON event. */
@@ -95,5 +95,11 @@ export const AuditQuery = Exact({
   workspace: Type.Optional(text("Only what was done in this workspace.")),
   operation: Type.Optional(text("Only this operation.")),
   actor: Type.Optional(text("Only what this user (id or name) did.")),
+  outcome: Type.Optional(
+    oneOf(
+      ["ok", "refused"],
+      "`ok`: only what was done; `refused`: only what was not, counted by the minute.",
+    ),
+  ),
 })
 export type AuditQuery = Static<typeof AuditQuery>

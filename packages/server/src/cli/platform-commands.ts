@@ -1,5 +1,6 @@
 import type { CommandSpec } from "./command-spec.ts"
 import { command, flag, listFlag } from "./command-spec.ts"
+import type { AuditOptions } from "./commands/audit.ts"
 import type { KeysOptions } from "./commands/keys.ts"
 import type { NodesOptions } from "./commands/nodes.ts"
 import type { QueueOptions } from "./commands/queue.ts"
@@ -298,6 +299,29 @@ const usersGroup: GroupSpec = {
   ],
 }
 
+const auditGroup: GroupSpec = {
+  name: "audit",
+  sentence: "who did what, and what was refused",
+  commands: [
+    command<AuditOptions>({
+      usage: "list",
+      aliases: ["ls"],
+      isDefault: true,
+      sentence: "list records, newest first",
+      flags: [
+        ofWorkspace,
+        flag("--operation <OPERATION>", "only this, as workload.stop"),
+        flag("--actor <USER>", "only what this user did"),
+        flag("--refused", "only what was refused, counted by the minute; for server owners"),
+        flag("--limit <N>", "the newest so many (default 50)"),
+      ],
+      examples: ["berth audit", "berth audit --refused", "berth audit --actor ada --operation key.create"],
+      run: async (terminal, _args, options) =>
+        (await import("./commands/audit.ts")).auditList(terminal, options),
+    }),
+  ],
+}
+
 /** The commands of whoever runs the platform, by their first word. */
 export const platformGroups: readonly GroupSpec[] = [
   queueGroup,
@@ -305,4 +329,5 @@ export const platformGroups: readonly GroupSpec[] = [
   workspaceGroup,
   keysGroup,
   usersGroup,
+  auditGroup,
 ]

@@ -7,6 +7,7 @@ import {
   type FastifyRequest,
 } from "fastify"
 import type { Principal } from "../domain/identity/index.ts"
+import type { Refusal } from "../domain/journal/index.ts"
 import { AppError } from "../kit/errors.ts"
 import type { Log } from "../kit/log.ts"
 import { addProbes, type Metrics } from "./probes.ts"
@@ -19,6 +20,7 @@ import type { ErrorAnswer, Family, RequestPlace } from "./plugins/family.ts"
 import { appErrorFrom } from "./plugins/foreign-errors.ts"
 import { checkOrigin, createHostCheck } from "./plugins/hosts.ts"
 import { plainErrorAnswer } from "./plugins/plain-errors.ts"
+import { refusalOf } from "./plugins/refused.ts"
 import { requestIdOf } from "./plugins/request-id.ts"
 import { createRouteTable, type RouteTable } from "./plugins/route-table.ts"
 import type { Streams } from "./plugins/streams.ts"
@@ -48,6 +50,8 @@ export interface AppOptions {
   readonly streams: Streams
   readonly meter: HttpMeter
   readonly metrics: Metrics
+  /** Told of each request that the audit counts as refused. */
+  readonly onRefused?: (refusal: Refusal) => void
   /** Key and certificate as PEM: HTTPS. */
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer }
 }
@@ -208,6 +212,8 @@ function addRequestLife(app: FastifyInstance, options: AppOptions): void {
       cancelDeadline()
       answering -= 1
       writeLine(request, trace, reply.raw.statusCode, request.heldPrincipal?.userId)
+      const refusal = options.onRefused && refusalOf(request, trace, reply.raw.statusCode)
+      if (refusal) options.onRefused?.(refusal)
       if (answering === 0) onIdle()
     })
     done()

@@ -200,7 +200,7 @@ async function auditPage(
   cursor: string | null,
 ): Promise<Page<AuditRecord>> {
   const session = sessionOf(from)
-  const { workspaces, operation, actorId } = filter
+  const { workspaces, operation, actorId, outcome } = filter
   if (workspaces?.length === 0) return { items: [], nextCursor: null }
   let query = session.dialect.db
     .selectFrom("audit")
@@ -211,6 +211,7 @@ async function auditPage(
   if (workspaces) query = query.where("workspace_id", "in", workspaces)
   if (operation !== undefined) query = query.where("operation", "=", operation)
   if (actorId !== undefined) query = query.where("actor_id", "=", actorId)
+  if (outcome !== undefined) query = query.where("outcome", "=", outcome)
   const [found] = await session.scan([compileNow(query)])
   const rows = rowsAs<AuditRow>(found)
   const items = rows.slice(0, limit).map(toAudit)

@@ -64,16 +64,14 @@ describe("berth unit", () => {
     const config = join(home, "berth $1 %n.yaml")
     writeFileSync(config, "openMetrics: true\n")
     const { text } = await unit([
-      ...[
-        "--config",
-        config,
-        "--data",
-        "my data",
-        "--simulate",
-        "2x8xH100",
-        "--simulate",
-        "1x4xT4,cluster=local",
-      ],
+      "--config",
+      config,
+      "--data",
+      "my data",
+      "--simulate",
+      "2x8xH100",
+      "--simulate",
+      "1x4xT4,cluster=local",
       "--listen",
       "127.0.0.1:9000",
       "--no-auth",

@@ -1,2 +1,3 @@
 export * from "./ports.ts"
 export * from "./backup.ts"
+export * from "./refusals.ts"

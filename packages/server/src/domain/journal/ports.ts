@@ -50,7 +50,8 @@ export function topic<T>(name: string): Topic<T> {
 
 /** Who does something: kept in audit records and in events. */
 export interface Actor {
-  readonly kind: "user" | "key" | "system"
+  /** `unknown`: a request that shows no credential that holds. */
+  readonly kind: "user" | "key" | "system" | "unknown"
   /** User id, or the name of the part of the server (`scheduler`, `timers`). */
   readonly id: string
   readonly name: string
@@ -161,6 +162,7 @@ export interface JournalReads {
       readonly workspaces: readonly string[] | null
       readonly operation?: string
       readonly actorId?: string
+      readonly outcome?: AuditRecord["outcome"]
     },
     limit: number,
     cursor: string | null,

@@ -2,6 +2,7 @@ import type { AuditList, EventList } from "@berth/contract/berth"
 import type { FastifyReply, FastifyRequest } from "fastify"
 import { isAllowed, type Operation, type Principal, authorize } from "../../domain/identity/index.ts"
 import {
+  type AuditRecord,
   eventsAppended,
   type EventFilter,
   type EventSeq,
@@ -59,11 +60,20 @@ export function eventHandlers(services: Services, streams: Streams) {
       return undefined
     },
     async listAudit(request: FastifyRequest): Promise<AuditList> {
-      const query = createQueryReader(request.query, ["limit", "cursor", "workspace", "operation", "actor"])
+      const query = createQueryReader(request.query, [
+        "limit",
+        "cursor",
+        "workspace",
+        "operation",
+        "actor",
+        "outcome",
+      ])
       const { limit, cursor } = query.page()
       const workspace = query.text("workspace")
       const operation = query.text("operation")
       const actor = query.text("actor")
+      const outcome = outcomeOf(query.text("outcome"))
+      if (outcome === null) query.fault("outcome", "must be ok or refused")
       query.check()
       const actorId = actor === undefined ? undefined : (services.directory.userByName(actor)?.id ?? actor)
       const filter = {
@@ -75,11 +85,17 @@ export function eventHandlers(services: Services, streams: Streams) {
         ),
         ...(operation === undefined ? {} : { operation }),
         ...(actorId === undefined ? {} : { actorId }),
+        ...(outcome ? { outcome } : {}),
       }
       const page = await journal.auditPage(store.committed, filter, limit, cursor)
       return { items: page.items.map(toAuditRecord), nextCursor: page.nextCursor }
     },
   }
+}
+
+/** null for what is none. */
+function outcomeOf(text: string | undefined): AuditRecord["outcome"] | null | undefined {
+  return text === undefined || text === "ok" || text === "refused" ? text : null
 }
 
 /** The newest, or those before the cursor; newest first. */

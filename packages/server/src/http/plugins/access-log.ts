@@ -61,7 +61,7 @@ function pathOf(url: string): string {
 }
 
 /** Of few values: unknown paths must not make a metric's label each. */
-function operationOf(request: FastifyRequest): string {
+export function operationOf(request: FastifyRequest): string {
   const { config, url } = request.routeOptions
   return config?.operation ?? (url === undefined ? "unknown" : `${request.method} ${url}`)
 }
