@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
   ListWorkloadsResponseSchema,
   PodLogResponseSchema,
+  type WorkloadDetail as WireDetail,
   WorkloadDetailSchema,
 } from "@berth/contract/workloads"
 import { type CallOptions, type RealServer, startRealServer } from "../support/real-server.ts"
@@ -58,6 +59,12 @@ describe.each([
     return (answer.json as { readonly workloadId: string }).workloadId
   }
 
+  const reaches = (id: string, label: string, isSo: (now: WireDetail) => boolean) =>
+    server.until(async () => {
+      const now = (await call("GET", `/${id}`)).json as WireDetail
+      return isSo(now) ? now : undefined
+    }, label)
+
   it("take a workload through its life", async () => {
     const id = await create()
     expect(id).toMatch(/^documented-[a-z0-9]{5}$/)
@@ -94,6 +101,70 @@ describe.each([
     const listed = await call("GET", `?${query}&offset=0&limit=100&sortBy=create_time&order=desc`)
     expect([...Value.Errors(ListWorkloadsResponseSchema, listed.json)]).toEqual([])
     expect(listed.json).toMatchObject({ totalCount: 1, items: [{ workloadId: id }] })
+  })
+
+  it.each(["Deployment", "StatefulSet"])("keep a %s running, change it and stop it", async (kind) => {
+    const port = 8000
+    const program = `require("http").createServer((q, a) => a.end(process.env.GREETING)).listen(${port}, process.env.POD_IP)`
+    const probe = { path: "/", port, initialDelaySeconds: 600, periodSeconds: 1, failureThreshold: 3 }
+    const service = {
+      protocol: "TCP",
+      port: 80,
+      nodePort: 0,
+      targetPort: port,
+      serviceType: "ClusterIP",
+      extends: {},
+    }
+    const id = await create({
+      resource: { ...documented.resource, gpu: "1" },
+      entryPoint: Buffer.from(`exec "${process.execPath}" -e '${program}'`).toString("base64"),
+      timeout: 0,
+      liveness: probe,
+      readiness: probe,
+      service,
+      groupVersionKind: { version: "v1", kind },
+    })
+    const running = await server.phase(id, "Running")
+    const { json } = await call("GET", `/${id}`)
+    expect([...Value.Errors(WorkloadDetailSchema, json)]).toEqual([])
+    expect(json).toMatchObject({
+      groupVersionKind: { version: "v1", kind },
+      dispatchCount: 1,
+      liveness: probe,
+      readiness: probe,
+      service: { protocol: "TCP", port: 80, targetPort: port, serviceType: "ClusterIP" },
+    })
+    expect(running.pods).toHaveLength(2)
+    if (kind === "StatefulSet") expect(running.pods.map((pod) => pod.podId)).toEqual([`${id}-0`, `${id}-1`])
+    expect((await call("GET", `/${id}/pods/${running.pods[0]?.podId}/containers`)).json).toMatchObject({
+      containers: [{ name: "main" }],
+    })
+    expect(
+      (await call("PATCH", `/${id}`, { json: { replica: 1, env: { GREETING: "changed" } } })).status,
+    ).toBe(200)
+    await reaches(id, "one pod", (now) => now.phase === "Running" && now.pods.length === 1)
+    expect((await call("GET", `?kind=${kind}&phase=Running`)).json).toMatchObject({ totalCount: 1 })
+    expect((await call("POST", `/${id}/stop`)).status).toBe(200)
+    await reaches(id, "none", (now) => now.phase === "Stopped" && now.pods.length === 0)
+    expect((await call("DELETE", `/${id}`)).status).toBe(200)
+  })
+
+  it("keep a development machine until it is stopped", async () => {
+    const id = await create({
+      image: "",
+      entryPoint: "",
+      resource: { ...documented.resource, replica: 3 },
+      groupVersionKind: { version: "v1", kind: "Authoring" },
+    })
+    const running = await server.phase(id, "Running")
+    expect(running.pods).toHaveLength(1)
+    expect((await call("GET", `/${id}`)).json).toMatchObject({
+      timeout: null,
+      maxRetry: 0,
+      resource: { replica: 1 },
+    })
+    expect((await call("POST", `/${id}/stop`)).status).toBe(200)
+    await server.phase(id, "Stopped")
   })
 
   it("change, stop, clone and delete, one or many, with empty answers", async () => {
