@@ -14,10 +14,13 @@ export interface PsOptions extends CommonOptions {
   readonly user?: string
 }
 
+/** Of what has not ended. */
+const livePhases = ["Pending", "Running", "Updating", "NotReady"]
+
 /** `berth ps`: workloads, newest first; only those that wait or run unless asked for more. */
 export async function ps(terminal: Terminal, options: PsOptions): Promise<void> {
   const session = await connect(terminal, options)
-  const phase = options.phase?.split(",") ?? (options.all ? undefined : ["Pending", "Running"])
+  const phase = options.phase?.split(",") ?? (options.all ? undefined : livePhases)
   const { items, totalCount } = await session.client.workloads.list({
     limit: readCount("--limit", options.limit ?? "100", { min: 1, max: 1000 }),
     ...(options.workspace === undefined ? {} : { workspaceId: options.workspace }),

@@ -7,6 +7,7 @@ import { authorize, isAllowed } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { Capacity, Claim, ClaimId, ClaimMoves, Reason } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
+import { followPriority } from "./applications/follow-priority.ts"
 import type { ReplicaStore } from "./applications/types.ts"
 import { authorizeBirth, commandOf, createBirths, existingIn } from "./births.ts"
 import type {
@@ -152,6 +153,7 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       if (rollout && rollout.revision !== next.workload.rollout?.revision)
         await options.replicas.keepTemplate(tx, workload.key, rollout.revision, workload.spec)
       if (!turned && claim && next.claim) await moves.amend(tx, claim, next.claim, nowMs)
+      await followPriority(tx, options, next.workload, nowMs)
       await tx.emit(
         workloadEvent(next.workload, "workload.updated", principal.actor, nowMs, { fields: next.fields }),
       )
@@ -225,7 +227,12 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
           how.graceSeconds === undefined
             ? graceMsOf(workload, existing(workload.workspaceId).policy.stopGraceSeconds)
             : how.graceSeconds * 1000
-        const next = { ...stopped(workload, "stopped", message, nowMs), hidden: hides }
+        // an application's pods are told one after the other, and by the row
+        const spec = {
+          ...workload.spec,
+          stopGraceSeconds: how.graceSeconds ?? workload.spec.stopGraceSeconds,
+        }
+        const next = { ...stopped(workload, "stopped", message, nowMs), spec, hidden: hides }
         await endWorkload(tx, { rows, moves }, next, { cause: "stopped", message, graceMs, nowMs })
       }
       const type = hides ? "workload.deleted" : "workload.stopped"

@@ -1,5 +1,4 @@
 import type { Tx } from "../../journal/index.ts"
-import { serviceOf } from "../probes.ts"
 import { graceMsOf, runnerActor, workloadEvent, type RunnerOptions } from "../runner-ports.ts"
 import { isTerminal } from "../states.ts"
 import type { Workload, WorkloadKey } from "../types.ts"
@@ -7,9 +6,10 @@ import { applicationPodId } from "../naming.ts"
 import { progressOf } from "./progress.ts"
 import { asRevision } from "./replica-life.ts"
 import type { ReplicaRows } from "./replica-rows.ts"
-import { maxUnavailableOf, planRollout, type RolloutStep, type Wish } from "./rollout.ts"
+import { isItsTurn, planRollout, type RolloutStep } from "./rollout.ts"
 import type { Replica } from "./types.ts"
 import { replicaPoked } from "./types.ts"
+import { wishOf } from "./wish.ts"
 
 /** Brings the set of an application's replicas in line with what is asked for. */
 export interface ApplicationSteps {
@@ -44,7 +44,7 @@ export function createApplicationSteps(options: RunnerOptions, writes: ReplicaRo
       for (const step of steps) await take(tx, workload, step, nowMs)
       const after = steps.length > 0 ? await replicas.ofWorkload(tx, key) : before
       await writeProgress(tx, workload, after, nowMs)
-      pokeWaiting(tx, after)
+      pokeWaiting(tx, workload, after)
       return steps.length === stepsPerTx
     })
   }
@@ -53,13 +53,17 @@ export function createApplicationSteps(options: RunnerOptions, writes: ReplicaRo
     const { wish, tolerated } = wishOf(workload)
     if (planRollout(wish, all, 1).length > 0) return true
     if (progressOf(workload, wish, all, tolerated, clock.nowMs()) !== workload) return true
-    // one that waits for its turn
-    return wish.isOrdered && !wish.isOver && all.some((replica) => replica.state === "placed")
+    // one whose turn has come
+    return (
+      wish.isOrdered && !wish.isOver && all.some((one) => one.state === "placed" && isItsTurn(wish, one, all))
+    )
   }
 
   /** Those that have a place and no process: what kept them from starting may be over. */
-  function pokeWaiting(tx: Tx, all: readonly Replica[]): void {
-    for (const replica of all) if (replica.state === "placed") tx.publish(replicaPoked, replica.id)
+  function pokeWaiting(tx: Tx, workload: Workload, all: readonly Replica[]): void {
+    const { wish } = wishOf(workload)
+    for (const one of all)
+      if (one.state === "placed" && isItsTurn(wish, one, all)) tx.publish(replicaPoked, one.id)
   }
 
   function take(tx: Tx, workload: Workload, step: RolloutStep, nowMs: number): Promise<unknown> {
@@ -90,7 +94,7 @@ export function createApplicationSteps(options: RunnerOptions, writes: ReplicaRo
     return {
       cause: workload.cause ?? ("stopped" as const),
       message: message ?? "the workload is over",
-      graceMs: workload.spec.stopGraceSeconds === null ? graceMs : workload.spec.stopGraceSeconds * 1000,
+      graceMs,
     }
   }
 
@@ -149,23 +153,4 @@ const eventOf: Partial<Record<Workload["phase"], string>> = {
   Running: "ready",
   Updating: "updating",
   NotReady: "not_ready",
-}
-
-/** What an application is to be, by its row. */
-export function wishOf(workload: Workload): { readonly wish: Wish; readonly tolerated: number } {
-  const isOver = isTerminal(workload.phase)
-  const isOrdered = workload.kind === "StatefulSet"
-  const count = isOver ? 0 : workload.spec.resource.replica
-  const { tolerated, pace } = maxUnavailableOf(isOrdered, count, serviceOf(workload.spec.service))
-  return {
-    tolerated,
-    wish: {
-      isOrdered,
-      isOver,
-      replicas: count,
-      revision: workload.rollout?.revision ?? 1,
-      size: workload.spec.size,
-      pace,
-    },
-  }
 }

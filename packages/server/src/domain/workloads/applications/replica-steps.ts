@@ -9,8 +9,9 @@ import type { Attempt, AttemptId, Workload } from "../types.ts"
 import { workloadPoked } from "../types.ts"
 import { afterEnd, begun, observeReplica, type ReplicaObserved } from "./replica-life.ts"
 import type { ReplicaRows } from "./replica-rows.ts"
-import { isReady } from "./replica-states.ts"
+import { isItsTurn } from "./rollout.ts"
 import type { Replica, ReplicaId, ReplicaPlace } from "./types.ts"
+import { wishOf } from "./wish.ts"
 
 /** Brings single replicas in line with what really runs. Level-triggered, like the runner. */
 export interface ReplicaSteps {
@@ -74,7 +75,7 @@ export function createReplicaSteps(
       return false
     }
     // told when one before it is ready
-    if (!(await isItsTurn(workload, replica))) return rest(replica)
+    if (!(await isItsTurnNow(workload, replica))) return rest(replica)
     return onReplica(replica.id, async (tx, row, fresh, nowMs) => {
       if (fresh.state !== "placed" || fresh.place === null || isTerminal(row.phase)) return false
       const place: ReplicaPlace = fresh.place
@@ -92,11 +93,10 @@ export function createReplicaSteps(
     })
   }
 
-  /** A StatefulSet's pods start one after the other, each when those before it are ready. */
-  async function isItsTurn(workload: Workload, replica: Replica): Promise<boolean> {
+  async function isItsTurnNow(workload: Workload, replica: Replica): Promise<boolean> {
     if (workload.kind !== "StatefulSet") return true
     const all = await replicas.ofWorkload(store.committed, workload.key)
-    return all.every((other) => other.ordinal >= replica.ordinal || isReady(other))
+    return isItsTurn(wishOf(workload).wish, replica, all)
   }
 
   async function start(

@@ -53,7 +53,7 @@ export function maxUnavailableOf(
  * The changes to make now, at most `limit`. Pure; called again after each change: what cannot be done yet
  * (an update waits for pods to be ready) follows then. Never takes away a ready pod for an update when that
  * leaves fewer ready ones than `replicas - pace`, and never more than `pace` when the new ones do not get ready.
- * A StatefulSet's pods are updated from the last to the first, one at a time.
+ * A StatefulSet's pods are updated from the last to the first, one at a time. What never ran is changed at once.
  */
 export function planRollout(wish: Wish, replicas: readonly Replica[], limit: number): readonly RolloutStep[] {
   const staying = replicas.filter((replica) => !isGoing(replica))
@@ -91,6 +91,8 @@ function byLoss(wish: Wish): (a: Replica, b: Replica) => number {
 
 /** The lowest ordinals that no replica has; one that is going keeps its own until it is gone. */
 function creations(wish: Wish, replicas: readonly Replica[], count: number): RolloutStep[] {
+  // a StatefulSet's last one has to be gone before it grows again
+  if (wish.isOrdered && replicas.some(isGoing)) return []
   const taken = new Set(replicas.map((replica) => replica.ordinal))
   const steps: RolloutStep[] = []
   // a StatefulSet's are 0 … n-1 and no others
@@ -103,16 +105,42 @@ function creations(wish: Wish, replicas: readonly Replica[], count: number): Rol
 function updates(wish: Wish, staying: readonly Replica[]): RolloutStep[] {
   const outdated = staying.filter((replica) => isOutdated(wish, replica) && replica.leaving === null)
   if (outdated.length === 0) return []
-  const unready = outdated.filter((replica) => !isReady(replica)).toSorted(byLoss(wish))
-  const ready = outdated.filter(isReady).toSorted((a, b) => b.ordinal - a.ordinal)
-  // what was renewed and is not ready yet: were it never to be, the others must stay
-  const missing = wish.replicas - staying.length
-  const renewed = staying.filter((replica) => !isOutdated(wish, replica) && !isReady(replica)).length
-  const room = Math.max(0, wish.pace - renewed - missing)
+  // what never ran has nothing to lose, and proves nothing about what is new
+  const fresh = outdated.filter((replica) => replica.starts === 0)
+  const old = outdated.filter((replica) => replica.starts > 0)
+  const order = wish.isOrdered ? (a: Replica, b: Replica) => b.ordinal - a.ordinal : byLoss(wish)
+  const unready = old.filter((replica) => !isReady(replica)).toSorted(order)
+  const ready = old.filter(isReady).toSorted((a, b) => b.ordinal - a.ordinal)
+  const room = Math.max(0, wish.pace - triedOf(wish, staying, outdated).length)
   const spare = Math.max(0, staying.filter(isReady).length - (wish.replicas - wish.pace))
   const first = unready.slice(0, room)
   const then = ready.slice(0, Math.min(spare, room - first.length))
-  return [...first, ...then].map((replica) => stepFor(wish, replica))
+  return [...fresh, ...first, ...then].map((replica) => stepFor(wish, replica))
+}
+
+/** What was renewed and is not ready yet: were it never to be, the others must stay as they are. */
+function triedOf(wish: Wish, staying: readonly Replica[], outdated: readonly Replica[]): readonly Replica[] {
+  const changesSize = outdated.some((replica) => !isSameSize(wish.size, replica.size))
+  return staying.filter((replica) => {
+    if (isOutdated(wish, replica) || isReady(replica)) return false
+    // without capacity it proves nothing, unless it is what was asked for anew that does not fit
+    if (replica.state === "queued") return replica.starts > 0 && changesSize
+    // a StatefulSet's new ones wait for their turn
+    if (replica.state === "placed") return replica.starts > 0 || !wish.isOrdered
+    return true
+  })
+}
+
+/**
+ * Whether one that has a place may be started: a StatefulSet's pods are, one after the other, each when those before
+ * it are ready. One that was updated does not wait for those that are yet to be: they wait for it.
+ */
+export function isItsTurn(wish: Wish, replica: Replica, all: readonly Replica[]): boolean {
+  if (!wish.isOrdered) return true
+  const isUpdated = replica.starts > 0 && !isOutdated(wish, replica)
+  return all.every(
+    (other) => other.ordinal >= replica.ordinal || isReady(other) || (isUpdated && isOutdated(wish, other)),
+  )
 }
 
 function stepFor(wish: Wish, replica: Replica): RolloutStep {
