@@ -127,6 +127,13 @@ describe("GET /berth/v1/endpoints", () => {
     })
   })
 
+  it("gives the one of a workload, or none", async () => {
+    const id = await server.submit(nodePort())
+    const { json } = await list(`?workload=${id}`)
+    expect(json.items.map((one: { workloadId: string }) => one.workloadId)).toEqual([id])
+    expect((await list(`?workload=${await server.submit()}`)).json.items).toEqual([])
+  })
+
   it("goes by pages, newest first, and shows what the caller may see", async () => {
     const made = []
     for (let n = 0; n < 3; n++) made.unshift(await server.submit(nodePort()))

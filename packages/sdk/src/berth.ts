@@ -95,7 +95,7 @@ export interface BerthApiClient {
   queue(query?: PageRequest & { readonly workspace?: string }, options?: CallOptions): Promise<QueueEntryList>
   /** Services of live workloads, newest first. */
   endpoints(
-    query?: PageRequest & { readonly workspace?: string },
+    query?: PageRequest & { readonly workspace?: string; readonly workload?: string },
     options?: CallOptions,
   ): Promise<EndpointList>
   /** Admits nothing more; null = from every queue. */

@@ -32,5 +32,6 @@ export type EndpointList = Static<typeof EndpointList>
 export const EndpointsQuery = Exact({
   ...PageQuery.properties,
   workspace: Type.Optional(text("Only of this workspace.")),
+  workload: Type.Optional(text("Only the one of this workload; none when it has no service.")),
 })
 export type EndpointsQuery = Static<typeof EndpointsQuery>

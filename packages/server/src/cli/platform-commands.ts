@@ -122,6 +122,8 @@ const workspaceFlags = [
   flag("--stop-grace <SECONDS>", "between TERM and KILL, 0 to 600"),
   flag("--open-to-all", "every user is an editor"),
   flag("--no-open-to-all", "only members have a role"),
+  flag("--publish-services", "node ports of its services answer on every interface (server owners)"),
+  flag("--no-publish-services", "they answer on 127.0.0.1 alone"),
   listFlag("--scope <KIND>", "takes only Train, Infer or Authoring work; all = any"),
 ]
 

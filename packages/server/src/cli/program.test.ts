@@ -546,6 +546,69 @@ describe("other commands", () => {
     expect([noLog.code, noLog.err]).toEqual([1, expect.stringContaining("dependency workload a failed")])
   })
 
+  it("ps shows where services answer, as a column and as members, and no column without one", async () => {
+    const item = (workloadId: string) => ({
+      workloadId,
+      workspaceId: "default",
+      userName: "ann",
+      phase: "NotReady",
+      resource: { replica: 2 },
+      creationTime: "2026-01-31T08:15:00",
+      startTime: "",
+    })
+    const service = (workloadId: string, nodeAddress: string) => ({
+      workloadId,
+      address: "127.65.1.2:80",
+      nodeAddress,
+    })
+    const pages = [[], [service("web-a", "127.0.0.1:30080"), service("web-b", "")]]
+    api = await startTestApi({
+      [`GET ${path}`]: () => ({ body: { items: ["web-a", "web-b", "job-c"].map(item), totalCount: 3 } }),
+      "GET /berth/v1/endpoints": ({ before }) => ({
+        body: { items: pages[Math.min(before, 1)], nextCursor: null },
+      }),
+    })
+    expect((await berth(["ps"])).out).not.toContain("ADDRESS")
+    const { out } = await berth(["ps", "-w", "default"])
+    expect(out).toMatch(/ADDRESS +WAITS/)
+    expect(out).toMatch(/web-a .* 127\.0\.0\.1:30080\n/)
+    expect(out).toMatch(/web-b .* 127\.65\.1\.2:80\n/)
+    const rows: unknown = JSON.parse((await berth(["ps", "-o", "json"])).out)
+    expect(rows).toMatchObject([{ address: "127.65.1.2:80", nodeAddress: "127.0.0.1:30080" }, {}, {}])
+    expect(Object.keys((rows as object[])[2] ?? {})).not.toContain("address")
+    expect(api.calls[0]?.query.getAll("phase").join()).toBe("Pending,Running,Updating,NotReady")
+    expect(api.calls[3]?.query.get("workspace")).toBe("default")
+  })
+
+  it("why names the addresses of a service, its ready pods and what is wrong with it", async () => {
+    const body = {
+      id: "w-x",
+      workspaceId: "w",
+      state: "Running",
+      reasons: [],
+      position: 0,
+      ahead: { ids: [], count: 0 },
+      waitingSince: null,
+      moves: [],
+    }
+    const service = {
+      address: "127.65.1.2:80",
+      nodeAddress: "127.0.0.1:30080",
+      readyPods: 1,
+      pods: 2,
+      message: "127.0.0.1:30080 is in use by another program.",
+    }
+    api = await startTestApi({
+      "GET /berth/v1/explain/workload/w-x": () => ({ body }),
+      [`GET ${path}/w-x`]: () => workload({ phase: "Running" }),
+      "GET /berth/v1/endpoints": () => ({ body: { items: [service], nextCursor: null } }),
+    })
+    expect((await berth(["why", "w-x"])).out).toContain(
+      "  reached at 127.65.1.2:80 and 127.0.0.1:30080, 1 of 2 pods ready: 127.0.0.1:30080 is in use by another program.\n",
+    )
+    expect(api.calls.at(-1)?.query.get("workload")).toBe("w-x")
+  })
+
   it("queue pause and resume switch one queue or, when told so, all", async () => {
     const paused = {
       "POST /berth/v1/queue/pause": (call: TestCall) => ({
@@ -567,6 +630,7 @@ describe("other commands", () => {
     await set(
       "--preempt",
       "--open-to-all",
+      "--publish-services",
       "--policy",
       "balance",
       "--stop-grace",
@@ -583,6 +647,7 @@ describe("other commands", () => {
         policy: {
           enablePreempt: true,
           openToAll: true,
+          publishServices: true,
           queuePolicy: "balance",
           stopGraceSeconds: 0,
           scopes: ["Train", "Infer"],

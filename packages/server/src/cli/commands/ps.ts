@@ -1,5 +1,7 @@
 import type { WorkloadItem } from "@berth/contract/workloads"
+import { collect } from "@berth/sdk"
 import type { CommonOptions } from "../connect.ts"
+import type { Session } from "../connect.ts"
 import { connect, readCount } from "../connect.ts"
 import { age } from "../human.ts"
 import type { Column } from "../output.ts"
@@ -28,16 +30,36 @@ export async function ps(terminal: Terminal, options: PsOptions): Promise<void> 
     ...(phase === undefined ? {} : { phase }),
   })
   const isAll = options.all === true || options.phase !== undefined
+  const rows = await withAddresses(session, items, options.workspace)
   await writeList(terminal, session.form, {
-    rows: items,
-    columns: columns(terminal.nowMs()),
+    rows,
+    columns: columns(terminal.nowMs(), rows),
     empty: isAll ? "There is none." : "Nothing waits or runs. `berth ps -a` also shows what has ended.",
   })
   if (session.form === "table" && totalCount > items.length)
     terminal.err(`${items.length} of ${totalCount}: --limit shows more.\n`)
 }
 
-function columns(nowMs: number): readonly Column<WorkloadItem>[] {
+/** A workload, and where its service answers if it has one. */
+type Row = WorkloadItem & { readonly address?: string; readonly nodeAddress?: string }
+
+async function withAddresses(
+  { client }: Session,
+  items: readonly WorkloadItem[],
+  workspace: string | undefined,
+): Promise<readonly Row[]> {
+  if (items.length === 0) return items
+  const query = workspace === undefined ? {} : { workspace }
+  const endpoints = await collect((page) => client.berth.endpoints({ ...query, ...page }))
+  const byId = new Map(endpoints.map((one) => [one.workloadId, one]))
+  return items.map((item) => {
+    const endpoint = byId.get(item.workloadId)
+    return endpoint ? { ...item, address: endpoint.address, nodeAddress: endpoint.nodeAddress } : item
+  })
+}
+
+function columns(nowMs: number, rows: readonly Row[]): readonly Column<Row>[] {
+  const address = { title: "ADDRESS", cell: (one: Row) => one.nodeAddress || (one.address ?? "") }
   return [
     { title: "ID", cell: (one) => one.workloadId },
     { title: "WORKSPACE", cell: (one) => one.workspaceId },
@@ -47,6 +69,7 @@ function columns(nowMs: number): readonly Column<WorkloadItem>[] {
     { title: "GPUS/POD", cell: (one) => one.resource.gpu ?? "0", align: "right" },
     { title: "AGE", cell: (one) => age(one.creationTime, nowMs), align: "right" },
     { title: "RUNTIME", cell: (one) => (one.startTime === "" ? "-" : one.runtime), align: "right" },
+    ...(rows.some((one) => one.address !== undefined) ? [address] : []),
     { title: "WAITS", cell: waits },
   ]
 }

@@ -15,7 +15,17 @@ export async function why(terminal: Terminal, id: string, options: CommonOptions
   const explanation = await session.client.berth.explainWorkload(id)
   if (session.form !== "table") return writeValue(terminal, session.form, explanation)
   const now = explanation.state === "Pending" ? null : await howItIs(session, id)
-  for (const line of explain(terminal, explanation, now)) terminal.out(`${line}\n`)
+  const reached = hasEnded(explanation.state) ? null : await howItIsReached(session, id)
+  for (const line of explain(terminal, explanation, [now, reached])) terminal.out(`${line}\n`)
+}
+
+/** Where its service answers, and what is wrong with that; null when it has none. */
+async function howItIsReached({ client }: Session, id: string): Promise<string | null> {
+  const [service] = (await client.berth.endpoints({ workload: id, limit: 1 })).items
+  if (!service) return null
+  const addresses = [service.address, service.nodeAddress].filter((address) => address !== "").join(" and ")
+  const trouble = service.message === "" ? "" : `: ${service.message}`
+  return `reached at ${addresses}, ${service.readyPods} of ${count(service.pods, "pod")} ready${trouble}`
 }
 
 /** Where it runs, or how it ended with exit codes; null when it is gone by now. */
@@ -31,11 +41,11 @@ async function howItIs({ client }: Session, id: string): Promise<string | null> 
   }
 }
 
-function explain(terminal: Terminal, why: Explanation, now: string | null): readonly string[] {
+function explain(terminal: Terminal, why: Explanation, facts: readonly (string | null)[]): readonly string[] {
   const title = `${why.id} in ${why.workspaceId} is ${why.state}`
   const since = why.waitingSince === null ? "" : `, waiting for ${age(why.waitingSince, terminal.nowMs())}`
   const lines = [paint(terminal, "bold", harmless(title + since))]
-  if (now !== null) lines.push(`  ${harmless(now)}`)
+  for (const fact of facts) if (fact !== null) lines.push(`  ${harmless(fact)}`)
   for (const [index, reason] of why.reasons.entries()) {
     lines.push(`  ${index === 0 ? "because" : "and    "}  ${harmless(reason.sentence)}`)
     if (!namesAll(reason))

@@ -15,6 +15,7 @@ export interface WorkspaceOptions extends CommonOptions {
   readonly preempt?: boolean
   readonly stopGrace?: string
   readonly openToAll?: boolean
+  readonly publishServices?: boolean
   readonly scope?: readonly string[]
   readonly force?: boolean
 }
@@ -59,6 +60,7 @@ function facts(one: Workspace): readonly (readonly [string, string])[] {
     ["preempt", String(policy.enablePreempt)],
     ["stop-grace", `${policy.stopGraceSeconds} s`],
     ["open-to-all", String(policy.openToAll)],
+    ["publish-services", String(policy.publishServices)],
     ["scopes", policy.scopes.join(" ") || "all"],
     ["created", one.createdAt],
   ]
@@ -106,6 +108,7 @@ function readPolicy({
   preempt,
   stopGrace,
   openToAll,
+  publishServices,
   scope,
 }: WorkspaceOptions): WorkspacePolicyChange {
   const change: WorkspacePolicyChange = {}
@@ -114,6 +117,7 @@ function readPolicy({
   if (stopGrace !== undefined)
     change.stopGraceSeconds = readCount("--stop-grace", stopGrace, { min: 0, max: 600 })
   if (openToAll !== undefined) change.openToAll = openToAll
+  if (publishServices !== undefined) change.publishServices = publishServices
   if (scope !== undefined)
     change.scopes = scope
       .filter((one) => one !== "all")

@@ -8,11 +8,14 @@ import { createQueryReader, pageOf } from "./query.ts"
 export function endpointHandlers({ endpoints }: Services) {
   return {
     listEndpoints(request: FastifyRequest): EndpointList {
-      const query = createQueryReader(request.query, ["limit", "cursor", "workspace"])
+      const query = createQueryReader(request.query, ["limit", "cursor", "workspace", "workload"])
       const page = query.page()
       const workspace = query.text("workspace") ?? null
+      const workload = query.text("workload")
       query.check()
-      const seen = endpoints.list(request.principal, workspace)
+      const seen = endpoints
+        .list(request.principal, workspace)
+        .filter((view) => workload === undefined || view.endpoint.workloadId === workload)
       const cut = pageOf(seen, (view) => view.endpoint.workloadKey, page, "descending")
       return { ...cut, items: cut.items.map(toEndpoint) }
     },
