@@ -14,6 +14,7 @@ import type { AttemptId } from "../packages/server/src/domain/workloads/index.ts
 import { newPodRecord } from "../packages/server/src/drivers/local/attempt-record.ts"
 import { createPodReadiness } from "../packages/server/src/drivers/local/pod-readiness.ts"
 import { createLocalNetwork } from "../packages/server/src/drivers/local/service-network.ts"
+import { createSlots } from "../packages/server/src/drivers/local/slots.ts"
 import { sleep, systemClock } from "../packages/server/src/kit/clock.ts"
 import { silentLog } from "../packages/server/src/kit/log.ts"
 
@@ -60,6 +61,7 @@ async function probes(pods: number, periodSeconds: number, seconds: number) {
   const readiness = createPodReadiness({
     clock: systemClock,
     log: silentLog,
+    slots: createSlots(512),
     onChange: () => undefined,
     onUnhealthy: () => unhealthy++,
   })

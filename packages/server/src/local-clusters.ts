@@ -9,6 +9,7 @@ import { removeOldLogs } from "./drivers/local/log-retention.ts"
 import { createLocalNetwork, type LocalNetwork } from "./drivers/local/service-network.ts"
 import type { Clock } from "./kit/clock.ts"
 import type { Log } from "./kit/log.ts"
+import { forwardLimit, probeLimit } from "./open-files.ts"
 
 /** The configured clusters of this machine with their drivers. */
 export interface LocalClusters {
@@ -54,8 +55,9 @@ export function createLocalClusters(
     runAs: config.local.runAs,
     uidRange: [config.local.uidRange.first, config.local.uidRange.last],
     shareAccount: config.local.shareAccount,
+    mostProbes: probeLimit(),
   })
-  const network = createLocalNetwork({ clock, log })
+  const network = createLocalNetwork({ clock, log, mostInAll: forwardLimit() })
   const drivers = config.clusters.map((clusterId, at) =>
     createLocalDriver({
       clusterId,

@@ -24,3 +24,16 @@ function readLimits(): string {
 export function connectionLimit(openFiles = openFileLimit()): number {
   return Math.min(mostConnections, Math.floor((openFiles ?? Infinity) / 2))
 }
+
+/** How many connections to forward at once: with two files each, at most a quarter of those that may be open. */
+export function forwardLimit(openFiles = openFileLimit()): number {
+  return Math.min(mostConnections, Math.floor((openFiles ?? Infinity) / 8))
+}
+
+/** More probes at a time only make each other late. */
+const mostProbes = 512
+
+/** How many probes of pods may be under way at once: at most a sixteenth of the files that may be open. */
+export function probeLimit(openFiles = openFileLimit()): number {
+  return Math.max(1, Math.min(mostProbes, Math.floor((openFiles ?? Infinity) / 16)))
+}

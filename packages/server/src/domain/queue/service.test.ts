@@ -503,6 +503,11 @@ describe("sentences", () => {
       )
   })
 
+  it("says who has a port where the driver knows", () => {
+    const detail = "Port 8000 is in use on this machine by pod web-1."
+    expect(sentenceFor({ code: "port_in_use", detail }, { shown: [], hidden: 0 })).toBe(detail)
+  })
+
   it("counts those that the reader may not see", () => {
     const reason = { code: "quota_short", resource: "memory", needed: 2 * 1024 ** 3, free: 0 } as const
     expect(sentenceFor(reason, { shown: ["x"], hidden: 2 })).toBe(

@@ -91,7 +91,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
   // a running shell goes on reading the old file
   replaceFileSync(paths.wrapper, wrapperScript, 0o600)
   const reaper = createReaper({ clock, log })
-  const { accounts, addresses, usesOfUid } = options.machine ?? createLocalMachine(options)
+  const { accounts, addresses, usesOfUid, probeSlots } = options.machine ?? createLocalMachine(options)
   const groups = (options.useGroups ?? true) ? openPodGroups(options.dataDir) : undefined
   const life = createPodLife({
     paths,
@@ -100,6 +100,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     logs,
     reaper,
     addresses,
+    probeSlots,
     bootId,
     serverUid,
     isWorkspaceUid: (uid) => accounts.isGiven(uid),

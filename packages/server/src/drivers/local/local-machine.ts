@@ -2,6 +2,7 @@ import type { Log } from "../../kit/log.ts"
 import { createAccounts, type Accounts } from "./accounts.ts"
 import { createAddresses, type Addresses } from "./addresses.ts"
 import { localPaths, makeSharedFolders } from "./attempt-files.ts"
+import { createSlots, type Slots } from "./slots.ts"
 
 /** What the local drivers of one server share, because the machine has it once: accounts and addresses. */
 export interface LocalMachine {
@@ -9,6 +10,8 @@ export interface LocalMachine {
   readonly addresses: Addresses
   /** Of each driver, whether an attempt of it may be running under the account. */
   readonly usesOfUid: Set<(uid: number) => boolean>
+  /** Probes under way. */
+  readonly probeSlots: Slots
 }
 
 export interface LocalMachineOptions {
@@ -21,6 +24,8 @@ export interface LocalMachineOptions {
   readonly uidRange?: readonly [number, number]
   /** A server that is not root runs everybody's workloads as its own account. Default false. */
   readonly shareAccount?: boolean
+  /** Probes of pods with an open connection at a time; others wait their turn. Default 512. */
+  readonly mostProbes?: number
 }
 
 /**
@@ -33,6 +38,7 @@ export function createLocalMachine(options: LocalMachineOptions): LocalMachine {
   return {
     addresses: createAddresses(options.dataDir),
     usesOfUid: new Set(),
+    probeSlots: createSlots(options.mostProbes ?? 512),
     accounts: createAccounts({
       paths,
       log: options.log,

@@ -30,6 +30,7 @@ import { terminateWrapper } from "./pod-terminate.ts"
 import { forbidStart, readPodTruth, wrapperOf, type PodTruth } from "./pod-truth.ts"
 import { readProcess } from "./processes.ts"
 import type { Reaper } from "./reaper.ts"
+import type { Slots } from "./slots.ts"
 
 export interface PodLifeOptions {
   readonly paths: LocalPaths
@@ -38,6 +39,7 @@ export interface PodLifeOptions {
   readonly logs: LogFiles
   readonly reaper: Reaper
   readonly addresses: Addresses
+  readonly probeSlots: Slots
   readonly bootId: string
   readonly serverUid: number
   /** Something changed about an attempt. */
@@ -79,6 +81,7 @@ export function createPodLife(options: PodLifeOptions): PodLife {
   const readiness = createPodReadiness({
     clock,
     log,
+    slots: options.probeSlots,
     onChange: (record) => options.onChange(record.id),
     onUnhealthy: (record, pod, sentence) => endPod(record, pod, "unhealthy", sentence, endGraceMs),
   })

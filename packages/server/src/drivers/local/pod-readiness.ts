@@ -6,7 +6,7 @@ import type { PodProbes, Probe } from "../../domain/workloads/index.ts"
 import { writtenAtMs } from "./attempt-files.ts"
 import type { AttemptRecord, PodRecord } from "./attempt-record.ts"
 import { askHttp, requestTarget, type HttpAnswer, type HttpQuestion } from "./http-probe.ts"
-import { createSlots, type Slots } from "./slots.ts"
+import type { Slots } from "./slots.ts"
 
 export interface PodReadinessOptions {
   readonly clock: Clock
@@ -15,8 +15,10 @@ export interface PodReadinessOptions {
   readonly onChange: (record: AttemptRecord) => void
   /** Its liveness probe has failed; asked no more. */
   readonly onUnhealthy: (record: AttemptRecord, pod: PodRecord, sentence: string) => void
-  /** Probes with an open connection at a time; others wait their turn. Default 512. */
-  readonly mostAtOnce?: number
+  /** Each probe takes one while its connection is open. */
+  readonly slots: Slots
+  /** Asks once. Default: over HTTP. */
+  readonly askOnce?: typeof askHttp
 }
 
 /** Knows which pods of applications may be sent connections, and finds those that answer no more. */
@@ -38,8 +40,7 @@ const firstSpreadMs = 1000
 
 /** @returns for one driver */
 export function createPodReadiness(options: PodReadinessOptions): PodReadiness {
-  const { clock, log } = options
-  const slots = createSlots(options.mostAtOnce ?? 512)
+  const { clock, log, slots, askOnce = askHttp } = options
   let begun = 0
 
   /** 0–1, each far from the ones before it. */
@@ -96,6 +97,7 @@ export function createPodReadiness(options: PodReadinessOptions): PodReadiness {
     return askAgainAndAgain({
       clock,
       slots,
+      askOnce,
       firstMs: nextSpread() * Math.min(periodMs, spreadMs),
       periodMs,
       question: {
@@ -152,6 +154,7 @@ export function createPodReadiness(options: PodReadinessOptions): PodReadiness {
 interface Asking {
   readonly clock: Clock
   readonly slots: Slots
+  readonly askOnce: typeof askHttp
   readonly firstMs: number
   readonly periodMs: number
   readonly question: HttpQuestion
@@ -162,16 +165,17 @@ interface Asking {
 function askAgainAndAgain(asking: Asking): () => void {
   const { clock, slots, periodMs } = asking
   let isOver = false
+  let leaveQueue: (() => void) | undefined
   let cancelQuestion: (() => void) | undefined
   let cancelWait = clock.alarm(asking.firstMs, turn)
 
   function turn(): void {
-    cancelWait = slots.take(begin)
+    leaveQueue = slots.take(begin)
   }
 
   function begin(release: () => void): void {
     const nextMono = clock.monotonicMs() + periodMs
-    cancelQuestion = askHttp(clock, asking.question, {
+    cancelQuestion = asking.askOnce(clock, asking.question, {
       answered: asking.onAnswer,
       over() {
         release()
@@ -183,6 +187,7 @@ function askAgainAndAgain(asking: Asking): () => void {
   return () => {
     isOver = true
     cancelWait()
+    leaveQueue?.()
     cancelQuestion?.()
   }
 }

@@ -1,7 +1,10 @@
 import { once } from "node:events"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type AddressInfo, type Server } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
-import { checkPorts, parseListeners } from "./ports-in-use.ts"
+import { checkPorts, parseListeners, readTable } from "./ports-in-use.ts"
 
 const tcp = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:20CD 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1879006 1 000000006cec44c5 100 0 0 10 0
@@ -28,6 +31,22 @@ describe("the kernel's table", () => {
       { ip: "127.64.64.5", port: 24, inode: "7" },
     ])
     expect(parseListeners("")).toEqual([])
+  })
+
+  it("is read as far as sockets are listened on, however long it is", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "berth-ports-"))
+    try {
+      const path = join(folder, "tcp")
+      const [head = "", listening = "", , connected = ""] = tcp.split("\n")
+      const rows = [head, ...Array(1000).fill(listening), ...Array(5000).fill(connected), listening, ""]
+      writeFileSync(path, rows.join("\n"))
+      expect((await readTable(path)).length).toBe(1000)
+      expect(await readTable(join(folder, "none"))).toEqual([])
+      writeFileSync(path, tcp)
+      expect(await readTable(path)).toEqual(parseListeners(tcp))
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })
 

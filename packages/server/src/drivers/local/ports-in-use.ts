@@ -1,4 +1,4 @@
-import { readFile, readdir, readlink } from "node:fs/promises"
+import { open, readdir, readlink } from "node:fs/promises"
 import { AppError } from "../../kit/errors.ts"
 import { canBind } from "./addresses.ts"
 import { podMarkOf, scanProcesses, type PodMark, type ProcessStat } from "./processes.ts"
@@ -55,10 +55,36 @@ async function portInUse(socket: ListeningSocket, nameOfPod: NameOfPod): Promise
 // ---- the kernel's tables -------------------------------------------------------------------------
 
 async function readListeners(): Promise<readonly ListeningSocket[]> {
-  const [v4, v6] = await Promise.all(
-    ["tcp", "tcp6"].map((name) => readFile(`/proc/net/${name}`, "latin1").catch(() => "")),
-  )
-  return [...parseListeners(v4 ?? ""), ...parseListeners(v6 ?? "")]
+  const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readTable(path)))
+  return tables.flat()
+}
+
+const chunkBytes = 64 * 1024
+
+/**
+ * The kernel lists what is listened on first. After it come the connections, of which there may be tens of thousands:
+ * reading ends with the first chunk of nothing else.
+ */
+export async function readTable(path: string): Promise<readonly ListeningSocket[]> {
+  const found: ListeningSocket[] = []
+  const file = await open(path).catch(() => undefined)
+  if (!file) return found
+  try {
+    const buffer = Buffer.alloc(chunkBytes)
+    let rest = ""
+    for (;;) {
+      // as a pipe is read: these files have no size
+      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null).catch(() => ({ bytesRead: 0 }))
+      const text = rest + buffer.toString("latin1", 0, bytesRead)
+      const end = text.lastIndexOf("\n") + 1
+      const sockets = parseListeners(text.slice(0, end))
+      rest = text.slice(end)
+      found.push(...sockets)
+      if (bytesRead === 0 || (end > 0 && sockets.length === 0)) return found
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 /** The sockets in state LISTEN of /proc/net/tcp or tcp6. */
