@@ -81,6 +81,7 @@ export interface ControlPlaneOptions {
   readonly chores?: readonly {
     readonly name: string
     readonly everyMs: number
+    readonly isDueAtStart?: boolean
     readonly run: () => Promise<void>
   }[]
   readonly onTurn?: Parameters<typeof createSchedulerLoop>[0]["onTurn"]

@@ -5,7 +5,7 @@ import { createLocalNodes } from "./drivers/local/hardware.ts"
 import { createLocalDriver, type LocalDriver } from "./drivers/local/local-driver.ts"
 import { createLocalMachine } from "./drivers/local/local-machine.ts"
 import { createLogFiles } from "./drivers/local/log-files.ts"
-import { removeOldLogs } from "./drivers/local/log-retention.ts"
+import { type LogRetentionResult, removeOldLogs } from "./drivers/local/log-retention.ts"
 import { createLocalNetwork, type LocalNetwork } from "./drivers/local/service-network.ts"
 import type { Clock } from "./kit/clock.ts"
 import type { Log } from "./kit/log.ts"
@@ -21,13 +21,15 @@ export interface LocalClusters {
   liveAttempts(): number
   /** Resolves at the next change of an attempt, at the latest after `atMostMs`. */
   changed(atMostMs: number): Promise<void>
-  /** Old logs go, in bounded steps. */
+  /** Old logs go, in small steps; called again meanwhile it does nothing. */
   retainLogs(): Promise<void>
   /** What somebody should know about this machine. */
   warnings(): readonly string[]
   close(): Promise<void>
 }
 
+/** Logs removed in one look, each in a turn of the event loop of its own; the rest goes with the next. */
+const removalsAtOnce = 20_000
 const mib = 1024 * 1024
 const gib = 1024 * mib
 const dayMs = 24 * 3_600_000
@@ -38,6 +40,8 @@ export function createLocalClusters(
     readonly dataDir: string
     readonly clock: Clock
     readonly log: Log
+    /** Told of each look at the logs. */
+    readonly onRetained?: (found: LogRetentionResult) => void
     readonly isSimulated: (clusterId: string, nodeName: string) => boolean
   },
 ): LocalClusters {
@@ -89,21 +93,31 @@ export function createLocalClusters(
     for (const fact of found) if (!fact.ok) facts.push(fact.message)
   })
 
+  const ownerOf = (path: string) => drivers.find((driver) => driver.isLogPath(path))
+  let isRetaining = false
+
   async function retainLogs(): Promise<void> {
-    for (const driver of drivers)
-      for (let step = 0; step < 100; step++) {
-        const options = {
-          root: driver.podsDir,
+    if (isRetaining) return
+    isRetaining = true
+    try {
+      const found = await removeOldLogs(
+        {
+          roots: drivers.map((driver) => driver.podsDir),
           depth: 2,
-          isLog: driver.isLogPath,
-          isLive: driver.isLiveLog,
+          isLog: (path) => ownerOf(path) !== undefined,
+          isLive: (path) => ownerOf(path)?.isLiveLog(path) ?? true,
+          onRemoved: async (path) => ownerOf(path)?.logRemoved(path),
           log,
           keepMs: config.local.logKeepDays * dayMs,
           keepBytes: config.local.logKeepGiB * gib,
-        }
-        const { hasMore } = await removeOldLogs(options, clock.nowMs())
-        if (!hasMore) break
-      }
+          mostRemovals: removalsAtOnce,
+        },
+        clock.nowMs(),
+      )
+      parts.onRetained?.(found)
+    } finally {
+      isRetaining = false
+    }
   }
 
   return {

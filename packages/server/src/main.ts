@@ -92,6 +92,7 @@ async function build(
     dataDir,
     clock,
     log,
+    onRetained: telemetry.logsRetained,
     isSimulated: (clusterId, name) => plane.capacity.node(name, clusterId)?.simulated ?? false,
   })
   undo.push(() => clusters.close())
@@ -107,7 +108,7 @@ async function build(
     sources: clusters.sources,
     noAuth: config.noAuth,
     stopGraceSeconds: config.stopGraceSeconds,
-    chores: [{ name: "logs", everyMs: 600_000, run: () => clusters.retainLogs() }],
+    chores: [{ name: "logs", everyMs: 600_000, isDueAtStart: true, run: () => clusters.retainLogs() }],
     onTurn: (turn) => telemetry.planCommitted(turn),
   })
   undo.push(() => plane.stop())

@@ -32,6 +32,8 @@ export interface HousekeepingOptions {
   readonly chores: readonly {
     readonly name: string
     readonly everyMs: number
+    /** Also at the start. Default false. */
+    readonly isDueAtStart?: boolean
     readonly run: () => Promise<void>
   }[]
 }
@@ -201,7 +203,10 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
       isStarted = true
       sweep()
       every("fingerprint", fingerprintEveryMs, () => fingerprint())
-      for (const chore of options.chores) every(chore.name, chore.everyMs, chore.run)
+      for (const chore of options.chores) {
+        if (chore.isDueAtStart) attempt(chore.name, chore.run)
+        every(chore.name, chore.everyMs, chore.run)
+      }
     },
     stop() {
       isStopped = true

@@ -43,6 +43,8 @@ export interface Telemetry {
     readonly lost: number
   }): void
   streamsOpen(count: number): void
+  /** A look at the logs of pods. */
+  logsRetained(found: { readonly keptBytes: number; readonly removedBytes: number }): void
   readonly contentType: string
   /** The exposition text. */
   text(): Promise<string>
@@ -74,6 +76,7 @@ export function createTelemetry(): Telemetry {
     ...http,
     ...store,
     ...scheduler,
+    ...logMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     close: closeProcess,
@@ -118,6 +121,25 @@ function storeMetrics(registry: Registry): Pick<Telemetry, "commitDone"> {
     commitDone({ closures, durationMs }) {
       duration.observe(durationMs / 1000)
       size.observe(closures)
+    },
+  }
+}
+
+function logMetrics(registry: Registry): Pick<Telemetry, "logsRetained"> {
+  const kept = new Gauge({
+    name: "berth_log_bytes",
+    help: "Disk that the logs of pods take, at the last look (every ten minutes).",
+    registers: [registry],
+  })
+  const removed = new Counter({
+    name: "berth_log_removed_bytes_total",
+    help: "Disk that old logs gave back.",
+    registers: [registry],
+  })
+  return {
+    logsRetained({ keptBytes, removedBytes }) {
+      kept.set(keptBytes)
+      removed.inc(removedBytes)
     },
   }
 }

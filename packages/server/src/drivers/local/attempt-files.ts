@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync, renameSync } from "node:fs"
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { chmod, chown, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { dropTo, systemPath } from "./drop-account.ts"
 import type { EndCause } from "../../domain/queue/index.ts"
@@ -284,6 +284,16 @@ export async function removeAttempt(
     await removeTree(present, [])
   }
   if (logsToo) await removeTree([paths.attempt(stored.attemptId)], [])
+}
+
+/** Removes the folder of an attempt that is gone and has neither logs nor working folders any more. */
+export async function removeEmptied(paths: LocalPaths, attemptId: string): Promise<void> {
+  if (!isMarkedGone(paths, attemptId)) return
+  const folder = paths.attempt(attemptId)
+  const pods = (await readdir(folder)).filter((name) => /^\d+$/.test(name))
+  for (const pod of pods)
+    for (const name of await readdir(join(folder, pod))) if (name === "log" || name === "work") return
+  await removeTree([folder], [])
 }
 
 /** By the system's `rm`, which unlike a walk by paths is not led astray by links that appear meanwhile. */

@@ -11,12 +11,14 @@ import type {
 } from "../../domain/workloads/index.ts"
 import {
   isAttemptId,
+  isMarkedGone,
   isKept,
   isStored,
   localPaths,
   makeSharedFolders,
   readStored,
   removeAttempt,
+  removeEmptied,
   replaceFileSync,
   type StoredAttempt,
 } from "./attempt-files.ts"
@@ -62,6 +64,8 @@ export interface LocalDriver extends PodDriver {
   isLogPath(path: string): boolean
   /** Whether the log belongs to an attempt that is not gone. */
   isLiveLog(path: string): boolean
+  /** A log of an attempt was removed: with the last one goes what else is kept of an attempt that is over. */
+  logRemoved(path: string): Promise<void>
   /** What this machine allows, in sentences. */
   doctor(): Promise<readonly DoctorFact[]>
   /** How many attempts are known and not gone. */
@@ -273,7 +277,9 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     const pod = stored?.pods.find((each) => each.podId === podId)
     if (!stored || !pod)
       throw new AppError("not_found", `pods "${podId}" not found`, { resource: "pod", name: podId })
-    const record = await byHandle(handle)
+    // of an attempt whose folder has gone nothing is taken up for a look at its log
+    const isThere = attempts.has(stored.attemptId) || isKept(paths, stored.attemptId)
+    const record = isThere ? await byHandle(handle) : undefined
     return {
       path: paths.log(stored.attemptId, pod.index),
       pod: record?.pods.find((each) => each.stored.podId === podId),
@@ -346,8 +352,14 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     },
     isLogPath: (path) => basename(path) === "log" && dirname(dirname(dirname(path))) === paths.pods,
     isLiveLog(path) {
-      const record = attempts.get(basename(dirname(dirname(path))))
-      return record !== undefined && !record.isGone
+      const id = basename(dirname(dirname(path)))
+      const record = attempts.get(id)
+      // one that this server does not know of yet may live: only what was seen to be gone is over
+      return record ? !record.isGone : !isMarkedGone(paths, id)
+    },
+    async logRemoved(path) {
+      const id = basename(dirname(dirname(path)))
+      if (isAttemptId(id)) await alone(id, () => removeEmptied(paths, id))
     },
     doctor: () => examineMachine({ paths, accounts, serverUid, hasGroups: groups !== undefined }),
     get liveAttempts() {

@@ -1,5 +1,13 @@
 import { execFileSync, spawn } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { once } from "node:events"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -476,5 +484,25 @@ it("knows its pods' processes from others, and its logs from other files", async
   await world.driver.stop(handle, stopped, 0)
   await untilGone(world, handle)
   expect(world.driver.isLiveLog(log)).toBe(false)
+  // what no server has seen end may live
+  expect(world.driver.isLiveLog(log.replace(launch.id, "att_unknown"))).toBe(true)
   expect(readBootId()).toMatch(/^[0-9a-f-]{36}$/)
+})
+
+it("keeps the folder of an attempt for its logs and its working folders, and removes it after the last", async () => {
+  const { launch, handle, podId } = await start("echo over")
+  await untilGone(world, handle)
+  const paths = localPaths(world.dataDir)
+  const log = paths.log(launch.id, 0)
+  const all = { tailLines: null, sinceMs: null, fromOffset: null, maxBytes: 1000 }
+  await world.driver.logRemoved(log)
+  expect(existsSync(log)).toBe(true)
+  rmSync(log)
+  await world.driver.logRemoved(log)
+  expect(existsSync(paths.attempt(launch.id))).toBe(true)
+  await world.driver.forget(launch.id, handle, false)
+  await world.driver.logRemoved(log)
+  expect(existsSync(paths.attempt(launch.id))).toBe(false)
+  await expect(world.driver.readLog(handle, podId, all)).rejects.toMatchObject({ code: "not_found" })
+  await world.driver.forget(launch.id, handle, true)
 })

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
@@ -30,7 +31,7 @@ async function log(pod: string, ageDays: number, kibibytes = 4): Promise<string>
 const remove = (options: Partial<LogRetentionOptions> = {}) =>
   removeOldLogs(
     {
-      root,
+      roots: [root],
       depth: 1,
       isLog: (path) => basename(path) === "log",
       isLive: () => false,
@@ -95,9 +96,56 @@ it("follows no link and looks no deeper than told: what pods made themselves sta
 })
 
 it("copes with a folder that is not there", async () => {
-  expect(await remove({ root: join(root, "none") })).toEqual({
+  expect(await remove({ roots: [join(root, "none")] })).toEqual({
     removedFiles: 0,
     removedBytes: 0,
+    keptBytes: 0,
     hasMore: false,
   })
+})
+
+it("asks of those alone that would go whether they live, and never removes one that does", async () => {
+  for (let n = 0; n < 5; n++) await log(`old${n}`, 40 + n)
+  for (let n = 0; n < 5; n++) await log(`new${n}`, n)
+  const asked: string[] = []
+  const isLive = async (path: string) => {
+    asked.push(path.slice(root.length + 1))
+    return path.includes("old3")
+  }
+  const told: string[] = []
+  const found = await remove({ isLive, onRemoved: async (path) => void told.push(path) })
+  expect(found).toMatchObject({ removedFiles: 4, keptBytes: 6 * 4096 })
+  expect(asked).toEqual(["old4/log", "old3/log", "old2/log", "old1/log", "old0/log"])
+  expect(told).toHaveLength(4)
+  expect(await left()).toEqual(["new0/log", "new1/log", "new2/log", "new3/log", "new4/log", "old3/log"])
+})
+
+it("holds all roots together to one size", async () => {
+  const other = await mkdtemp(join(tmpdir(), "berth-retention-"))
+  try {
+    await log("a", 2, 64)
+    await mkdir(join(other, "b"))
+    await writeFile(join(other, "b", "log"), "x".repeat(64 * 1024))
+    expect(await remove({ roots: [root, other], keepBytes: 100 * 1024 })).toMatchObject({ removedFiles: 1 })
+  } finally {
+    await rm(other, { recursive: true })
+  }
+})
+
+it("gives the event loop back again and again while it goes through many folders", async () => {
+  for (let n = 0; n < 1000; n++) {
+    mkdirSync(join(root, `p${n}`))
+    writeFileSync(join(root, `p${n}`, "log"), "")
+  }
+  let turns = 0
+  let isDone = false
+  const count = () => {
+    turns++
+    if (!isDone) setImmediate(count)
+  }
+  setImmediate(count)
+  await remove()
+  isDone = true
+  // a turn for every few folders at least: none of it is one long piece of work
+  expect(turns).toBeGreaterThan(500)
 })

@@ -7,14 +7,16 @@ import { removeLogFile } from "./log-index.ts"
 const dayMs = 24 * 3600 * 1000
 
 export interface LogRetentionOptions {
-  /** The folder below which logs lie. */
-  readonly root: string
-  /** How many folders deep to look below `root`. */
+  /** The folders below which logs lie. */
+  readonly roots: readonly string[]
+  /** How many folders deep to look below each. */
   readonly depth: number
   /** Whether a file is a log (its index goes with it); pods may have files of any name in their own folders. */
   readonly isLog: (path: string) => boolean
-  /** Logs that something may still write or that belong to a live attempt: never removed, but counted. */
-  readonly isLive: (path: string) => boolean
+  /** Logs that something may still write or that belong to a live attempt: never removed, but counted. Asked of those alone that would go. */
+  readonly isLive: (path: string) => boolean | Promise<boolean>
+  /** Told of each log that has gone. */
+  readonly onRemoved?: (path: string) => Promise<void>
   readonly log: Log
   /** Default 30 days. */
   readonly keepMs?: number
@@ -27,6 +29,8 @@ export interface LogRetentionOptions {
 export interface LogRetentionResult {
   readonly removedFiles: number
   readonly removedBytes: number
+  /** Of all that are left. */
+  readonly keptBytes: number
   /** There was more to remove than one call may: call again soon. */
   readonly hasMore: boolean
 }
@@ -53,37 +57,38 @@ export async function removeOldLogs(
   let removedFiles = 0
   let removedBytes = 0
   let hasMore = false
-  for (const one of oldestFirst(all, options.isLive)) {
+  for (const one of oldestFirst(all)) {
     if (one.writtenAtMs > nowMs - keepMs && leftBytes <= keepBytes) break
+    if (await options.isLive(one.path)) continue
     hasMore = removedFiles === mostRemovals
     if (hasMore) break
-    if (!(await remove(one.path, log))) continue
+    if (!(await remove(one.path, options))) continue
     removedFiles++
     removedBytes += one.bytes
     leftBytes -= one.bytes
   }
   if (removedFiles > 0) log.info({ removedFiles, removedBytes }, "old logs removed")
-  return { removedFiles, removedBytes, hasMore }
+  return { removedFiles, removedBytes, keptBytes: leftBytes, hasMore }
 }
 
 async function findLogs(options: LogRetentionOptions): Promise<readonly Found[]> {
   const all: Found[] = []
-  for await (const path of logsBelow(options, options.root, options.depth)) {
-    const found = await measure(path)
-    if (found) all.push(found)
-  }
+  for (const root of options.roots)
+    for await (const path of logsBelow(options, root, options.depth)) {
+      const found = await measure(path)
+      if (found) all.push(found)
+    }
   return all
 }
 
-function oldestFirst(all: readonly Found[], isLive: (path: string) => boolean): readonly Found[] {
-  return all
-    .filter(({ path }) => !isLive(path))
-    .sort((a, b) => a.writtenAtMs - b.writtenAtMs || (a.path < b.path ? -1 : 1))
+function oldestFirst(all: readonly Found[]): readonly Found[] {
+  return all.toSorted((a, b) => a.writtenAtMs - b.writtenAtMs || (a.path < b.path ? -1 : 1))
 }
 
-async function remove(path: string, log: Log): Promise<boolean> {
+async function remove(path: string, { log, onRemoved }: LogRetentionOptions): Promise<boolean> {
   try {
     await removeLogFile(path)
+    await onRemoved?.(path)
     return true
   } catch (error) {
     log.warn({ path, reason: (error as Error).message }, "old log not removed")
