@@ -6,6 +6,7 @@ export default defineConfig({
     // Real processes and real disks: generous deadlines, none of which a test asserts on.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    globalSetup: ["test/support/postgres-run.ts"],
     pool: "forks",
     maxWorkers: 2,
     execArgv: ["--disable-warning=ExperimentalWarning"],

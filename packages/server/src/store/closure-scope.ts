@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { AppError } from "../kit/errors.ts"
+import type { EventPosition } from "./event-order.ts"
 import type { Notice } from "./topics.ts"
 
 /** One run of a closure given to `store.tx`, from its start until it settled or was given up. */
@@ -10,7 +11,7 @@ export interface ClosureRun {
   /** What subscribers are told after COMMIT. */
   readonly notices: Notice[]
   /** The newest event it appended. */
-  lastEventSeq: number | undefined
+  lastEvent: EventPosition | undefined
 }
 
 /** Knows, across awaits, whether the running code belongs to a closure. */
@@ -36,5 +37,5 @@ export function createClosureScope(): ClosureScope {
 }
 
 export function newClosureRun(): ClosureRun {
-  return { phase: "running", failure: undefined, notices: [], lastEventSeq: undefined }
+  return { phase: "running", failure: undefined, notices: [], lastEvent: undefined }
 }

@@ -1,4 +1,5 @@
 import type { Kysely, RawBuilder, SqlBool } from "kysely"
+import type { EventOrder } from "./event-order.ts"
 import type { Database } from "./schema.ts"
 
 /**
@@ -6,13 +7,16 @@ import type { Database } from "./schema.ts"
  * (Transaction control, too, differs: it belongs to whoever opens the connections.)
  */
 export interface Dialect {
-  readonly name: "sqlite"
+  readonly name: "sqlite" | "postgres"
   /** Compiles queries; it has no connection and runs none. */
   readonly db: Kysely<Database>
   /** Whether a text column contains `text` literally, case-sensitively. */
   readonly contains: (column: string, text: string) => RawBuilder<SqlBool>
   /** The JSON text of a member, an object or a list, of the JSON object that a text column holds. */
   readonly jsonMember: (column: string, member: string) => RawBuilder<string>
+  readonly events: EventOrder
+  /** What tells the counters of several writers apart, where there are several. */
+  readonly counterShard: readonly "shard"[]
   readonly ddl: Ddl
 }
 
@@ -26,6 +30,12 @@ export interface Ddl {
   readonly sequence: string
   /** Whether an index may carry texts of any length: where its entries are bounded it must not. */
   readonly carriesLongText: boolean
+  /** The columns that give an event its place among the others, with the primary key. */
+  readonly eventPosition: string
+  /** The columns of its place, as an index has them. */
+  readonly eventOrder: string
+  /** Where several transactions write at once: a column (with a comma) that gives each writer a counter of its own. */
+  readonly counterShard: string
   /** What follows the closing parenthesis of `create table`. */
   readonly tableEnd: string
 }

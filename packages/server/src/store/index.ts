@@ -1,4 +1,5 @@
-export { type OpenStore, type OpenStoreOptions, openStore } from "./sqlite/open-store.ts"
+export type { OpenStore, StoreOptions } from "./open-store.ts"
+export { type OpenStoreOptions, openStore } from "./sqlite/open-store.ts"
 export { type DataDirectoryLock, lockDataDirectory } from "./sqlite/lock-data-directory.ts"
 export type { SliceStores } from "./slice-stores.ts"
 export { createSqliteBackup } from "./sqlite/backup.ts"

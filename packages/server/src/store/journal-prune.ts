@@ -1,27 +1,35 @@
+import { type SqlBool, sql } from "kysely"
 import type { JournalReads, Tx } from "../domain/journal/index.ts"
+import type { EventPosition } from "./event-order.ts"
 import { statement } from "./statement.ts"
 
 type Keep = Parameters<JournalReads["prune"]>[1]
 
-const selectOldestEvents = statement<{ limit: number }>("primary")((db, p) =>
-  db.selectFrom("event").select(["seq", "at_ms"]).orderBy("seq").limit(p("limit")),
+const selectOldestEvents = statement<{ limit: number }>("primary")((db, p, { events }) =>
+  db
+    .selectFrom("event")
+    .select(["seq", "at_ms"])
+    .select(events.xid.as("xid"))
+    .$if(events.isSettled !== undefined, (query) => query.where(events.isSettled ?? sql<SqlBool>`true`))
+    .orderBy(events.oldestFirst)
+    .limit(p("limit")),
 )
 const selectOldestAudits = statement<{ limit: number }>("primary")((db, p) =>
   db.selectFrom("audit").select(["seq", "at_ms"]).orderBy("seq").limit(p("limit")),
 )
-const selectNewest = statement<object>("primary")((db) =>
-  db.selectFrom("event").select((eb) => eb.fn.max("seq").as("seq")),
+const selectNewest = statement<object>("primary")((db, _, { events }) =>
+  db.selectFrom("event").select("seq").orderBy(events.newestFirst).limit(1),
 )
-const deleteEvents = statement<{ through: number }>("primary")((db, p) =>
-  db.deleteFrom("event").where("seq", "<=", p("through")),
+const deleteEvents = statement<EventPosition>("primary")((db, p, { events }) =>
+  db.deleteFrom("event").where(events.upTo({ xid: p("xid"), seq: p("seq") })),
 )
 const deleteAudits = statement<{ through: number }>("primary")((db, p) =>
   db.deleteFrom("audit").where("seq", "<=", p("through")),
 )
-const setMark = statement<{ value: number }>("write")((db, p) =>
+const setMark = statement<{ name: string; value: number }>("write")((db, p) =>
   db
     .insertInto("journal_mark")
-    .values({ name: "events_pruned_through", value: p("value") })
+    .values({ name: p("name"), value: p("value") })
     .onConflict((conflict) =>
       conflict.column("name").doUpdateSet((eb) => ({ value: eb.ref("excluded.value") })),
     ),
@@ -40,10 +48,12 @@ async function pruneEvents(tx: Tx, keep: Keep, limit: number): Promise<number> {
   const beyond = newest - keep.maxEvents
   const oldest = await selectOldestEvents.all(tx, { limit })
   const kept = oldest.findIndex((row) => row.at_ms >= keep.eventsAfterMs && row.seq > beyond)
-  const through = (kept === -1 ? oldest : oldest.slice(0, kept)).at(-1)?.seq
+  const through = (kept === -1 ? oldest : oldest.slice(0, kept)).at(-1)
   if (through === undefined) return 0
-  await setMark.run(tx, { value: through })
-  return deleteEvents.run(tx, { through })
+  const { xid, seq } = through
+  await setMark.run(tx, { name: "events_pruned_through", value: seq })
+  if (xid > 0) await setMark.run(tx, { name: "events_pruned_xid", value: xid })
+  return deleteEvents.run(tx, { xid, seq })
 }
 
 async function pruneAudits(tx: Tx, afterMs: number, limit: number): Promise<number> {

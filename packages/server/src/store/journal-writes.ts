@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely"
 import type { NewAuditRecord, NewEvent, Tx } from "../domain/journal/index.ts"
 import { toJson } from "./codec.ts"
+import type { EventPosition } from "./event-order.ts"
 import type { Database } from "./schema.ts"
 import { slotsOf, statement } from "./statement.ts"
 
@@ -8,16 +9,17 @@ const subjectColumns = ["subject_kind", "subject_id", "workspace_id", "actor", "
 const eventColumns = ["type", ...subjectColumns] as const
 const auditColumns = ["operation", "actor_id", "outcome", ...subjectColumns] as const
 
-const insertEvent = statement<Omit<Selectable<Database["event"]>, "seq">>("write")((db, p) =>
-  db.insertInto("event").values(slotsOf(p, eventColumns)).returning("seq"),
+const insertEvent = statement<Omit<Selectable<Database["event"]>, "seq" | "xid">>("write")(
+  (db, p, { events }) =>
+    db.insertInto("event").values(slotsOf(p, eventColumns)).returning("seq").returning(events.xid.as("xid")),
 )
 const insertAudit = statement<Omit<Selectable<Database["audit"]>, "seq">>("write")((db, p) =>
   db.insertInto("audit").values(slotsOf(p, auditColumns)),
 )
 
-/** Appends an event and gives its sequence. */
-export async function appendEvent(tx: Tx, event: NewEvent): Promise<number | undefined> {
-  const row = await insertEvent.get(tx, {
+/** Appends an event and gives its position. */
+export async function appendEvent(tx: Tx, event: NewEvent): Promise<EventPosition | undefined> {
+  return insertEvent.get(tx, {
     type: event.type,
     subject_kind: event.subject.kind,
     subject_id: event.subject.id,
@@ -26,7 +28,6 @@ export async function appendEvent(tx: Tx, event: NewEvent): Promise<number | und
     at_ms: event.atMs,
     data: toJson(event.data),
   })
-  return row?.seq
 }
 
 /** Appends an audit record. */

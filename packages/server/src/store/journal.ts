@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, type Selectable, sql } from "kysely"
+import { type ExpressionBuilder, type Selectable, type SqlBool, sql } from "kysely"
 import { AppError } from "../kit/errors.ts"
 import type {
   Actor,
@@ -13,13 +13,14 @@ import type {
 } from "../domain/journal/index.ts"
 import { fromJson } from "./codec.ts"
 import type { Dialect } from "./dialect.ts"
+import type { EventOrder, EventPosition } from "./event-order.ts"
 import { pruneJournal } from "./journal-prune.ts"
 import type { Database } from "./schema.ts"
 import { type BoundSql, sessionOf } from "./session.ts"
 import { compileNow, rowsAs, statement } from "./statement.ts"
 
 type EventRow = Selectable<Database["event"]>
-type AuditRow = Selectable<Database["audit"]>
+type AuditRow = Omit<Selectable<Database["audit"]>, "xid">
 type AuditFilter = Parameters<JournalReads["auditPage"]>[1]
 
 const subjectColumns = [
@@ -34,37 +35,41 @@ const subjectColumns = [
 const eventColumns = ["type", ...subjectColumns] as const
 const auditColumns = ["operation", "outcome", "actor_id", ...subjectColumns] as const
 
-const selectLatest = statement<{ kind: string; id: string; limit: number }>("event_by_subject")((db, p) =>
+const selectLatest = statement<{ kind: string; id: string; limit: number }>("event_by_subject")(
+  (db, p, { events }) =>
+    db
+      .selectFrom("event")
+      .select(eventColumns)
+      .select(events.xid.as("xid"))
+      .where("subject_kind", "=", p("kind"))
+      .where("subject_id", "=", p("id"))
+      .orderBy(events.newestFirst)
+      .limit(p("limit")),
+)
+/** The newest event that readers may be shown; nothing can come before it any more. */
+const selectNewest = statement<object>("primary")((db, _, { events }) =>
   db
     .selectFrom("event")
-    .select(eventColumns)
-    .where("subject_kind", "=", p("kind"))
-    .where("subject_id", "=", p("id"))
-    .orderBy("seq", "desc")
-    .limit(p("limit")),
+    .select("seq")
+    .select(events.xid.as("xid"))
+    .$if(events.isSettled !== undefined, (query) => query.where(events.isSettled ?? sql<SqlBool>`true`))
+    .orderBy(events.newestFirst)
+    .limit(1),
 )
-/** The bounds of what is kept: the newest sequence, and the highest that was pruned. */
-const selectBounds = statement<object>("primary")((db) =>
-  db.selectNoFrom((eb) => [
-    eb
-      .selectFrom("event")
-      .select((inner) => inner.fn.max("seq").as("newest"))
-      .as("newest"),
-    eb.selectFrom("journal_mark").select("value").where("name", "=", "events_pruned_through").as("pruned"),
-  ]),
+/** The position of the newest event that was pruned. */
+const selectPruned = statement<object>("primary")((db) =>
+  db
+    .selectFrom("journal_mark")
+    .select(["name", "value"])
+    .where("name", "in", [sql.lit("events_pruned_through"), sql.lit("events_pruned_xid")]),
 )
-
-interface Bounds {
-  readonly newest: number | null
-  readonly pruned: number | null
-}
 
 /** At most this many rows are looked at on the event loop, which takes about a millisecond. */
 const nearEndEvents = 1_000
 
-function toEvent(row: EventRow): StoredEvent {
+function toEvent(row: EventRow, order: EventOrder): StoredEvent {
   return {
-    seq: String(row.seq) as EventSeq,
+    seq: order.toCursor(row) as EventSeq,
     type: row.type,
     subject: { kind: row.subject_kind as SubjectKind, id: row.subject_id },
     workspace: row.workspace_id,
@@ -87,7 +92,16 @@ function toAudit(row: AuditRow): AuditRecord {
   }
 }
 
-/** A cursor is the decimal sequence, written exactly as it was given out. */
+const beginning: EventPosition = { xid: 0, seq: 0 }
+
+/** A cursor of events, written exactly as it was given out. */
+function parsePosition(order: EventOrder, cursor: string): EventPosition {
+  const position = order.fromCursor(cursor)
+  if (!position) throw invalidCursor()
+  return position
+}
+
+/** A cursor of audit records is the decimal sequence, written exactly as it was given out. */
 function parseCursor(cursor: string): number {
   const seq = /^[1-9]\d{0,15}$/.test(cursor) ? Number(cursor) : Number.NaN
   if (!Number.isSafeInteger(seq)) throw invalidCursor()
@@ -105,21 +119,29 @@ async function eventsAfter(
   filter: EventFilter,
   limit: number,
 ): Promise<readonly StoredEvent[]> {
-  const seq = after === null ? 0 : parseCursor(after)
   const session = sessionOf(from)
-  const { db } = session.dialect
+  const { db, events } = session.dialect
+  const start = after === null ? beginning : parsePosition(events, after)
   const { workspaces, subject, types } = filter
   if (matchesNothing(filter)) return []
-  let query = db.selectFrom("event").select(eventColumns).where("seq", ">", seq).orderBy("seq").limit(limit)
+  let query = db
+    .selectFrom("event")
+    .select(eventColumns)
+    .select(events.xid.as("xid"))
+    .where(events.after(start))
+    .orderBy(events.oldestFirst)
+    .limit(limit)
+  if (events.isSettled) query = query.where(events.isSettled)
   if (workspaces) query = query.where(inWorkspaces(workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
-  const queries = [selectBounds.bind(session.dialect, {}), compileNow(query)]
-  const [bounds, found] = (await isNearEnd(from, seq))
+  const { dialect } = session
+  const queries = [selectNewest.bind(dialect, {}), selectPruned.bind(dialect, {}), compileNow(query)]
+  const [newest, pruned, found] = (await isNearEnd(from, start.seq))
     ? await session.together(queries)
     : await session.scan(queries)
-  if (after !== null) checkCursor(seq, rowsAs<Bounds>(bounds)[0])
-  return rowsAs<EventRow>(found).map(toEvent)
+  if (after !== null) checkCursor(start, rowsAs<EventPosition>(newest)[0], prunedThrough(rowsAs(pruned)))
+  return rowsAs<EventRow>(found).map((row) => toEvent(row, events))
 }
 
 async function eventsBefore(
@@ -128,16 +150,17 @@ async function eventsBefore(
   filter: EventFilter,
   limit: number,
 ): Promise<readonly StoredEvent[]> {
-  const seq = before === null ? Number.MAX_SAFE_INTEGER : parseCursor(before)
   const session = sessionOf(from)
+  const { dialect } = session
+  const end = before === null ? null : parsePosition(dialect.events, before)
   if (matchesNothing(filter)) return []
   const isLong = mayBeFarBack(filter)
-  const [bounds, found] = await session.scan(
-    [selectBounds.bind(session.dialect, {}), eventsBackQuery(session.dialect, seq, filter, limit)],
+  const [newest, found] = await session.scan(
+    [selectNewest.bind(dialect, {}), eventsBackQuery(dialect, end, filter, limit)],
     { isLong },
   )
-  if (before !== null && seq > (rowsAs<Bounds>(bounds)[0]?.newest ?? 0)) throw invalidCursor()
-  return rowsAs<EventRow>(found).map(toEvent)
+  if (end && comesBefore(rowsAs<EventPosition>(newest)[0] ?? beginning, end)) throw invalidCursor()
+  return rowsAs<EventRow>(found).map((row) => toEvent(row, dialect.events))
 }
 
 function matchesNothing({ workspaces, types }: EventFilter): boolean {
@@ -149,19 +172,21 @@ function mayBeFarBack({ workspaces, subject, types }: EventFilter): boolean {
   return !subject && (types !== undefined || (workspaces !== null && workspaces.length > 1))
 }
 
-/** Events before a sequence, newest first. */
+/** Events before a position (null = all), newest first. */
 export function eventsBackQuery(
-  { db }: Dialect,
-  beforeSeq: number,
+  { db, events }: Dialect,
+  end: EventPosition | null,
   { workspaces, subject, types }: EventFilter,
   limit: number,
 ): BoundSql {
   let query = db
     .selectFrom("event")
     .select(eventColumns)
-    .where("seq", "<", beforeSeq)
-    .orderBy("seq", "desc")
+    .select(events.xid.as("xid"))
+    .orderBy(events.newestFirst)
     .limit(limit)
+  if (end) query = query.where(events.before(end))
+  if (events.isSettled) query = query.where(events.isSettled)
   if (workspaces) query = query.where(inWorkspaces(workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
@@ -179,14 +204,22 @@ function inWorkspaces(workspaces: readonly string[]) {
 
 /** Followers read on from close to the end: that little is read at once and never waits behind lists. */
 async function isNearEnd(from: Reads, seq: number): Promise<boolean> {
-  const newest = (await selectBounds.get(from, {}))?.newest ?? 0
+  const newest = (await selectNewest.get(from, {}))?.seq ?? 0
   return newest - seq <= nearEndEvents
 }
 
-function checkCursor(seq: number, bounds: Bounds | undefined) {
-  const pruned = bounds?.pruned ?? 0
-  if (seq > Math.max(bounds?.newest ?? 0, pruned)) throw invalidCursor()
-  if (seq < pruned)
+function prunedThrough(marks: readonly { readonly name: string; readonly value: number }[]): EventPosition {
+  const mark = (name: string) => marks.find((one) => one.name === name)?.value ?? 0
+  return { xid: mark("events_pruned_xid"), seq: mark("events_pruned_through") }
+}
+
+function comesBefore(one: EventPosition, other: EventPosition): boolean {
+  return one.xid < other.xid || (one.xid === other.xid && one.seq < other.seq)
+}
+
+function checkCursor(cursor: EventPosition, newest: EventPosition | undefined, pruned: EventPosition) {
+  if (comesBefore(pruned, cursor) && comesBefore(newest ?? beginning, cursor)) throw invalidCursor()
+  if (comesBefore(cursor, pruned))
     throw new AppError("not_found", "The events after this cursor are no longer kept.", {
       resource: "event",
       detail: "cursor_gone",
@@ -218,7 +251,12 @@ async function auditPage(
   return { items, nextCursor: rows.length > limit ? (items.at(-1)?.seq ?? null) : null }
 }
 
-/** Events and audit records. Cursors are decimal sequences here; readers treat them as opaque. */
+/** The newest event that readers are shown. */
+export function newestEvent(from: Reads): Promise<EventPosition | undefined> {
+  return selectNewest.get(from, {})
+}
+
+/** Events and audit records. Readers treat cursors as opaque. */
 export const journalReads: JournalReads = {
   eventsAfter,
   eventsBefore,
@@ -226,10 +264,10 @@ export const journalReads: JournalReads = {
   prune: pruneJournal,
   async latestEvents(from, subject, limit) {
     const rows = await selectLatest.all(from, { kind: subject.kind, id: subject.id, limit })
-    return rows.map(toEvent)
+    return rows.map((row) => toEvent(row, sessionOf(from).dialect.events))
   },
   async lastSeq(from) {
-    const bounds = await selectBounds.get(from, {})
-    return bounds?.newest ? (String(bounds.newest) as EventSeq) : null
+    const newest = await newestEvent(from)
+    return newest ? (sessionOf(from).dialect.events.toCursor(newest) as EventSeq) : null
   },
 }

@@ -5,6 +5,8 @@ export type Flag = number
 
 interface EventTable {
   seq: Generated<number>
+  /** PostgreSQL only: the transaction that appended it. */
+  xid: Generated<number>
   type: string
   subject_kind: string
   subject_id: string
@@ -202,6 +204,8 @@ interface WorkloadCountTable {
   cluster_id: string
   user_id: string
   user_name: string
+  /** PostgreSQL only: whose counter it is; the sum over all is the count. */
+  shard: Generated<number>
   n: number
 }
 

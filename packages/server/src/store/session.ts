@@ -10,6 +10,8 @@ export type SqlRow = Readonly<Record<string, SqlValue>>
 export interface BoundSql {
   readonly sql: string
   readonly values: readonly SqlValue[]
+  /** Given where the same text comes again and again: a server may keep it prepared under this name. */
+  readonly name?: string
 }
 
 /** A query of a scan that an earlier one may make needless: it is not run then, and its answer is empty. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import type { Compilable, Kysely } from "kysely"
 import type { Reads } from "../domain/journal/index.ts"
 import type { Dialect } from "./dialect.ts"
@@ -30,13 +31,16 @@ export interface Statement<P extends Values, R> {
 }
 
 interface CompiledSql {
-  readonly dialect: Dialect
   readonly sql: string
+  readonly name: string
   readonly parameters: readonly unknown[]
 }
 
 /** Every statement there is, so that a test can look at each one's plan. Filled while modules load, read by tests. */
 export const statements: Statement<never, unknown>[] = []
+
+/** Writes the query; `dialect` is for the little in which the dialects' statements differ. */
+type Build<P extends Values, R> = (db: Kysely<Database>, slot: Slots<P>, dialect: Dialect) => Compilable<R>
 
 /**
  * Declares a hot statement: Kysely types it and writes its SQL at first use; each call then costs one
@@ -44,27 +48,28 @@ export const statements: Statement<never, unknown>[] = []
  * @param servedBy see Statement.servedBy; a test compares it with the query plan
  */
 export function statement<P extends Values>(servedBy: string) {
-  return <R>(build: (db: Kysely<Database>, slot: Slots<P>) => Compilable<R>): Statement<P, R> => {
+  return <R>(build: Build<P, R>): Statement<P, R> => {
     const made = createStatement(servedBy, build)
     statements.push(made)
     return made
   }
 }
 
-function createStatement<P extends Values, R>(
-  servedBy: string,
-  build: (db: Kysely<Database>, slot: Slots<P>) => Compilable<R>,
-): Statement<P, R> {
-  let last: CompiledSql | undefined
+function createStatement<P extends Values, R>(servedBy: string, build: Build<P, R>): Statement<P, R> {
+  // One each: a process that uses two dialects (tests, a move from one to the other) must not compile at every call.
+  const compiled = new Map<Dialect, CompiledSql>()
   const slot = ((name: string) => new Slot(name)) as unknown as Slots<P>
 
   function compile(dialect: Dialect): CompiledSql {
-    if (last?.dialect === dialect) return last
-    const { sql, parameters } = build(dialect.db, slot).compile()
-    return (last = { dialect, sql, parameters })
+    const known = compiled.get(dialect)
+    if (known) return known
+    const { sql, parameters } = build(dialect.db, slot, dialect).compile()
+    const made = { sql, parameters, name: nameOf(sql) }
+    compiled.set(dialect, made)
+    return made
   }
   function bind(dialect: Dialect, values: P): BoundSql {
-    const { sql, parameters } = compile(dialect)
+    const { sql, parameters, name } = compile(dialect)
     const bound: SqlValue[] = []
     for (const parameter of parameters)
       bound.push(
@@ -72,7 +77,7 @@ function createStatement<P extends Values, R>(
           ? ((values as Record<string, SqlValue>)[parameter.name] ?? null)
           : (parameter as SqlValue),
       )
-    return { sql, values: bound }
+    return { sql, values: bound, name }
   }
   return {
     servedBy,
@@ -91,6 +96,11 @@ function createStatement<P extends Values, R>(
       return session.run(bind(session.dialect, values))
     },
   }
+}
+
+/** The same text has the same name in every process, so that a pooled connection never prepares it twice. */
+function nameOf(sql: string): string {
+  return `berth_${createHash("sha256").update(sql).digest("hex").slice(0, 24)}`
 }
 
 /** The slots of several columns under their own names: for inserts and updates of whole rows. */

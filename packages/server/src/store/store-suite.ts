@@ -1,20 +1,35 @@
 import { describe } from "vitest"
 import { endpointCases } from "./suite/endpoints.ts"
 import { faultCases } from "./suite/faults.ts"
-import type { OpenHarness } from "./suite/harness.ts"
+import type { OpenHarness, SuiteTraits } from "./suite/harness.ts"
 import { journalCases } from "./suite/journal.ts"
 import { rowCases } from "./suite/rows.ts"
 import { transactionCases } from "./suite/transactions.ts"
 import { workloadCases } from "./suite/workloads.ts"
 
 /** What every store must do, whatever database is below: one suite, run on each dialect. */
-export function storeSuite(name: string, open: OpenHarness): void {
+export function storeSuite(name: string, open: OpenHarness, traits: SuiteTraits): void {
   describe(`store on ${name}`, () => {
-    transactionCases(open)
-    faultCases(open)
-    journalCases(open)
-    rowCases(open)
-    workloadCases(open)
-    endpointCases(open)
+    // Apart, for each opens a store before each of its tests.
+    describe("transactions and topics", () => {
+      transactionCases(open, traits)
+    })
+    const { openSmall } = traits
+    if (openSmall)
+      describe("faults", () => {
+        faultCases(openSmall, traits)
+      })
+    describe("the journal", () => {
+      journalCases(open, traits)
+    })
+    describe("rows", () => {
+      rowCases(open)
+    })
+    describe("workloads", () => {
+      workloadCases(open)
+    })
+    describe("addresses", () => {
+      endpointCases(open)
+    })
   })
 }

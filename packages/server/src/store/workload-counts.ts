@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely"
+import { type Selectable, type SqlBool, sql } from "kysely"
 import type { Tx } from "../domain/journal/index.ts"
 import type { Database } from "./schema.ts"
 import { slotsOf, statement } from "./statement.ts"
@@ -10,17 +10,23 @@ type Counter = Pick<Selectable<Database["workload"]>, (typeof countedColumns)[nu
 /** What decides the counter that a workload is in: none when it is hidden. */
 export type Standing = Counter & Pick<Selectable<Database["workload"]>, "hidden">
 
-const addToCount = statement<Counter & { n: number }>("write")((db, p) =>
+const addToCount = statement<Counter & { n: number }>("write")((db, p, { counterShard }) =>
   db
     .insertInto("workload_count")
     .values(slotsOf(p, [...countedColumns, "n"]))
     .onConflict((conflict) =>
-      conflict.columns([...countedColumns]).doUpdateSet({ n: sql<number>`workload_count.n + excluded.n` }),
+      conflict
+        .columns([...countedColumns, ...counterShard])
+        .doUpdateSet({ n: sql<number>`workload_count.n + excluded.n` }),
     ),
 )
-const deleteEmpty = statement<object>("scan")((db) =>
-  db.deleteFrom("workload_count").where("n", "=", sql.lit(0)),
-)
+const deleteEmpty = statement<object>("scan")((db, _, { counterShard }) => {
+  const columns = sql.join(countedColumns.map((column) => sql.ref(column)))
+  const sums = sql`select ${columns} from workload_count group by ${columns} having sum(n) = 0`
+  return db
+    .deleteFrom("workload_count")
+    .where(counterShard.length === 0 ? sql<SqlBool>`n = 0` : sql<SqlBool>`(${columns}) in (${sums})`)
+})
 
 /** Moves a workload from one counter to another, in the transaction that moves it; undefined = it is not there. */
 export async function countWorkload(

@@ -4,9 +4,9 @@ import type { Migration } from "./migration.ts"
 export const spine: Migration = {
   version: 1,
   name: "spine",
-  statements: ({ text, int, sequence, tableEnd }) => [
+  statements: ({ text, int, sequence, eventPosition, eventOrder, counterShard, tableEnd }) => [
     `create table event (
-  seq ${sequence},
+  ${eventPosition},
   type ${text} not null,
   subject_kind ${text} not null,
   subject_id ${text} not null,
@@ -15,7 +15,7 @@ export const spine: Migration = {
   at_ms ${int} not null,
   data ${text} not null
 )${tableEnd}`,
-    `create index event_by_subject on event (subject_kind, subject_id, seq)`,
+    `create index event_by_subject on event (subject_kind, subject_id, ${eventOrder})`,
 
     `create table audit (
   seq ${sequence},
@@ -195,8 +195,8 @@ export const spine: Migration = {
     `create table workload_count (
   workspace_id ${text} not null,
   phase ${text} not null,
-  n ${int} not null,
-  primary key (workspace_id, phase)
+  n ${int} not null,${counterShard}
+  primary key (workspace_id, phase${counterShard && ", shard"})
 )${tableEnd}`,
 
     `create table attempt (

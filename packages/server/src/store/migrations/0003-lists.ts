@@ -7,7 +7,7 @@ import type { Migration } from "./migration.ts"
 export const lists: Migration = {
   version: 3,
   name: "lists",
-  statements: ({ text, int, tableEnd, carriesLongText }) => [
+  statements: ({ text, int, tableEnd, carriesLongText, counterShard }) => [
     `drop index workload_by_creation`,
     `create index workload_by_creation on workload
   (created_at_ms desc, id, workspace_id, phase, kind, cluster_id, user_id, "key") where hidden = 0`,
@@ -35,8 +35,8 @@ export const lists: Migration = {
   cluster_id ${text} not null,
   user_id ${text} not null,
   user_name ${text} not null,
-  n ${int} not null,
-  primary key (workspace_id, phase, kind, cluster_id, user_id, user_name)
+  n ${int} not null,${counterShard}
+  primary key (workspace_id, phase, kind, cluster_id, user_id, user_name${counterShard && ", shard"})
 )${tableEnd}`,
     `insert into workload_count (workspace_id, phase, kind, cluster_id, user_id, user_name, n)
   select workspace_id, phase, kind, cluster_id, user_id, user_name, count(*) from workload where hidden = 0

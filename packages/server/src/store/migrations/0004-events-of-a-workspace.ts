@@ -4,5 +4,5 @@ import type { Migration } from "./migration.ts"
 export const eventsOfAWorkspace: Migration = {
   version: 4,
   name: "events-of-a-workspace",
-  statements: () => [`create index event_by_workspace on event (workspace_id, seq)`],
+  statements: ({ eventOrder }) => [`create index event_by_workspace on event (workspace_id, ${eventOrder})`],
 }

@@ -8,6 +8,7 @@ import {
   type SqlBool,
 } from "kysely"
 import type { Dialect } from "../dialect.ts"
+import { sequenceOrder } from "../event-order.ts"
 import type { Database } from "../schema.ts"
 
 /** The SQL of SQLite. Strict tables: a value of the wrong type is an error, not a guess. */
@@ -23,11 +24,16 @@ export const sqliteDialect: Dialect = {
   }),
   contains: (column, text) => sql<SqlBool>`instr(${sql.ref(column)}, ${text}) > 0`,
   jsonMember: (column, member) => sql<string>`json_extract(${sql.ref(column)}, ${sql.lit(`$.${member}`)})`,
+  events: sequenceOrder,
+  counterShard: [],
   ddl: {
     text: "text",
     int: "integer",
     sequence: "integer primary key autoincrement",
     carriesLongText: true,
+    eventPosition: "seq integer primary key autoincrement",
+    eventOrder: "seq",
+    counterShard: "",
     tableEnd: " strict",
   },
 }

@@ -5,6 +5,7 @@ import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Log } from "../../kit/log.ts"
 import { type ClosureRun, type ClosureScope, newClosureRun } from "../closure-scope.ts"
+import { type EventPosition, sequenceOrder } from "../event-order.ts"
 import type { Notice, Topics } from "../topics.ts"
 import type { Connection } from "./connection.ts"
 import { fromSqlite, isBreaking, storeFailed } from "./errors.ts"
@@ -205,14 +206,14 @@ function settle(options: GroupCommitOptions, job: Job, run: ClosureRun): Promise
 /** In the order of the closures; news of the journal once, at the end. */
 function noticesOf(outcomes: readonly Outcome[]): readonly Notice[] {
   const notices: Notice[] = []
-  let lastEventSeq: number | undefined
+  let lastEvent: EventPosition | undefined
   for (const outcome of outcomes) {
     if (!outcome.ok) continue
     notices.push(...outcome.run.notices)
-    lastEventSeq = outcome.run.lastEventSeq ?? lastEventSeq
+    lastEvent = outcome.run.lastEvent ?? lastEvent
   }
-  if (lastEventSeq !== undefined)
-    notices.push({ topic: eventsAppended, value: { lastSeq: String(lastEventSeq) as EventSeq } })
+  if (lastEvent)
+    notices.push({ topic: eventsAppended, value: { lastSeq: sequenceOrder.toCursor(lastEvent) as EventSeq } })
   return notices
 }
 

@@ -1,8 +1,8 @@
-import type { Backup, Reads, Store } from "../../domain/journal/index.ts"
-import { type Clock, systemClock } from "../../kit/clock.ts"
-import type { Log } from "../../kit/log.ts"
+import type { Reads } from "../../domain/journal/index.ts"
+import { systemClock } from "../../kit/clock.ts"
 import { createClosureScope } from "../closure-scope.ts"
-import { type SliceStores, sliceStores } from "../slice-stores.ts"
+import type { OpenStore, StoreOptions } from "../open-store.ts"
+import { sliceStores } from "../slice-stores.ts"
 import { createTopics } from "../topics.ts"
 import { createSqliteBackup } from "./backup.ts"
 import { type Connection, openReader, openWriter } from "./connection.ts"
@@ -13,24 +13,9 @@ import { createPrivateFile } from "./private-file.ts"
 import { createReaderPool, startReaderThread } from "./reader-pool.ts"
 import { openCommittedSession, openTxSession } from "./sessions.ts"
 
-export interface OpenStoreOptions {
+export interface OpenStoreOptions extends StoreOptions {
   /** The database file; made (0600) when it is missing. Its directory must exist. */
   readonly path: string
-  readonly clock: Clock
-  readonly log: Log
-  /** Told after each COMMIT: how many closures it took, and how long from BEGIN to the end of COMMIT. */
-  readonly onCommit?: (commit: { readonly closures: number; readonly durationMs: number }) => void
-  /** Closures that may wait for their batch, 1 or more; further ones are refused as `store_busy`. Default 10,000. */
-  readonly maxWaiting?: number
-}
-
-/** The open database: `Store`, and the ports of all slices on it. */
-export interface OpenStore extends Store, SliceStores {
-  /** Closures that wait for their batch. */
-  readonly waiting: number
-  readonly backup: Backup
-  /** Takes no more closures, commits those that wait, closes the file. Idempotent. */
-  close(): Promise<void>
 }
 
 /**
@@ -77,6 +62,7 @@ export function openStoreWith(options: OpenStoreOptions): { store: OpenStore; wr
     get waiting() {
       return commits.waiting
     },
+    trouble: () => undefined,
     close: () => (closing ??= close()),
   }
   return { store, writer }

@@ -8,7 +8,8 @@ import { statements } from "../statement.ts"
 import { workloadPageQuery } from "../workload-list.ts"
 import type { Connection } from "./connection.ts"
 import { sqliteDialect } from "./dialect.ts"
-import { type OpenStore, openStoreWith } from "./open-store.ts"
+import type { OpenStore } from "../open-store.ts"
+import { openStoreWith } from "./open-store.ts"
 import { storeOptions, temporaryDirectory } from "./test-harness.ts"
 
 type WorkloadFilterPart = Partial<WorkloadFilter>
@@ -129,7 +130,7 @@ describe("events going back", () => {
     [{ workspaces: ["a", "b"] }, /^SEARCH event USING INTEGER PRIMARY KEY/],
     [{ workspaces: ["a"], subject: { kind: "workload", id: "x" } }, /INDEX event_by_(subject|workspace)/],
   ] as const)("of %j are read in order", (filter, expected) => {
-    const steps = plan(eventsBackQuery(sqliteDialect, 1_000_000, filter, 50).sql)
+    const steps = plan(eventsBackQuery(sqliteDialect, { xid: 0, seq: 1_000_000 }, filter, 50).sql)
     expect(steps[0]).toMatch(expected)
     expect(steps.join()).not.toMatch(/TEMP B-TREE/)
   })

@@ -20,7 +20,7 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     together: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
     scan: (queries) => perform(writer, run, () => runScan(writer, queries)),
     async emit(event) {
-      run.lastEventSeq = await appendEvent(tx, event)
+      run.lastEvent = await appendEvent(tx, event)
     },
     audit: (record) => appendAudit(tx, record),
     publish(topic, value) {

@@ -1,5 +1,5 @@
 import type { AppErrorFacts, ErrorCode } from "../../kit/errors.ts"
-import type { OpenStore, OpenStoreOptions } from "../index.ts"
+import type { OpenStore, StoreOptions } from "../index.ts"
 
 /** One database with its faults, made for one test. */
 export interface StoreHarness {
@@ -14,12 +14,31 @@ export interface StoreHarness {
   dispose(): Promise<void>
 }
 
-export type HarnessOptions = Pick<OpenStoreOptions, "maxWaiting" | "onCommit">
+export type HarnessOptions = Pick<StoreOptions, "maxWaiting" | "onCommit">
+/** In what the dialects may differ, seen from outside. */
+export interface SuiteTraits {
+  /** Closures that wait share a transaction, in order; else each has its own and they run beside each other. */
+  readonly isBatching: boolean
+  /** A database that can be filled; undefined where none can be made. */
+  readonly openSmall: OpenHarness | undefined
+}
+
 export type OpenHarness = (options?: HarnessOptions) => Promise<StoreHarness>
 
 /** What an AppError must look like: for `rejects.toMatchObject`. */
 export function failure(code: ErrorCode, detail?: AppErrorFacts["detail"]) {
   return detail === undefined ? { name: "AppError", code } : { name: "AppError", code, detail }
+}
+
+/** Does all at once where that keeps their order, else one after the other; none of them may fail the whole. */
+export async function inOrder<T>(
+  { isBatching }: SuiteTraits,
+  work: readonly (() => Promise<T>)[],
+): Promise<readonly PromiseSettledResult<T>[]> {
+  if (isBatching) return Promise.allSettled(work.map((one) => one()))
+  const results: PromiseSettledResult<T>[] = []
+  for (const one of work) results.push(...(await Promise.allSettled([one()])))
+  return results
 }
 
 /** The codes of settled writes, `ok` for those that stood. */

@@ -1,12 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { type EventSeq, type NewEvent, systemActor } from "../../domain/journal/index.ts"
 import { sampleAudit, sampleEvent } from "../samples.ts"
-import { type OpenHarness, type StoreHarness, failure, outcomes } from "./harness.ts"
+import {
+  type OpenHarness,
+  type StoreHarness,
+  type SuiteTraits,
+  failure,
+  inOrder,
+  outcomes,
+} from "./harness.ts"
 
 const everything = { workspaces: null }
 
 /** Events and audit records. */
-export function journalCases(open: OpenHarness): void {
+export function journalCases(open: OpenHarness, traits: SuiteTraits): void {
   let harness: StoreHarness
   beforeEach(async () => {
     harness = await open()
@@ -33,16 +40,15 @@ export function journalCases(open: OpenHarness): void {
   describe("events", () => {
     it("come back whole, in the order of their commits", async () => {
       const { store } = harness
-      await Promise.all([
-        emit([sampleEvent(1), sampleEvent(2)]),
-        emit([sampleEvent(3)]).then(() => undefined),
-        store
-          .tx(async (tx) => {
+      await inOrder(traits, [
+        () => emit([sampleEvent(1), sampleEvent(2)]),
+        () => emit([sampleEvent(3)]),
+        () =>
+          store.tx(async (tx) => {
             await tx.emit(sampleEvent(99))
             throw new Error("undone")
-          })
-          .catch(() => undefined),
-        emit([sampleEvent(4)]),
+          }),
+        () => emit([sampleEvent(4)]),
       ])
       const found = await read(null)
       expect(numbers(found)).toEqual([1, 2, 3, 4])

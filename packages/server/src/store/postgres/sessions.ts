@@ -1,0 +1,127 @@
+import { AppError } from "../../kit/errors.ts"
+import type { ClosureRun, ClosureScope } from "../closure-scope.ts"
+import { appendAudit, appendEvent } from "../journal-writes.ts"
+import { type ScanQuery, type Session, type SqlRow, type TxSession, isNeedless } from "../session.ts"
+import type { PgConnection } from "./connection.ts"
+import { postgresDialect } from "./dialect.ts"
+import { faultKind, fromPostgres, storeBusy } from "./errors.ts"
+import type { Pool } from "./pool.ts"
+
+type Rows = readonly (readonly SqlRow[])[]
+
+/** Runs one statement of a closure. */
+export type Perform = <T>(work: (connection: PgConnection) => Promise<T>) => Promise<T>
+
+/** The handle of one run of a closure: dead as soon as the run has settled or was given up. */
+export function openTxSession(run: ClosureRun, perform: Perform): TxSession {
+  const tx: TxSession = {
+    isReads: true,
+    isTx: true,
+    dialect: postgresDialect,
+    all: (query) => perform(async (connection) => (await connection.query(query)).rows),
+    get: (query) => perform(async (connection) => (await connection.query(query)).rows[0]),
+    run: (query) => perform(async (connection) => (await connection.query(query)).changed),
+    together: (queries) =>
+      perform((connection) =>
+        Promise.all(queries.map(async (query) => (await connection.query(query)).rows)),
+      ),
+    scan: (queries) => perform((connection) => answersTo(connection, queries)),
+    async emit(event) {
+      run.lastEvent = await appendEvent(tx, event)
+    },
+    audit: (record) => appendAudit(tx, record),
+    publish(topic, value) {
+      if (run.phase !== "running")
+        throw new AppError("internal", "The transaction is over.", { detail: "tx_over" })
+      run.notices.push({ topic, value })
+    },
+  }
+  return tx
+}
+
+/** The connections of readers by what they read, so that no list holds up a keyed read, and no long list a quick one. */
+export interface ReadPools {
+  readonly keyed: Pool
+  readonly quick: Pool
+  readonly long: Pool
+}
+
+/** What `store.committed` is. */
+export function openCommittedSession(scope: ClosureScope, { keyed, quick, long }: ReadPools): Session {
+  async function read<T>(pool: Pool, work: (connection: PgConnection) => Promise<T>): Promise<T> {
+    const refused = scope.refusal("store.committed")
+    if (refused) throw refused
+    return withConnection(pool, work)
+  }
+  return {
+    isReads: true,
+    dialect: postgresDialect,
+    all: (query) => read(keyed, async (connection) => (await connection.query(query)).rows),
+    get: (query) => read(keyed, async (connection) => (await connection.query(query)).rows[0]),
+    run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
+    together: (queries) => read(keyed, (connection) => onOneSnapshot(connection, queries)),
+    scan: (queries, options) =>
+      read(options?.isLong ? long : quick, (connection) => onOneSnapshot(connection, queries)),
+  }
+}
+
+/**
+ * A read on a connection of the pool. One that turns out to be a leftover of a server that went away is
+ * replaced, once: a read changes nothing and may run twice.
+ */
+export async function withConnection<T>(
+  pool: Pool,
+  work: (connection: PgConnection) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const lease = await pool.acquire()
+    try {
+      return await work(lease.connection)
+    } catch (error) {
+      const kind = faultKind(error)
+      if (kind === "connection") lease.connection.cut()
+      if (kind !== "connection" || lease.isFresh) throw readFault(error)
+    } finally {
+      lease.release()
+    }
+  }
+}
+
+function readFault(error: unknown): AppError {
+  const isCancelled = error instanceof Error && "code" in error && error.code === "57014"
+  if (isCancelled) {
+    const { message } = storeBusy("The read took too long; narrow it down.")
+    return new AppError("unavailable", message, {
+      detail: "read_too_long",
+      retryAfterMs: 1_000,
+      cause: error,
+    })
+  }
+  const fault = fromPostgres(error)
+  if (fault.detail !== "store_failed") return fault
+  return new AppError("unavailable", "The read could not be finished; retry.", {
+    detail: "store_failed",
+    retryAfterMs: 1_000,
+    cause: error,
+  })
+}
+
+/** All of one snapshot; one that fails leaves no transaction open. */
+async function onOneSnapshot(connection: PgConnection, queries: readonly ScanQuery[]): Promise<Rows> {
+  const [only] = queries
+  if (queries.length === 1 && only) return [(await connection.query(only)).rows]
+  await connection.script("begin isolation level repeatable read read only")
+  try {
+    return await answersTo(connection, queries)
+  } finally {
+    if (!connection.isLost) await connection.script("commit")
+  }
+}
+
+/** Those that have become needless are empty. */
+async function answersTo(connection: PgConnection, queries: readonly ScanQuery[]): Promise<Rows> {
+  const answers: (readonly SqlRow[])[] = []
+  for (const query of queries)
+    answers.push(isNeedless(query, answers) ? [] : (await connection.query(query)).rows)
+  return answers
+}
