@@ -69,7 +69,7 @@ describe.skipIf(!server)("a PostgreSQL database", () => {
   it("gives its lock back when it is refused", async () => {
     await made()
     await database.run("insert into schema_version (version, name, applied_at_ms) values (999, 'later', 1)")
-    await expect(open()).rejects.toThrow()
+    await expect(open()).rejects.toThrow("schema version 999")
     await database.run("delete from schema_version where version = 999")
     const store = await open()
     expect((await store.workspaces.workspaces(store.committed)).length).toBe(1)
