@@ -19,8 +19,8 @@ export interface EventOrder {
   after(position: EventPosition): RawBuilder<SqlBool>
   before(position: EventPosition): RawBuilder<SqlBool>
   upTo(position: EventPosition): RawBuilder<SqlBool>
-  /** Whether nothing can come before the row any more; undefined where that is always so. */
-  readonly isSettled: RawBuilder<SqlBool> | undefined
+  /** Whether nothing can come before the row any more: it is below `Session.horizon`. */
+  isSettled(horizon: number): RawBuilder<SqlBool>
   toCursor(position: EventPosition): string
   /** The inverse; undefined for what `toCursor` does not give. */
   fromCursor(cursor: string): EventPosition | undefined
@@ -36,21 +36,21 @@ export const sequenceOrder: EventOrder = {
   after: ({ seq }) => sql<SqlBool>`seq > ${seq}`,
   before: ({ seq }) => sql<SqlBool>`seq < ${seq}`,
   upTo: ({ seq }) => sql<SqlBool>`seq <= ${seq}`,
-  isSettled: undefined,
+  // One writer: what is there is settled.
+  isSettled: () => sql<SqlBool>`true`,
   toCursor: ({ seq }) => String(seq),
   fromCursor: (cursor) => safe([sequence.test(cursor) ? cursor : undefined, "0"]),
 }
 
 /**
  * Many writers (PostgreSQL): a sequence is given at the insert, so that an event with a lower one may be
- * committed later, and a reader who had passed it would never see it. Transaction ids have the same fault, but the
- * database knows the oldest that is still running: below it everything is decided. Whoever saw what
- * another transaction wrote began after it, and has the higher id.
+ * committed later, and a reader who had passed it would never see it. Transaction ids have the same fault, but it is
+ * known which is the oldest that still runs: below it everything is decided. Whoever saw what another
+ * transaction wrote began after it, and has the higher id.
  *
  * The ids of a database begin anew when it is restored from a dump: `berth.event_offset`, set on every
  * connection, is what has to be added so that they go on where they were (see `takeOver`).
  */
-const offset = sql.raw("current_setting('berth.event_offset')::bigint")
 export const transactionOrder: EventOrder = {
   xid: sql<number>`xid`,
   oldestFirst: sql`xid, seq`,
@@ -58,7 +58,7 @@ export const transactionOrder: EventOrder = {
   after: ({ xid, seq }) => sql<SqlBool>`(xid, seq) > (${xid}, ${seq})`,
   before: ({ xid, seq }) => sql<SqlBool>`(xid, seq) < (${xid}, ${seq})`,
   upTo: ({ xid, seq }) => sql<SqlBool>`(xid, seq) <= (${xid}, ${seq})`,
-  isSettled: sql<SqlBool>`xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + ${offset}`,
+  isSettled: (horizon) => sql<SqlBool>`xid < ${horizon}`,
   toCursor: ({ xid, seq }) => `${xid}.${seq}`,
   fromCursor(cursor) {
     const [xid, seq, ...more] = cursor.split(".")

@@ -1,16 +1,16 @@
-import { type SqlBool, sql } from "kysely"
 import type { JournalReads, Tx } from "../domain/journal/index.ts"
 import type { EventPosition } from "./event-order.ts"
+import { sessionOf } from "./session.ts"
 import { statement } from "./statement.ts"
 
 type Keep = Parameters<JournalReads["prune"]>[1]
 
-const selectOldestEvents = statement<{ limit: number }>("primary")((db, p, { events }) =>
+const selectOldestEvents = statement<{ limit: number; horizon: number }>("primary")((db, p, { events }) =>
   db
     .selectFrom("event")
     .select(["seq", "at_ms"])
     .select(events.xid.as("xid"))
-    .$if(events.isSettled !== undefined, (query) => query.where(events.isSettled ?? sql<SqlBool>`true`))
+    .where(events.isSettled(p("horizon")))
     .orderBy(events.oldestFirst)
     .limit(p("limit")),
 )
@@ -46,7 +46,7 @@ export async function pruneJournal(tx: Tx, keep: Keep, limit: number): Promise<n
 async function pruneEvents(tx: Tx, keep: Keep, limit: number): Promise<number> {
   const newest = (await selectNewest.get(tx, {}))?.seq ?? 0
   const beyond = newest - keep.maxEvents
-  const oldest = await selectOldestEvents.all(tx, { limit })
+  const oldest = await selectOldestEvents.all(tx, { limit, horizon: sessionOf(tx).horizon })
   const kept = oldest.findIndex((row) => row.at_ms >= keep.eventsAfterMs && row.seq > beyond)
   const through = (kept === -1 ? oldest : oldest.slice(0, kept)).at(-1)
   if (through === undefined) return 0

@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, type Selectable, type SqlBool, sql } from "kysely"
+import { type ExpressionBuilder, type Selectable, sql } from "kysely"
 import { AppError } from "../kit/errors.ts"
 import type {
   Actor,
@@ -12,11 +12,10 @@ import type {
   SubjectKind,
 } from "../domain/journal/index.ts"
 import { fromJson } from "./codec.ts"
-import type { Dialect } from "./dialect.ts"
 import type { EventOrder, EventPosition } from "./event-order.ts"
 import { pruneJournal } from "./journal-prune.ts"
 import type { Database } from "./schema.ts"
-import { type BoundSql, sessionOf } from "./session.ts"
+import { type BoundSql, type Session, sessionOf } from "./session.ts"
 import { compileNow, rowsAs, statement } from "./statement.ts"
 
 type EventRow = Selectable<Database["event"]>
@@ -47,12 +46,12 @@ const selectLatest = statement<{ kind: string; id: string; limit: number }>("eve
       .limit(p("limit")),
 )
 /** The newest event that readers may be shown; nothing can come before it any more. */
-const selectNewest = statement<object>("primary")((db, _, { events }) =>
+const selectNewest = statement<{ horizon: number }>("primary")((db, p, { events }) =>
   db
     .selectFrom("event")
     .select("seq")
     .select(events.xid.as("xid"))
-    .$if(events.isSettled !== undefined, (query) => query.where(events.isSettled ?? sql<SqlBool>`true`))
+    .where(events.isSettled(p("horizon")))
     .orderBy(events.newestFirst)
     .limit(1),
 )
@@ -131,12 +130,12 @@ async function eventsAfter(
     .where(events.after(start))
     .orderBy(events.oldestFirst)
     .limit(limit)
-  if (events.isSettled) query = query.where(events.isSettled)
+  query = query.where(events.isSettled(session.horizon))
   if (workspaces) query = query.where(inWorkspaces(workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
   const { dialect } = session
-  const queries = [selectNewest.bind(dialect, {}), selectPruned.bind(dialect, {}), compileNow(query)]
+  const queries = [selectNewest.bind(dialect, session), selectPruned.bind(dialect, {}), compileNow(query)]
   const [newest, pruned, found] = (await isNearEnd(from, start.seq))
     ? await session.together(queries)
     : await session.scan(queries)
@@ -156,7 +155,7 @@ async function eventsBefore(
   if (matchesNothing(filter)) return []
   const isLong = mayBeFarBack(filter)
   const [newest, found] = await session.scan(
-    [selectNewest.bind(dialect, {}), eventsBackQuery(dialect, end, filter, limit)],
+    [selectNewest.bind(dialect, session), eventsBackQuery(session, end, filter, limit)],
     { isLong },
   )
   if (end && comesBefore(rowsAs<EventPosition>(newest)[0] ?? beginning, end)) throw invalidCursor()
@@ -174,11 +173,12 @@ function mayBeFarBack({ workspaces, subject, types }: EventFilter): boolean {
 
 /** Events before a position (null = all), newest first. */
 export function eventsBackQuery(
-  { db, events }: Dialect,
+  { dialect, horizon }: Pick<Session, "dialect" | "horizon">,
   end: EventPosition | null,
   { workspaces, subject, types }: EventFilter,
   limit: number,
 ): BoundSql {
+  const { db, events } = dialect
   let query = db
     .selectFrom("event")
     .select(eventColumns)
@@ -186,7 +186,7 @@ export function eventsBackQuery(
     .orderBy(events.newestFirst)
     .limit(limit)
   if (end) query = query.where(events.before(end))
-  if (events.isSettled) query = query.where(events.isSettled)
+  query = query.where(events.isSettled(horizon))
   if (workspaces) query = query.where(inWorkspaces(workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
@@ -204,7 +204,7 @@ function inWorkspaces(workspaces: readonly string[]) {
 
 /** Followers read on from close to the end: that little is read at once and never waits behind lists. */
 async function isNearEnd(from: Reads, seq: number): Promise<boolean> {
-  const newest = (await selectNewest.get(from, {}))?.seq ?? 0
+  const newest = (await selectNewest.get(from, sessionOf(from)))?.seq ?? 0
   return newest - seq <= nearEndEvents
 }
 
@@ -251,11 +251,6 @@ async function auditPage(
   return { items, nextCursor: rows.length > limit ? (items.at(-1)?.seq ?? null) : null }
 }
 
-/** The newest event that readers are shown. */
-export function newestEvent(from: Reads): Promise<EventPosition | undefined> {
-  return selectNewest.get(from, {})
-}
-
 /** Events and audit records. Readers treat cursors as opaque. */
 export const journalReads: JournalReads = {
   eventsAfter,
@@ -267,7 +262,7 @@ export const journalReads: JournalReads = {
     return rows.map((row) => toEvent(row, sessionOf(from).dialect.events))
   },
   async lastSeq(from) {
-    const newest = await newestEvent(from)
+    const newest = await selectNewest.get(from, sessionOf(from))
     return newest ? (sessionOf(from).dialect.events.toCursor(newest) as EventSeq) : null
   },
 }

@@ -47,6 +47,8 @@ export interface ScanOptions {
  */
 export interface Session extends Reads {
   readonly dialect: Dialect
+  /** No event can come any more whose transaction (`EventPosition.xid`) is below it. Take it before the query begins. */
+  readonly horizon: number
   all(query: BoundSql): Promise<readonly SqlRow[]>
   get(query: BoundSql): Promise<SqlRow | undefined>
   /** How many rows were inserted, updated or deleted. */

@@ -9,10 +9,6 @@ export interface Notice {
 
 export interface Topics {
   subscribe<T>(topic: Topic<T>, listener: (value: T) => void): () => void
-  /** Whether anybody would be told. */
-  hasListeners(topic: Topic<unknown>): boolean
-  /** Calls `listener` after each subscription to the topic; gives how to end that. */
-  onSubscribe(topic: Topic<unknown>, listener: () => void): () => void
   /** Calls every subscriber, in order; one that throws is logged and harms nobody else. */
   deliver(notices: readonly Notice[]): void
 }
@@ -20,23 +16,13 @@ export interface Topics {
 /** Topics are known by their object, not by their name: two of one name stay apart. */
 export function createTopics(log: Log): Topics {
   const listeners = new Map<Topic<unknown>, Set<(value: unknown) => void>>()
-  const arrivals = new Map<Topic<unknown>, Set<() => void>>()
   return {
     subscribe<T>(topic: Topic<T>, listener: (value: T) => void) {
       const own = (value: unknown) => listener(value as T)
       const set = listeners.get(topic) ?? new Set()
       listeners.set(topic, set.add(own))
-      for (const arrived of arrivals.get(topic) ?? []) arrived()
       return () => {
         set.delete(own)
-      }
-    },
-    hasListeners: (topic) => (listeners.get(topic)?.size ?? 0) > 0,
-    onSubscribe(topic, listener) {
-      const set = arrivals.get(topic) ?? new Set()
-      arrivals.set(topic, set.add(listener))
-      return () => {
-        set.delete(listener)
       }
     },
     deliver(notices) {

@@ -9,6 +9,7 @@ import type { PgConnection } from "./connection.ts"
 import { faultKind, fromPostgres, storeFailed, storeUnclear } from "./errors.ts"
 import type { EventNews } from "./event-news.ts"
 import type { Lease, Pool } from "./pool.ts"
+import type { RunningTransactions } from "./running.ts"
 import { openTxSession } from "./sessions.ts"
 
 /** From BEGIN to the answer of COMMIT. Far beyond what a closure takes: only a connection that hangs reaches it. */
@@ -22,11 +23,14 @@ export interface AttemptOptions {
   readonly topics: Topics
   readonly order: CommitOrder
   readonly news: EventNews
+  readonly running: RunningTransactions
   readonly clock: Clock
   readonly log: Log
   /** Why nothing may be written now; undefined when it may. */
   readonly refusal: () => AppError | undefined
-  readonly epoch: () => number
+  readonly epoch: number
+  /** See `transactionOrder`. */
+  readonly eventOffset: number
   /** How a transaction ended whose connection was lost; keeps asking until it knows or the store closes. */
   readonly outcomeOf: (xid: number, backend: number) => Promise<"committed" | "aborted">
   readonly onCommit?: (commit: { readonly closures: number; readonly durationMs: number }) => void
@@ -45,6 +49,8 @@ export type Attempt =
 interface Work {
   readonly connection: PgConnection
   readonly xid: number
+  /** It is settled how the transaction ended: readers of events need not wait for it any more. */
+  readonly settled: () => void
   readonly startedMono: number
 }
 
@@ -75,18 +81,24 @@ async function onLease(
   const { connection } = lease
   const startedMono = options.clock.monotonicMs()
   const cancel = options.clock.alarm(longestTransactionMs, () => connection.cut())
+  const self = options.running.begin()
+  const settled = () => {
+    self.ended()
+    options.news.ended()
+  }
   try {
     const xid = await begin(options, connection).catch((error: unknown) => {
       connection.cut()
+      settled()
       if (lease.isFresh || faultKind(error) !== "connection" || error instanceof AppError) throw error
       return undefined
     })
     if (xid === undefined) return undefined
-    return await run(options, { connection, xid, startedMono }, closure)
+    self.began(xid + options.eventOffset)
+    return await run(options, { connection, xid, settled, startedMono }, closure)
   } finally {
     cancel()
     lease.release()
-    options.news.ended()
   }
 }
 
@@ -101,7 +113,7 @@ select pg_current_xact_id()::text::bigint as xid, epoch from server_holder where
 
 async function begin({ epoch }: AttemptOptions, connection: PgConnection): Promise<number> {
   const { rows } = await connection.script(beginSql)
-  if (Number(rows[0]?.["epoch"]) !== epoch())
+  if (Number(rows[0]?.["epoch"]) !== epoch)
     throw new AppError("unavailable", "Another server has taken this database over.", {
       detail: "store_superseded",
     })
@@ -117,6 +129,7 @@ async function run(
   const settled = await settle(options, work.connection, closureRun, closure)
   if (settled.ok && !closureRun.failure) return commit(options, work, closureRun, settled.value)
   await rollback(work.connection)
+  work.settled()
   const { failure } = closureRun
   if (failure?.detail === "tx_conflict") return { kind: "conflict", error: fromPostgres(failure.cause) }
   if (failure?.code === "unavailable") return { kind: "failed", error: failure }
@@ -132,7 +145,7 @@ type Settled =
  * under way: by then every closure that awaits only its transaction has gone on, because all of that is microtasks.
  */
 function settle(
-  { scope }: AttemptOptions,
+  { scope, running }: AttemptOptions,
   connection: PgConnection,
   run: ClosureRun,
   closure: (tx: Tx) => Promise<unknown>,
@@ -171,7 +184,7 @@ function settle(
         look()
       }
     }
-    const call = async () => closure(openTxSession(run, perform))
+    const call = async () => closure(openTxSession(run, perform, running))
     scope.run(run, call).then(
       (value) => finish({ ok: true, value }),
       (error: unknown) => finish({ ok: false, error }),
@@ -210,11 +223,13 @@ async function commit(
     const { command } = await work.connection.script("commit")
     if (command !== "COMMIT") {
       ticket.undone()
+      work.settled()
       return failed(new Error(`the database answered COMMIT with ${command}`))
     }
   } catch (error) {
     if (isDecided(error, work.connection)) {
       ticket.undone()
+      work.settled()
       return faultKind(error) === "conflict"
         ? { kind: "conflict", error: fromPostgres(error) }
         : failed(error)
@@ -247,6 +262,7 @@ function told(options: AttemptOptions, { ticket, work, run, value }: Commit): Pr
       cancel()
       options.topics.deliver(run.notices)
       if (run.lastEvent) options.news.appended(run.lastEvent)
+      work.settled()
       try {
         options.onCommit?.({ closures: 1, durationMs: options.clock.monotonicMs() - work.startedMono })
       } catch (error) {
@@ -278,6 +294,7 @@ function unclear(options: AttemptOptions, what: Commit & { readonly error: unkno
       const outcome = await options.outcomeOf(work.xid, work.connection.backend)
       if (outcome === "committed") return told(options, what)
       ticket.undone()
+      work.settled()
       return { kind: "failed", error: storeFailed(error) } as const
     }
     decide()

@@ -27,18 +27,34 @@ describe.skipIf(!server)("events on PostgreSQL", () => {
   }
 
   it("are shown when nothing can come before them any more, and followers are told then", async () => {
-    const release = Promise.withResolvers<void>()
-    const slow = database.hold("begin; select pg_current_xact_id()", release.promise)
-    await slow.begun
-    const news = Promise.withResolvers<EventSeq>()
-    store.subscribe(eventsAppended, ({ lastSeq }) => news.resolve(lastSeq))
+    const over = new AbortController()
+    const begun = Promise.withResolvers<void>()
+    const slow = store.tx(async (tx) => {
+      while (!over.signal.aborted) {
+        await store.workspaces.workspaces(tx)
+        begun.resolve()
+      }
+    })
+    await begun.promise
+    const told: EventSeq[] = []
+    store.subscribe(eventsAppended, ({ lastSeq }) => told.push(lastSeq))
     await emit(1)
     expect(await read()).toEqual({ numbers: [], last: null })
     expect(await store.journal.lastSeq(store.committed)).toBeNull()
+    expect(told).toEqual([])
+    over.abort()
+    await slow
+    expect(await read()).toEqual({ numbers: [1], last: told[0] })
+  })
+
+  it("are not held back by what somebody else does on the same database server", async () => {
+    const release = Promise.withResolvers<void>()
+    const foreign = database.hold("begin; select pg_current_xact_id()", release.promise)
+    await foreign.begun
+    await emit(1)
+    expect((await read()).numbers).toEqual([1])
     release.resolve()
-    await slow.ended
-    const lastSeq = await news.promise
-    expect(await read()).toEqual({ numbers: [1], last: lastSeq })
+    await foreign.ended
   })
 
   it("are all read once, in one order, by a follower beside many writers", async () => {

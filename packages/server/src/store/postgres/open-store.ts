@@ -1,7 +1,6 @@
 import { AppError } from "../../kit/errors.ts"
 import { systemClock } from "../../kit/clock.ts"
 import { createClosureScope } from "../closure-scope.ts"
-import { newestEvent } from "../journal.ts"
 import type { OpenStore, StoreOptions } from "../open-store.ts"
 import { sliceStores } from "../slice-stores.ts"
 import { createTopics } from "../topics.ts"
@@ -11,6 +10,7 @@ import { openConnection, type PgConnection } from "./connection.ts"
 import { createEventNews } from "./event-news.ts"
 import { migrate } from "./migrate.ts"
 import { createPool } from "./pool.ts"
+import { createRunningTransactions } from "./running.ts"
 import { takeServerLock } from "./server-lock.ts"
 import { openCommittedSession, type ReadPools, withConnection } from "./sessions.ts"
 import { createTransactions } from "./transactions.ts"
@@ -74,27 +74,24 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
   const scope = createClosureScope()
   const topics = createTopics(log)
-  const committed = openCommittedSession(scope, pools)
+  const running = createRunningTransactions(lock.newestXid)
+  const committed = openCommittedSession(scope, pools, running)
   const closing = new AbortController()
-  const news = createEventNews({
-    topics,
-    clock: systemClock,
-    log,
-    newestShown: () => newestEvent(committed),
-  })
   const transactions = createTransactions({
     pool: writerPool,
     scope,
     topics,
     order: createCommitOrder(),
-    news,
+    news: createEventNews(topics, running),
+    running,
     clock: systemClock,
     log,
     writers,
     maxWaiting: options.maxWaiting ?? 10_000,
     random: options.random,
     refusal: () => (lock.isHeld ? undefined : lockLost()),
-    epoch: () => lock.epoch,
+    epoch: lock.epoch,
+    eventOffset: lock.eventOffset,
     outcomeOf: (xid, backend) =>
       findOutcome({ readers: readerPool, clock: systemClock, log, signal: closing.signal }, xid, backend),
     ...(options.onCommit && { onCommit: options.onCommit }),
@@ -104,7 +101,6 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   async function close() {
     await transactions.close()
     closing.abort(new Error("the store closes"))
-    news.close()
     await Promise.all([writerPool, ...readPools].map((one) => one.close()))
     await lock.release()
   }

@@ -21,6 +21,8 @@ export interface ServerLock {
   readonly epoch: number
   /** What has to be added to transaction ids; see `transactionOrder`. */
   readonly eventOffset: number
+  /** The highest of them that was given before this server began. */
+  readonly newestXid: number
   /** Gives it free. Idempotent. */
   release(): Promise<void>
 }
@@ -150,7 +152,7 @@ function unreachable(cause: unknown): AppError {
 async function takeOver(
   connection: PgConnection,
   prepare: (connection: PgConnection) => Promise<void>,
-): Promise<{ readonly epoch: number; readonly eventOffset: number }> {
+): Promise<Pick<ServerLock, "epoch" | "eventOffset" | "newestXid">> {
   try {
     await prepare(connection)
     // Each transaction of a server holds the weaker lock: those of the last one have ended when this is granted,
@@ -162,15 +164,16 @@ insert into server_holder (name, epoch) values ('server', 1)
 insert into journal_mark (name, value)
   select 'event_offset', 0 where not exists (select from journal_mark where name = 'event_offset');
 update journal_mark set value = greatest(value,
-  1 + coalesce((select max(xid) from event), 0) - pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+  1 + coalesce((select max(xid) from event), 0) - pg_current_xact_id()::text::bigint)
   where name = 'event_offset' and (select max(xid) from event)
-    >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint + value;
-select epoch, (select value from journal_mark where name = 'event_offset') as event_offset
-  from server_holder where name = 'server';
+    >= pg_current_xact_id()::text::bigint + value;
 commit;
-select epoch, (select value from journal_mark where name = 'event_offset') as event_offset
+select epoch, (select value from journal_mark where name = 'event_offset') as event_offset,
+  pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 as newest_xid
   from server_holder where name = 'server'`)
-    return { epoch: Number(rows[0]?.["epoch"]), eventOffset: Number(rows[0]?.["event_offset"]) }
+    const fact = (name: string) => Number(rows[0]?.[name])
+    const eventOffset = fact("event_offset")
+    return { epoch: fact("epoch"), eventOffset, newestXid: fact("newest_xid") + eventOffset }
   } catch (error) {
     connection.cut()
     throw fromPostgres(error)

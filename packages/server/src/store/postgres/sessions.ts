@@ -6,6 +6,7 @@ import type { PgConnection } from "./connection.ts"
 import { postgresDialect } from "./dialect.ts"
 import { faultKind, fromPostgres, storeBusy } from "./errors.ts"
 import type { Pool } from "./pool.ts"
+import type { RunningTransactions } from "./running.ts"
 
 type Rows = readonly (readonly SqlRow[])[]
 
@@ -13,11 +14,14 @@ type Rows = readonly (readonly SqlRow[])[]
 export type Perform = <T>(work: (connection: PgConnection) => Promise<T>) => Promise<T>
 
 /** The handle of one run of a closure: dead as soon as the run has settled or was given up. */
-export function openTxSession(run: ClosureRun, perform: Perform): TxSession {
+export function openTxSession(run: ClosureRun, perform: Perform, running: RunningTransactions): TxSession {
   const tx: TxSession = {
     isReads: true,
     isTx: true,
     dialect: postgresDialect,
+    get horizon() {
+      return running.horizon
+    },
     all: (query) => perform(async (connection) => (await connection.query(query)).rows),
     get: (query) => perform(async (connection) => (await connection.query(query)).rows[0]),
     run: (query) => perform(async (connection) => (await connection.query(query)).changed),
@@ -47,7 +51,11 @@ export interface ReadPools {
 }
 
 /** What `store.committed` is. */
-export function openCommittedSession(scope: ClosureScope, { keyed, quick, long }: ReadPools): Session {
+export function openCommittedSession(
+  scope: ClosureScope,
+  { keyed, quick, long }: ReadPools,
+  running: RunningTransactions,
+): Session {
   async function read<T>(pool: Pool, work: (connection: PgConnection) => Promise<T>): Promise<T> {
     const refused = scope.refusal("store.committed")
     if (refused) throw refused
@@ -56,6 +64,9 @@ export function openCommittedSession(scope: ClosureScope, { keyed, quick, long }
   return {
     isReads: true,
     dialect: postgresDialect,
+    get horizon() {
+      return running.horizon
+    },
     all: (query) => read(keyed, async (connection) => (await connection.query(query)).rows),
     get: (query) => read(keyed, async (connection) => (await connection.query(query)).rows[0]),
     run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),

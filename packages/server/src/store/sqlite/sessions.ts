@@ -14,6 +14,7 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     isReads: true,
     isTx: true,
     dialect: sqliteDialect,
+    horizon: Number.MAX_SAFE_INTEGER,
     all: (query) => perform(writer, run, () => writer.all(query)),
     get: (query) => perform(writer, run, () => writer.get(query)),
     run: (query) => perform(writer, run, () => writer.run(query)),
@@ -50,6 +51,7 @@ export function openCommittedSession(
   return {
     isReads: true,
     dialect: sqliteDialect,
+    horizon: Number.MAX_SAFE_INTEGER,
     all: (query) => read(() => reader.all(query)),
     get: (query) => read(() => reader.get(query)),
     run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
