@@ -1,6 +1,6 @@
 /**
  * Figures of a whole server, started as a person would start it and asked over HTTP.
- * Usage: node bench/server.ts [http|latency|memory|ready|stall ...]   (default: all of them)
+ * Usage: node bench/server.ts [http|latency|memory|ready|stall|attach ...]   (default: all of them)
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,7 +10,7 @@ import { systemClock } from "../packages/server/src/kit/clock.ts"
 import { silentLog } from "../packages/server/src/kit/log.ts"
 import { openStore } from "../packages/server/src/store/index.ts"
 import { sampleWorkload } from "../packages/server/src/store/samples.ts"
-import { machine, percentile, startBenchServer, workloadBody, type BenchServer } from "./support.ts"
+import { machine, percentile, stallOf, startBenchServer, workloadBody, type BenchServer } from "./support.ts"
 
 const mib = 2 ** 20
 const say = (name: string, figures: Readonly<Record<string, number | string>>) =>
@@ -161,12 +161,8 @@ async function stall(): Promise<void> {
       for await (const _ of answer.body ?? []) if (ending.signal.aborted) break
     })
   const followers = Array.from({ length: 200 }, () => follow().catch(() => undefined))
-  const metrics = () =>
-    fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.token}` } }).then((answer) =>
-      answer.text(),
-    )
   // the figures of the lag are since the last look
-  await metrics()
+  await stallOf(server)
   const result = await autocannon({
     url: `${server.url}/api/v1/workloads/${chatty}`,
     connections: 16,
@@ -174,18 +170,66 @@ async function stall(): Promise<void> {
     overallRate: 1000,
     headers: { authorization: `Bearer ${server.token}` },
   })
-  const text = await metrics()
-  const lag = text
-    .split("\n")
-    .filter((line) => line.startsWith("berth_event_loop"))
-    .join("; ")
-  say("1,000 requests/s beside 200 log streams", { p99Ms: result.latency.p99, lag })
+  const stall = await stallOf(server)
+  say("1,000 requests/s beside 200 log streams", {
+    p99Ms: result.latency.p99,
+    stallMs: Math.round(stall.maxMs),
+    stallP99Ms: Math.round(stall.p99Ms),
+  })
   ending.abort()
   await Promise.all(followers)
   await server.stop()
 }
 
-const all = { http, latency, memory, ready, stall }
+/** Many open the same long log at once and read all of it. */
+async function attach(): Promise<void> {
+  const readers = 100
+  const bytes = 40 * mib
+  const server = await startBenchServer()
+  const id = await submit(server, `yes "$(printf 'x%.0s' $(seq 100))" | head -c ${bytes}; sleep 600`)
+  const url = `${server.url}/berth/v1/pods/${id}/${id}-master-0/log?follow=true`
+  const headers = { authorization: `Bearer ${server.token}`, accept: "text/event-stream" }
+  await until(async () => {
+    const answer = await fetch(url.replace("follow=true", "follow=false"), {
+      headers: { ...headers, accept: "*/*" },
+    })
+    return answer.ok && (await answer.arrayBuffer()).byteLength >= bytes * 0.99
+  })
+  await stallOf(server)
+  const startedMs = performance.now()
+  const read = async () => {
+    const ending = new AbortController()
+    const answer = await fetch(url, { headers, signal: ending.signal })
+    let seen = 0
+    for await (const piece of answer.body ?? []) {
+      seen += (piece as Uint8Array).length
+      if (seen >= bytes) break
+    }
+    ending.abort()
+  }
+  await Promise.all(Array.from({ length: readers }, read))
+  const seconds = (performance.now() - startedMs) / 1000
+  const stall = await stallOf(server)
+  say(`${readers} readers of a log of ${bytes / mib} MiB at once`, {
+    seconds: Math.round(seconds * 10) / 10,
+    mibPerSecond: Math.round((readers * bytes) / mib / seconds),
+    stallMs: Math.round(stall.maxMs),
+    stallP99Ms: Math.round(stall.p99Ms),
+  })
+  await server.stop()
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let look = 0; look < 600; look++) {
+    if (await isSo()) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  throw new Error("It did not come about in two minutes.")
+}
+
+const all = { http, latency, memory, ready, stall, attach }
 const asked = process.argv.slice(2)
+// a bench that hangs ends, and its server with it
+setTimeout(() => process.exit(1), 15 * 60_000).unref()
 console.log(machine())
 for (const [name, run] of Object.entries(all)) if (asked.length === 0 || asked.includes(name)) await run()

@@ -33,6 +33,8 @@ export async function* followTail(options: FollowOptions): AsyncGenerator<LogFol
       const step = await nextStep(options, place, end !== null)
       if (signal.aborted) return
       if (step && step.chunk.lines.length > 0) {
+        await tail.turn(step.bytes)
+        if (signal.aborted) return
         const givenMono = clock.monotonicMs()
         yield { kind: "lines", chunk: step.chunk }
         place.heldMs = clock.monotonicMs() - givenMono
@@ -64,7 +66,7 @@ async function nextStep(
   options: FollowOptions,
   place: Place,
   isEnded: boolean,
-): Promise<TailStep | undefined> {
+): Promise<(TailStep & { readonly bytes: number }) | undefined> {
   place.at ??= await startOf(options, isEnded)
   const { at } = place
   const step = at === undefined ? undefined : await options.tail.step(at, isEnded)
@@ -73,7 +75,7 @@ async function nextStep(
   if (isSlow && step.size - at > options.backlogBytes) throw tooSlow(at)
   place.wasCaughtUp ||= step.chunk.lines.length === 0 || step.chunk.nextOffset >= step.size
   place.at = step.chunk.nextOffset
-  return step
+  return { ...step, bytes: step.chunk.nextOffset - at }
 }
 
 async function startOf({ tail, query }: FollowOptions, isEnded: boolean): Promise<number | undefined> {

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises"
 import { open } from "node:fs/promises"
 import type { Clock } from "../../kit/clock.ts"
+import { createTurnstile } from "../../kit/turnstile.ts"
 import type { LogChunk } from "../../domain/workloads/index.ts"
 import type { LogIndex } from "./log-index.ts"
 import { findLogIndex } from "./log-index.ts"
@@ -24,6 +25,11 @@ export interface Tail {
   facts(): Promise<{ readonly handle: FileHandle; readonly facts: LogFacts } | undefined>
   /** What lies behind `from`. Followers at the same place share one read. */
   step(from: number, isEnded: boolean): Promise<TailStep | undefined>
+  /**
+   * To be awaited before a step of `bytes` is given on: many followers of long logs take turns, so that what each does
+   * with a piece never adds up to a stall. At once for what is short, which is what arrives live.
+   */
+  turn(bytes: number): Promise<void>
   /** Calls once at the next sign of change; returns how to stop waiting. */
   onChange(wake: () => void): () => void
   leave(): void
@@ -39,9 +45,13 @@ export interface Tails {
 /** @param indexOf what is known of a file that is being looked at; others have their index beside them */
 export function createTails(clock: Clock, indexOf: (path: string) => LogIndex | undefined): Tails {
   const open = new Map<string, OpenTail>()
+  const turnstile = createTurnstile()
+  const turn = async (bytes: number) => {
+    if (bytes > shortBytes) await turnstile.pass()
+  }
   return {
     join(path) {
-      const tail = open.get(path) ?? createTail(clock, path, () => indexOf(path))
+      const tail = open.get(path) ?? createTail({ clock, path, indexOf: () => indexOf(path), turn })
       open.set(path, tail)
       tail.join()
       const leave = () => {
@@ -54,6 +64,7 @@ export function createTails(clock: Clock, indexOf: (path: string) => LogIndex | 
         },
         facts: tail.facts,
         step: tail.step,
+        turn,
         onChange: tail.onChange,
         leave() {
           if (isJoined) leave()
@@ -71,14 +82,25 @@ export function createTails(clock: Clock, indexOf: (path: string) => LogIndex | 
   }
 }
 
-interface OpenTail extends Omit<Tail, "leave"> {
+/** Steps that followers at other places of the file may share: each holds a piece. */
+const sharedSteps = 8
+/** Pieces of up to this many bytes are dealt with as they come. */
+const shortBytes = 16 * 1024
+
+interface OpenTail extends Omit<Tail, "leave" | "turn"> {
   join(): void
   /** Followers left. */
   leave(): number
   stop(): void
 }
 
-function createTail(clock: Clock, path: string, indexOf: () => LogIndex | undefined): OpenTail {
+function createTail(options: {
+  readonly clock: Clock
+  readonly path: string
+  readonly indexOf: () => LogIndex | undefined
+  readonly turn: Tail["turn"]
+}): OpenTail {
+  const { clock, path, indexOf, turn } = options
   const waiters = new Set<() => void>()
   const steps = new Map<string, Promise<TailStep | undefined>>()
   const watcher = createFileWatcher(clock, path, change)
@@ -124,6 +146,7 @@ function createTail(clock: Clock, path: string, indexOf: () => LogIndex | undefi
     const options = { from: start, maxBytes: longestLineBytes, isEnded: isEnded || isRemoved }
     if (start === size)
       return { chunk: { lines: [], nextOffset: start, droppedBytes: index.keptFrom }, size, isRemoved }
+    await turn(size - start)
     const chunk = await readForward(now.handle, now.facts, options)
     if (chunk.lines.length > 0) watcher.progressed()
     return { chunk, size, isRemoved }
@@ -147,7 +170,9 @@ function createTail(clock: Clock, path: string, indexOf: () => LogIndex | undefi
       const known = steps.get(key)
       if (known) return known
       const step = readStep(from, isEnded)
-      if (steps.size < 8) steps.set(key, step)
+      const [oldest] = steps.keys()
+      if (steps.size >= sharedSteps && oldest !== undefined) steps.delete(oldest)
+      steps.set(key, step)
       return step
     },
     onChange(wake) {

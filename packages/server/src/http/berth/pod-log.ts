@@ -201,16 +201,21 @@ async function writeAll(
   items: AsyncIterable<LogFollowItem>,
 ): Promise<boolean> {
   const { wanted } = reading
-  const textFor = wanted.isEvents ? eventOf : textOf
+  const bytesFor = wanted.isEvents ? eventBytes : textBytes
   for await (const item of items) {
     if (!mayRead())
       throw new AppError("unauthenticated", "The token does not hold any more.", { detail: "invalid" })
-    const text = textFor(item.kind === "end" ? await withCause(reading, item) : item)
-    if (text !== "" && !(await stream.write(text))) return false
+    const parts = item.kind === "end" ? await endParts(reading, item) : bytesFor(item.chunk)
+    for (const part of parts) if (!(await stream.write(part))) return false
   }
   // Every stream of events that is complete says so, or the reader would connect again.
   if (wanted.isEvents && !wanted.follow) return stream.write(endEvent({ exitCode: null, cause: null }))
   return !stream.signal.aborted
+}
+
+async function endParts(reading: Reading, item: LogEnd): Promise<readonly string[]> {
+  const { exitCode, cause } = await withCause(reading, item)
+  return reading.wanted.isEvents ? [endEvent({ exitCode, cause })] : []
 }
 
 /** The driver knows the code, and the cause only where it had a hand in it; the rest is in the rows. */
@@ -224,18 +229,55 @@ async function withCause(reading: Reading, end: LogEnd): Promise<LogEnd> {
   return { ...end, cause: pod?.cause ?? attempt?.cause ?? plain }
 }
 
-function eventOf(item: LogFollowItem): string {
-  if (item.kind === "end") return endEvent({ exitCode: item.exitCode, cause: item.cause })
-  const { lines, nextOffset, droppedBytes } = item.chunk
-  if (lines.length === 0) return ""
+type Encode = (lines: readonly string[], chunk: LogChunk, isLast: boolean) => string
+
+const eventBytes = oncePerChunk(eventOf)
+const textBytes = oncePerChunk((lines) => lines.map((line) => `${line}\n`).join(""))
+
+/**
+ * Followers at the same place of a log are given the same chunk: it is encoded once for all of them. A long one comes
+ * in parts, each of which is encoded when the one before was sent.
+ */
+function oncePerChunk(encode: Encode): (chunk: LogChunk) => Iterable<Buffer> {
+  const known = new WeakMap<LogChunk, readonly Buffer[]>()
+  return (chunk) => {
+    const parts = known.get(chunk)
+    if (parts) return parts
+    const groups = groupsOf(chunk.lines)
+    const [only] = groups
+    if (groups.length > 1) return partsOf(groups, chunk)
+    const all = only ? [Buffer.from(encode(only, chunk, true))] : []
+    known.set(chunk, all)
+    return all
+  }
+  /** @yields the encoded groups in order */
+  function* partsOf(groups: readonly (readonly string[])[], chunk: LogChunk) {
+    for (const [at, lines] of groups.entries())
+      yield Buffer.from(encode(lines, chunk, at === groups.length - 1))
+  }
+}
+
+/** Runs of lines, each of which has some `chunkBytes` characters or is one line. */
+function groupsOf(lines: readonly string[]): (readonly string[])[] {
+  const groups: (readonly string[])[] = []
+  let from = 0
+  let length = 0
+  for (const [at, line] of lines.entries()) {
+    length += line.length + 1
+    if (length < chunkBytes * 2 && at < lines.length - 1) continue
+    groups.push(lines.slice(from, at + 1))
+    from = at + 1
+    length = 0
+  }
+  return groups
+}
+
+/** Only the last part has an id: to go on after it is to go on after the whole chunk. */
+function eventOf(lines: readonly string[], { nextOffset, droppedBytes }: LogChunk, isLast: boolean): string {
   const data: LogLinesEvent = { lines: [...lines], droppedBytes }
-  return sseEvent({ id: String(nextOffset), event: "lines", data })
+  return sseEvent({ ...(isLast && { id: String(nextOffset) }), event: "lines", data })
 }
 
 function endEvent(data: LogEndEvent): string {
   return sseEvent({ event: "end", data })
-}
-
-function textOf(item: LogFollowItem): string {
-  return item.kind === "end" ? "" : item.chunk.lines.map((line) => `${line}\n`).join("")
 }

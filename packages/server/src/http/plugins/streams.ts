@@ -12,7 +12,7 @@ export interface OpenStream {
    * Writes and waits until the client has taken what was written before; a client that takes nothing for
    * `slowestReadMs` is cut. False = the stream is over.
    */
-  write(text: string): Promise<boolean>
+  write(text: string | Uint8Array): Promise<boolean>
   /** Ends the answer as it should end. */
   end(): void
   /** Breaks the connection, so that the client sees that something is missing. */
