@@ -294,6 +294,27 @@ describe("the queue", () => {
     await expectError("GET", "/berth/v1/explain/node/node-a", 404)
   })
 
+  it("explains a schedule: what comes next, what was made last, and that by whom", async () => {
+    const id = await server.submit({ cronJobs: [{ schedule: "* * * * *", action: "start" }] })
+    const before = await expectOk("explainWorkload", `/berth/v1/explain/workload/${id}`)
+    expect(before.json).toMatchObject({
+      state: "Pending",
+      position: 0,
+      reasons: [{ code: "waiting_for_time", until: before.json.schedule.next }],
+      schedule: { last: null, workload: null, phase: null },
+      madeBy: null,
+    })
+    await server.clock.advance(60_000)
+    const after = await expectOk("explainWorkload", `/berth/v1/explain/workload/${id}`)
+    const { workload } = after.json.schedule
+    expect(after.json.schedule).toMatchObject({ last: before.json.schedule.next, phase: expect.any(String) })
+    expect(after.json.moves[0]).toMatchObject({ type: "schedule.fired", data: { workload } })
+    const made = await expectOk("explainWorkload", `/berth/v1/explain/workload/${workload}`)
+    expect(made.json).toMatchObject({ madeBy: id, schedule: null })
+    await server.call("DELETE", `/api/v1/workloads/${id}`)
+    await server.call("DELETE", `/api/v1/workloads/${workload}`)
+  })
+
   it("shows who holds a node, and hides who the reader may not know", async () => {
     await server.call("PUT", "/berth/v1/nodes/node-b/workspace", { json: { workspaceId: "team" } })
     const id = await server.submit({ workspaceId: "team" })

@@ -1,3 +1,4 @@
+import type { ListWorkloadsResponse } from "@berth/contract/workloads"
 import { Value } from "typebox/value"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { WorkloadDetailSchema } from "@berth/contract/workloads"
@@ -299,6 +300,28 @@ describe.each([{ noAuth: true }, { noAuth: false }])(
       await server.until(id, "Running")
       expect(server.clock.nowMs()).toBeGreaterThanOrEqual(Date.parse(at))
       await server.send({ method: "DELETE", path: `/${id}` })
+    })
+
+    it("that recur make jobs of it, and it never runs itself", async () => {
+      const cronJobs = [{ schedule: "*/2 * * * *" }]
+      const id = await server.create({ displayName: "nightly", resource: small, cronJobs })
+      await server.clock.advance(120_000)
+      expect(await server.get(id)).toMatchObject({
+        phase: "Pending",
+        message: "The Execution time has not been reached",
+        schedulerOrder: 0,
+        dispatchCount: 0,
+        cronJobs: [{ schedule: "*/2 * * * *", action: "start" }],
+      })
+      const listed = async () =>
+        (await server.send({ path: `?workloadId=nightly` })).json as ListWorkloadsResponse
+      const { items } = await listed()
+      const made = items.filter((item) => item.workloadId !== id)
+      expect(made).toMatchObject([{ displayName: "nightly", dispatchCount: 1 }])
+      expect(await server.get(made[0]?.workloadId ?? "")).not.toHaveProperty("cronJobs")
+      for (const { workloadId } of items) await server.send({ method: "DELETE", path: `/${workloadId}` })
+      await server.clock.advance(240_000)
+      expect((await listed()).totalCount).toBe(0)
     })
 
     it("run on the nodes that are named, one pod for each", async () => {

@@ -155,6 +155,25 @@ export const Explanation = Type.Object(
       timestamp("Since when it waits for the first of the reasons."),
       "Since when it waits for the first of the reasons; null when it does not wait.",
     ),
+    schedule: Nullable(
+      Type.Object(
+        {
+          next: Nullable(timestamp("Its next match."), "Its next match; null when it has ended."),
+          last: Nullable(
+            timestamp("The last match that was acted on."),
+            "The last match that was acted on; null before the first.",
+          ),
+          workload: Nullable(
+            Type.String(),
+            "What it made then, or the last time before; null when nothing is known of that.",
+          ),
+          phase: Nullable(Type.String(), "The phase of that workload."),
+        },
+        { description: "Where a schedule is." },
+      ),
+      "Where a schedule is; null for everything else.",
+    ),
+    madeBy: Nullable(Type.String(), "The schedule that made it; null when somebody did."),
     moves: Type.Array(Event, { description: "The last 20 things that happened to it, newest first." }),
   },
   { description: "Why a workload is as it is." },

@@ -17,6 +17,14 @@ export function age(instant: string | null | undefined, nowMs: number): string {
   return atMs === null ? "-" : humanSeconds((nowMs - atMs) / 1000)
 }
 
+/** When something comes: `in 3h12m (2026-01-31 03:00 UTC)`; `-` for no instant. */
+export function inHowLong(instant: string | null | undefined, nowMs: number): string {
+  const atMs = parseInstant(instant)
+  if (atMs === null) return "-"
+  const shown = new Date(atMs).toISOString().slice(0, 16).replace("T", " ")
+  return `in ${humanSeconds((atMs - nowMs) / 1000)} (${shown} UTC)`
+}
+
 /** Epoch milliseconds of an instant; null where there is none. Without a zone it is UTC. */
 export function parseInstant(instant: string | null | undefined): number | null {
   if (!instant) return null

@@ -245,6 +245,51 @@ describe("berth run", () => {
     expect(scriptOf(api)).toContain("exec /bin/sh -c 'echo a && echo b'")
   })
 
+  it("with --schedule prints the id, says when it runs next and leaves; ps and why say it too", async () => {
+    const schedule = {
+      next: "2026-02-01T03:00:00.000Z",
+      last: "2026-01-31T03:00:00.000Z",
+      workload: "w-y",
+      phase: "Succeeded",
+    }
+    const waits = { schedulerOrder: 0, message: "The Execution time has not been reached" }
+    const size = { replica: 1, cpu: "1", memory: "1Gi" }
+    const item = { ...workload({ phase: "Pending", ...waits, resource: size }).body, startTime: "" }
+    const why = {
+      id: "w-x",
+      workspaceId: "default",
+      state: "Pending",
+      reasons: [],
+      position: 0,
+      ahead: { ids: [], count: 0 },
+      waitingSince: null,
+      schedule,
+      madeBy: null,
+      moves: [],
+    }
+    api = await startTestApi({
+      ...life([]),
+      "GET /berth/v1/explain/workload/w-x": () => ({ body: why }),
+      [`GET ${path}`]: () => ({ body: { totalCount: 1, items: [item] } }),
+      "GET /berth/v1/endpoints": () => ({ body: { items: [], nextCursor: null } }),
+    })
+    const nextRun = /in \w+ \(2026-02-01 03:00 UTC\)/
+    const ran = await berth(["run", "--schedule", "0 3 * * *", "--schedule", " 0 4 * * 1 ", "x"])
+    expect(ran).toMatchObject({ code: 0, out: "w-x\n", err: expect.stringMatching(nextRun) })
+    expect(requestOf(api)["cronJobs"]).toEqual([
+      { schedule: "0 3 * * *", action: "start" },
+      { schedule: "0 4 * * 1", action: "start" },
+    ])
+    const asJson = await berth(["run", "-o", "json", "--schedule", "0 3 * * *", "x"])
+    expect(JSON.parse(asJson.out)).toEqual({ workloadId: "w-x", nextRun: schedule.next })
+    expect((await berth(["ps"])).out).toMatch(nextRun)
+    const told = (await berth(["why", "w-x"])).out
+    expect(told).toMatch(nextRun)
+    expect(told).toContain("last made  w-y, Succeeded")
+    const refused = await berth(["run", "--schedule", "@daily", "x"])
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("five cron fields") })
+  })
+
   it("asks for the folder where the server is another machine", async () => {
     const { code, err } = await berth(["run", "--server", "http://gpu.example:1", "x"])
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("--cwd") })
@@ -520,6 +565,8 @@ describe("other commands", () => {
       position: 0,
       ahead: { ids: [], count: 0 },
       waitingSince: null,
+      schedule: null,
+      madeBy: null,
       moves: [],
     }
     const conditions: WorkloadDetail["conditions"] = [

@@ -32,6 +32,10 @@ export const workCommands: readonly CommandSpec[] = [
       flag("--priority <PRIORITY>", "low, normal or high (default low)"),
       flag("--cwd <DIR>", "where it starts (default: this folder, where the server is on this machine)"),
       listFlag("--after <WORKLOAD>", "wait until this one has succeeded"),
+      listFlag(
+        "--schedule <FIELDS>",
+        "run it again and again, at these cron times in UTC, as 0 3 * * *; prints the id and leaves",
+      ),
       listFlag("--node <NAME>", "run on these nodes, a replica on each"),
       listFlag("--label <NAME=VALUE>", "only on nodes with this label"),
       flag("--image <IMAGE>", "recorded; clusters of this machine run the command as it is"),
@@ -47,6 +51,7 @@ export const workCommands: readonly CommandSpec[] = [
       "berth run --gpus 1 -- python train.py --lr 3e-4",
       "berth run --gpus 8 --replicas 2 -e NCCL_DEBUG=INFO -- torchrun --nnodes 2 train.py",
       "berth run 'make data && ./prepare'",
+      'berth run --schedule "0 3 * * *" --gpus 1 -- ./evaluate',
       "id=$(berth run --detach --gpus 1 -- ./train) && berth logs -f $id",
     ],
     run: async (terminal, args, options) => (await import("./commands/run.ts")).run(terminal, args, options),

@@ -1,9 +1,8 @@
 import type { WorkloadItem } from "@berth/contract/workloads"
 import { collect } from "@berth/sdk"
-import type { CommonOptions } from "../connect.ts"
-import type { Session } from "../connect.ts"
+import type { CommonOptions, Session } from "../connect.ts"
 import { connect, readCount } from "../connect.ts"
-import { age } from "../human.ts"
+import { age, inHowLong } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeList } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
@@ -30,7 +29,7 @@ export async function ps(terminal: Terminal, options: PsOptions): Promise<void> 
     ...(phase === undefined ? {} : { phase }),
   })
   const isAll = options.all === true || options.phase !== undefined
-  const rows = await withAddresses(session, items, options.workspace)
+  const rows = await withNextRuns(session, await withAddresses(session, items, options.workspace))
   await writeList(terminal, session.form, {
     rows,
     columns: columns(terminal.nowMs(), rows),
@@ -40,8 +39,12 @@ export async function ps(terminal: Terminal, options: PsOptions): Promise<void> 
     terminal.err(`${items.length} of ${totalCount}: --limit shows more.\n`)
 }
 
-/** A workload, and where its service answers if it has one. */
-type Row = WorkloadItem & { readonly address?: string; readonly nodeAddress?: string }
+/** A workload; where its service answers if it has one; when it runs next if it is a schedule. */
+type Row = WorkloadItem & {
+  readonly address?: string
+  readonly nodeAddress?: string
+  readonly nextRun?: string
+}
 
 async function withAddresses(
   { client }: Session,
@@ -58,6 +61,26 @@ async function withAddresses(
   })
 }
 
+/** More schedules than this on a page are shown without their next run. */
+const mostSchedules = 50
+
+/** A list does not say when schedules run next. What waits for a single start time has a place in its queue. */
+async function withNextRuns({ client }: Session, rows: readonly Row[]): Promise<readonly Row[]> {
+  const isSchedule = (one: Row) =>
+    one.phase === "Pending" && one.schedulerOrder === 0 && one.message.includes("has not been reached")
+  const found = new Map<string, string>()
+  const ask = async ({ workloadId }: Row) => {
+    const { schedule } = await client.berth.explainWorkload(workloadId)
+    if (schedule?.next) found.set(workloadId, schedule.next)
+  }
+  // one that is gone by now is shown as it was listed
+  await Promise.allSettled(rows.filter(isSchedule).slice(0, mostSchedules).map(ask))
+  return rows.map((row) => {
+    const nextRun = found.get(row.workloadId)
+    return nextRun === undefined ? row : { ...row, nextRun }
+  })
+}
+
 function columns(nowMs: number, rows: readonly Row[]): readonly Column<Row>[] {
   const address = { title: "ADDRESS", cell: (one: Row) => one.nodeAddress || (one.address ?? "") }
   return [
@@ -70,11 +93,12 @@ function columns(nowMs: number, rows: readonly Row[]): readonly Column<Row>[] {
     { title: "AGE", cell: (one) => age(one.creationTime, nowMs), align: "right" },
     { title: "RUNTIME", cell: (one) => (one.startTime === "" ? "-" : one.runtime), align: "right" },
     ...(rows.some((one) => one.address !== undefined) ? [address] : []),
-    { title: "WAITS", cell: waits },
+    { title: "WAITS", cell: (one) => waits(one, nowMs) },
   ]
 }
 
-function waits(one: WorkloadItem): string {
+function waits(one: Row, nowMs: number): string {
+  if (one.nextRun !== undefined) return `next run ${inHowLong(one.nextRun, nowMs)}`
   if (one.phase !== "Pending") return ""
   const place = one.schedulerOrder > 0 ? `${one.schedulerOrder}.` : ""
   return [place, one.message].filter((part) => part !== "").join(" ")

@@ -9,7 +9,7 @@ import { chooseWorkspace, connect, readCount } from "../connect.ts"
 import { defaultPodSize } from "../default-size.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { followWorkload, untilDetached } from "../follow-workload.ts"
-import { parseSeconds } from "../human.ts"
+import { inHowLong, parseSeconds } from "../human.ts"
 import { writeDone } from "../output.ts"
 import { nameFromCommand, renderEntryPoint, sanitiseName, toBase64 } from "../quote.ts"
 import type { Terminal } from "../terminal.ts"
@@ -31,6 +31,7 @@ export interface RunOptions extends CommonOptions {
   readonly node?: readonly string[]
   readonly label?: readonly string[]
   readonly after?: readonly string[]
+  readonly schedule?: readonly string[]
   readonly detach?: boolean
 }
 
@@ -43,6 +44,7 @@ export async function run(
   const session = await connect(terminal, options)
   const request = await buildRequest(session, command, options)
   const { workloadId } = await session.client.workloads.create(request)
+  if (options.schedule) return tellSchedule(session, workloadId)
   if (options.detach) {
     if (session.form === "table") terminal.out(`${workloadId}\n`)
     else await writeDone(terminal, session.form, "", { workloadId })
@@ -52,6 +54,21 @@ export async function run(
   return untilDetached(session, workloadId, (signal) =>
     followWorkload(session, workloadId, { firstRun: 1, tail: null, since: null, rank: null, signal }),
   )
+}
+
+/** The id for programs, the next run for people; nothing is followed, for it never runs itself. */
+async function tellSchedule(session: Session, workloadId: string): Promise<number> {
+  const { terminal, client, form } = session
+  const { schedule } = await client.berth.explainWorkload(workloadId)
+  const nextRun = schedule?.next ?? null
+  if (form !== "table") await writeDone(terminal, form, "", { workloadId, nextRun })
+  else {
+    terminal.out(`${workloadId}\n`)
+    terminal.err(
+      `It runs next ${inHowLong(nextRun, terminal.nowMs())}. End it with: berth stop ${workloadId}\n`,
+    )
+  }
+  return exitCodes.ok
 }
 
 /** The Workload API's request for a command line. @throws CliError for what cannot be meant */
@@ -91,14 +108,24 @@ function readLimits(options: RunOptions): Limits {
   return limits
 }
 
-type Place = Pick<CreateWorkloadRequest, "specifiedNodes" | "customerLabels" | "dependencies">
+type Place = Pick<CreateWorkloadRequest, "specifiedNodes" | "customerLabels" | "dependencies" | "cronJobs">
 
-function readPlace({ node, label, after }: RunOptions): Place {
+function readPlace({ node, label, after, schedule }: RunOptions): Place {
   const place: Place = {}
   if (node) place.specifiedNodes = [...node]
   if (label) place.customerLabels = readPairs("--label", label)
   if (after) place.dependencies = [...after]
+  if (schedule) place.cronJobs = schedule.map(readSchedule)
   return place
+}
+
+/** Five cron fields; the server says what is wrong with them. */
+function readSchedule(text: string): { readonly schedule: string; readonly action: string } {
+  if (text.trim().split(/\s+/).length === 5) return { schedule: text.trim(), action: "start" }
+  throw usageError(
+    `--schedule takes five cron fields in UTC, not "${text}".`,
+    'For example, at three every night: --schedule "0 3 * * *"',
+  )
 }
 
 /** One word with blanks is a line for the shell, as people type it: `berth run 'make && ./train'`. */

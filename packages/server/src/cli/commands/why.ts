@@ -3,7 +3,7 @@ import { BerthError } from "@berth/sdk"
 import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { moveLine } from "../event-line.ts"
-import { age, count } from "../human.ts"
+import { age, count, inHowLong } from "../human.ts"
 import { writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
@@ -52,8 +52,19 @@ function explain(terminal: Terminal, why: Explanation, facts: readonly (string |
       lines.push(`           in the way: ${harmless(others(reason.workloads, reason.workloadsHidden))}`)
   }
   if (why.position > 0) lines.push(`  position ${why.position} in the queue${aheadText(why)}`)
+  lines.push(...scheduleLines(terminal, why))
   if (why.moves.length > 0) lines.push("", paint(terminal, "bold", "what happened, newest first"))
   lines.push(...why.moves.map((move) => harmless(moveLine(move, terminal.nowMs()))))
+  return lines
+}
+
+function scheduleLines(terminal: Terminal, { schedule, madeBy }: Explanation): readonly string[] {
+  const lines: string[] = []
+  if (schedule?.next) lines.push(`  next run   ${inHowLong(schedule.next, terminal.nowMs())}`)
+  if (schedule?.last)
+    lines.push(`  last run   ${age(schedule.last, terminal.nowMs())} ago (${schedule.last})`)
+  if (schedule?.workload) lines.push(`  last made  ${harmless(`${schedule.workload}, ${schedule.phase}`)}`)
+  if (madeBy) lines.push(`  made by the schedule ${harmless(madeBy)}`)
   return lines
 }
 

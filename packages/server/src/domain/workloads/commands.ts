@@ -80,6 +80,8 @@ export interface WorkloadDetail extends WorkloadView {
   readonly attempts: readonly Attempt[]
   /** The addresses of its service; null when it has none, or no longer. */
   readonly endpoint: Endpoint | null
+  /** What a schedule made last; null for everything else, and when that was deleted. */
+  readonly lastMade: Pick<Workload, "id" | "phase"> | null
   /** Of an application, by ordinal; empty for jobs. */
   readonly replicas: readonly Replica[]
 }

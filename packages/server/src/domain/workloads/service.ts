@@ -14,6 +14,7 @@ import type {
   BatchOutcome,
   CreateWorkload,
   PatchWorkload,
+  WorkloadDetail,
   WorkloadService,
   WorkloadView,
 } from "./commands.ts"
@@ -72,6 +73,12 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
   }
 
   const existing = existingIn(options.workspace)
+
+  async function lastMadeBy({ schedule }: Workload): Promise<WorkloadDetail["lastMade"]> {
+    if (!schedule?.lastKey) return null
+    const last = await rows.byKey(store.committed, schedule.lastKey)
+    return last && !last.hidden ? { id: last.id, phase: last.phase } : null
+  }
 
   const view = <W extends WorkloadSummary>(
     principal: Principal,
@@ -318,7 +325,13 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       const replicas = isApplication(workload.kind)
         ? await options.replicas.ofWorkload(store.committed, workload.key)
         : []
-      return { ...view(principal, workload, attempts.at(-1)), attempts, replicas, endpoint: endpoint ?? null }
+      return {
+        ...view(principal, workload, attempts.at(-1)),
+        attempts,
+        replicas,
+        endpoint: endpoint ?? null,
+        lastMade: await lastMadeBy(workload),
+      }
     },
     ...createPodLogs(options, visible),
   }

@@ -9,6 +9,7 @@ import type {
 import type { FastifyRequest } from "fastify"
 import type { Principal } from "../../domain/identity/index.ts"
 import { sentenceFor, type QueueEntryView, type QueuePlace, type Reason } from "../../domain/queue/index.ts"
+import type { WorkloadDetail } from "../../domain/workloads/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
 import { instant, instantOrNull, toAmounts, toEvent, toReason } from "./map.ts"
@@ -44,7 +45,8 @@ export function queueHandlers(services: Services) {
     },
     async explainWorkload(request: FastifyRequest): Promise<Explanation> {
       const { id } = request.params as { readonly id: string }
-      const { workload, reasons } = await workloads.get(request.principal, id)
+      const detail = await workloads.get(request.principal, id)
+      const { workload, reasons } = detail
       const found = await queue.explain(request.principal, workload.claimId, workload.id, workload.phase)
       return {
         kind: "workload",
@@ -62,9 +64,22 @@ export function queueHandlers(services: Services) {
         position: found.position,
         ahead: { ids: [...found.ahead.ids], count: found.ahead.count },
         waitingSince: instantOrNull(found.waitingSinceMs),
+        schedule: toSchedule(detail),
+        madeBy: workload.spec.madeBy ?? null,
         moves: found.moves.map(toEvent),
       }
     },
+  }
+}
+
+function toSchedule({ workload, lastMade }: WorkloadDetail): Explanation["schedule"] {
+  const { phase, schedule } = workload
+  if (schedule === null) return null
+  return {
+    next: phase === "Pending" ? instant(schedule.nextAtMs) : null,
+    last: instantOrNull(schedule.lastAtMs),
+    workload: lastMade?.id ?? null,
+    phase: lastMade?.phase ?? null,
   }
 }
 

@@ -128,6 +128,7 @@ export function testDetail(workload: Workload, change: Partial<WorkloadDetail> =
   return {
     workload,
     replicas: [],
+    lastMade: null,
     attempts: [],
     endpoint: null,
     position: 0,
