@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { WorkloadDetailSchema } from "./answers.ts"
 import { decodeCreate } from "./decode-create.ts"
 import { decodePatch } from "./decode-patch.ts"
 import type { Decoded } from "./result.ts"
@@ -49,4 +50,10 @@ describe.each<[string, Documented, (body: unknown) => Decoded<unknown>]>([
       expect(places).toContain(place.join("."))
     },
   )
+})
+
+it("what can be asked for is shown by the workload", () => {
+  // The older name of workspaceId.
+  const asked = Object.keys(CreateWorkloadRequestSchema.properties).filter((name) => name !== "workspace")
+  expect(Object.keys(WorkloadDetailSchema.properties)).toEqual(expect.arrayContaining(asked))
 })
