@@ -4,11 +4,13 @@ import { expect, it } from "vitest"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const lists = readdirSync(`${root}docs/checklists`)
-const files = ["packages", "test", "docs"].flatMap((folder) =>
+const folders = ["packages", "test", "docs"].flatMap((folder) =>
   readdirSync(root + folder, { recursive: true, encoding: "utf8" })
     .filter((path) => !path.includes("node_modules"))
     .map((path) => `/${folder}/${path}`.replace("/packages/contract/src/", "/packages/contract/")),
 )
+
+const files = ["/CHANGELOG.md", ...folders]
 
 it.each(lists)("%s names files that there are", (list) => {
   const text = readFileSync(`${root}docs/checklists/${list}`, "utf8")
