@@ -1,7 +1,7 @@
 import type { Replica } from "./applications/types.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
-import type { Reason } from "../queue/index.ts"
+import type { ClaimId, Reason } from "../queue/index.ts"
 import type { Endpoint } from "./applications/types.ts"
 import type { LogChunk, LogFollowItem, LogQuery } from "./driver.ts"
 import type { Attempt, Workload, WorkloadFilter, WorkloadSort, WorkloadSummary } from "./types.ts"
@@ -84,6 +84,8 @@ export interface WorkloadDetail extends WorkloadView {
   readonly lastMade: Pick<Workload, "id" | "phase"> | null
   /** Of an application, by ordinal; empty for jobs. */
   readonly replicas: readonly Replica[]
+  /** Its place in the queue: a job's own claim, the first that waits of an application's; null for none. */
+  readonly waitingClaimId: ClaimId | null
 }
 
 export interface BatchOutcome {

@@ -7,6 +7,7 @@ import { authorize, isAllowed } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { Capacity, Claim, ClaimId, ClaimMoves, Reason } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
+import { standingOf, type Standing } from "./applications/standing.ts"
 import { followPriority } from "./applications/follow-priority.ts"
 import type { ReplicaStore } from "./applications/types.ts"
 import { authorizeBirth, commandOf, createBirths, existingIn } from "./births.ts"
@@ -83,9 +84,12 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
   const view = <W extends WorkloadSummary>(
     principal: Principal,
     workload: W,
-    attempt?: Attempt,
-  ): WorkloadView<W> =>
-    viewOf({ principal, workload, attempt, capacity, trouble: options.trouble, nowMs: clock.nowMs() })
+    more: { readonly attempt?: Attempt | undefined; readonly standing?: Standing | undefined } = {},
+  ): WorkloadView<W> => {
+    const { attempt, standing } = more
+    const { trouble } = options
+    return viewOf({ principal, workload, attempt, standing, capacity, trouble, nowMs: clock.nowMs() })
+  }
 
   // ---- create ------------------------------------------------------------------------------------
 
@@ -325,10 +329,14 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       const replicas = isApplication(workload.kind)
         ? await options.replicas.ofWorkload(store.committed, workload.key)
         : []
+      const standing = workload.rollout
+        ? standingOf(replicas, capacity, options.trouble(workload.key), clock.nowMs())
+        : undefined
       return {
-        ...view(principal, workload, attempts.at(-1)),
+        ...view(principal, workload, { attempt: attempts.at(-1), standing }),
         attempts,
         replicas,
+        waitingClaimId: standing ? standing.claimId : workload.claimId,
         endpoint: endpoint ?? null,
         lastMade: await lastMadeBy(workload),
       }

@@ -1,6 +1,7 @@
 import type { Principal } from "../identity/index.ts"
 import { isAllowed } from "../identity/index.ts"
 import type { Capacity, Reason } from "../queue/index.ts"
+import type { Standing } from "./applications/standing.ts"
 import type { WorkloadView } from "./commands.ts"
 import { isTerminal } from "./states.ts"
 import type { Attempt, WorkloadKey, WorkloadSummary } from "./types.ts"
@@ -16,12 +17,15 @@ export function viewOf<W extends WorkloadSummary>(given: {
   readonly capacity: Capacity
   readonly trouble: (key: WorkloadKey) => Reason | undefined
   readonly nowMs: number
+  /** Of an application whose replicas are known to the caller. */
+  readonly standing?: Standing | undefined
 }): WorkloadView<W> {
   const { principal, workload, capacity, nowMs } = given
+  const claimId = given.standing?.claimId ?? (workload.phase === "Pending" ? workload.claimId : null)
   const reasons = reasonsOf(given)
   return {
     workload,
-    position: workload.phase === "Pending" && workload.claimId ? capacity.position(workload.claimId) : 0,
+    position: claimId === null ? 0 : capacity.position(claimId),
     reasons,
     waitingFor: othersOf(principal, capacity, reasons),
     nowMs,
@@ -34,7 +38,9 @@ export function viewOf<W extends WorkloadSummary>(given: {
 
 function reasonsOf(given: Parameters<typeof viewOf<WorkloadSummary>>[0]): readonly Reason[] {
   const { workload, capacity, nowMs } = given
-  if (workload.phase !== "Pending" || isTerminal(workload.phase)) return []
+  if (given.standing && workload.rollout !== null && !isTerminal(workload.phase))
+    return pendingOr(workload.phase, given.standing.reasons)
+  if (workload.phase !== "Pending") return []
   if (workload.schedule !== null) return [{ code: "waiting_for_time", untilMs: workload.schedule.nextAtMs }]
   // an application that was admitted: its replicas have claims of their own
   if (workload.rollout !== null) return [given.trouble(workload.key) ?? { code: "starting" }]
@@ -43,6 +49,11 @@ function reasonsOf(given: Parameters<typeof viewOf<WorkloadSummary>>[0]): readon
   if (claim?.state === "wanted") return capacity.reasons(claim.id, nowMs)
   if (claim?.state === "releasing") return [{ code: "backoff" }]
   return [given.trouble(workload.key) ?? { code: "starting" }]
+}
+
+/** What is pending has a reason, also between two steps. */
+function pendingOr(phase: WorkloadSummary["phase"], reasons: readonly Reason[]): readonly Reason[] {
+  return reasons.length === 0 && phase === "Pending" ? [{ code: "starting" }] : reasons
 }
 
 function othersOf(

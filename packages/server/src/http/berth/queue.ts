@@ -46,8 +46,8 @@ export function queueHandlers(services: Services) {
     async explainWorkload(request: FastifyRequest): Promise<Explanation> {
       const { id } = request.params as { readonly id: string }
       const detail = await workloads.get(request.principal, id)
-      const { workload, reasons } = detail
-      const found = await queue.explain(request.principal, workload.claimId, workload.id, workload.phase)
+      const { workload, reasons, waitingClaimId } = detail
+      const found = await queue.explain(request.principal, waitingClaimId, workload.id, workload.phase)
       return {
         kind: "workload",
         id: workload.id,

@@ -129,6 +129,7 @@ export function testDetail(workload: Workload, change: Partial<WorkloadDetail> =
     workload,
     replicas: [],
     lastMade: null,
+    waitingClaimId: null,
     attempts: [],
     endpoint: null,
     position: 0,

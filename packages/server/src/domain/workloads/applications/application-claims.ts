@@ -83,6 +83,9 @@ export function createApplicationClaims(
       if (!replica) return
       const graceMs = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
       await writes.leave(tx, replica, { cause: "preempted", message, graceMs, returns: true }, nowMs)
+      const why = { type: "AdminFailover", run: workload.dispatchCount, message, atMs: nowMs } as const
+      const conditions = withApplicationCondition(workload.conditions, why)
+      if (conditions !== workload.conditions) await rows.update(tx, { ...workload, conditions })
       const data = { podId: replica.podId, message }
       await tx.emit(workloadEvent(workload, "workload.preempted", runnerActor, nowMs, data))
       tx.publish(workloadPoked, workload.key)
