@@ -22,10 +22,13 @@ export function standingOf(
   const claimId = firstWaiting(replicas, capacity)
   const reasons: Reason[] = claimId === null ? [] : [...capacity.reasons(claimId, nowMs)]
   if (trouble) reasons.push(trouble)
-  const starts = replicas.flatMap((one) => (one.state === "placed" ? [one.startAtMs ?? nowMs] : []))
-  const untilMs = Math.min(...starts)
-  if (starts.length > 0 && !trouble)
-    reasons.push(untilMs > nowMs ? { code: "backoff", untilMs } : { code: "starting" })
+  const placed = replicas.filter((one) => one.state === "placed")
+  // a StatefulSet's other pods wait for the one that is in its back-off
+  const delays = placed.flatMap(({ startAtMs }) =>
+    startAtMs !== null && startAtMs > nowMs ? [startAtMs] : [],
+  )
+  if (delays.length > 0) reasons.push({ code: "backoff", untilMs: Math.min(...delays) })
+  else if (placed.length > 0 && !trouble) reasons.push({ code: "starting" })
   return { claimId, reasons }
 }
 
