@@ -38,12 +38,9 @@ export function viewOf<W extends WorkloadSummary>(given: {
 
 function reasonsOf(given: Parameters<typeof viewOf<WorkloadSummary>>[0]): readonly Reason[] {
   const { workload, capacity, nowMs } = given
-  if (given.standing && workload.rollout !== null && !isTerminal(workload.phase))
-    return pendingOr(workload.phase, given.standing.reasons)
+  if (workload.rollout !== null) return reasonsOfApplication(given)
   if (workload.phase !== "Pending") return []
   if (workload.schedule !== null) return [{ code: "waiting_for_time", untilMs: workload.schedule.nextAtMs }]
-  // an application that was admitted: its replicas have claims of their own
-  if (workload.rollout !== null) return [given.trouble(workload.key) ?? { code: "starting" }]
   if (workload.claimId === null) return []
   const claim = capacity.claim(workload.claimId)
   if (claim?.state === "wanted") return capacity.reasons(claim.id, nowMs)
@@ -51,9 +48,12 @@ function reasonsOf(given: Parameters<typeof viewOf<WorkloadSummary>>[0]): readon
   return [given.trouble(workload.key) ?? { code: "starting" }]
 }
 
-/** What is pending has a reason, also between two steps. */
-function pendingOr(phase: WorkloadSummary["phase"], reasons: readonly Reason[]): readonly Reason[] {
-  return reasons.length === 0 && phase === "Pending" ? [{ code: "starting" }] : reasons
+/** One that was admitted: its replicas have claims of their own. What is pending has a reason, also between two steps. */
+function reasonsOfApplication(given: Parameters<typeof reasonsOf>[0]): readonly Reason[] {
+  const { workload, standing } = given
+  if (isTerminal(workload.phase)) return []
+  if (standing && (standing.reasons.length > 0 || workload.phase !== "Pending")) return standing.reasons
+  return workload.phase === "Pending" ? [given.trouble(workload.key) ?? { code: "starting" }] : []
 }
 
 function othersOf(
