@@ -231,7 +231,7 @@ describe("berth restore", () => {
     expect(strays).toMatch(/kill -- -\d+/)
     const refused = await berth("queue", "resume", "--all", ...at(second))
     expect(refused.code).toBe(1)
-    expectSentence(refused.err, /of another data directory.*resume with force/s)
+    expectSentence(refused.err, /of another data directory.*queue resume --all --force/s)
     expect((await berth("doctor", ...at(second))).out).toMatch(/warn.*of another data directory/)
 
     await server.client.workloads.stop(live)

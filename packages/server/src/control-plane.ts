@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { createPodCounts } from "./control/pod-counts.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
+import { forgetLeftovers } from "./control/leftovers.ts"
 import { createStrays } from "./control/strays.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
@@ -287,6 +288,12 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     chores: [
       { name: "prune", everyMs: hourMs, run: prune },
       { name: "key-use", everyMs: 60_000, run: writeKeyUse },
+      {
+        name: "leftovers",
+        everyMs: dayMs,
+        isDueAtStart: true,
+        run: () => forgetLeftovers({ drivers: options.drivers, rows: rows.workloads, store, log }),
+      },
       { name: "refusals", everyMs: 60_000, run: () => refusals.flush(clock.nowMs()) },
       { name: "strays", everyMs: 60_000, run: () => strays.lookAgain() },
       ...(options.chores ?? []),

@@ -519,6 +519,23 @@ describe("other commands", () => {
     expect(api.calls.filter(({ route }) => route.startsWith("DELETE"))).toHaveLength(2)
   })
 
+  it("workspace rm and queue resume name the flag where the server says force", async () => {
+    const message = "Workspace w has work: 1 workload is not over. Stop it, or use force."
+    api = await startTestApi({
+      "DELETE /berth/v1/workspaces/w": () => ({ status: 409, body: { code: "conflict", message } }),
+      "POST /berth/v1/queue/resume": () => ({
+        status: 409,
+        body: { code: "conflict", message: "Processes run. End them first, or resume with force." },
+      }),
+    })
+    expect((await berth(["workspace", "rm", "w"])).err).toBe(
+      "error: Workspace w has work: 1 workload is not over. Stop it.\n  `berth workspace rm w --force` stops it too.\n",
+    )
+    expect((await berth(["queue", "resume", "--all"])).err).toBe(
+      "error: Processes run. End them first.\n  `berth queue resume --all --force` goes on although they run.\n",
+    )
+  })
+
   it("queue ls names who is in the way, and sizes as people write them", async () => {
     const reason = { resource: null, unit: null, needed: null, free: null, until: null }
     const lists = { nodes: [], workloads: [], dependsOn: [] }

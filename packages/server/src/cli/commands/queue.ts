@@ -1,6 +1,6 @@
 import type { QueueEntry } from "@berth/contract/berth"
-import { collect } from "@berth/sdk"
-import { usageError } from "../cli-error.ts"
+import { BerthError, collect } from "@berth/sdk"
+import { CliError, usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { age, humanBytes, humanCpu } from "../human.ts"
@@ -86,6 +86,17 @@ export async function queueResume(terminal: Terminal, workspace: string | undefi
   return queueSwitch(terminal, workspace, options, "resume")
 }
 
+const orForce = ", or resume with force."
+
+/** What the API calls by its member is a flag here. */
+function explainStrays(error: unknown): never {
+  if (!(error instanceof BerthError) || !error.message.endsWith(orForce)) throw error
+  throw new CliError(
+    `${error.message.slice(0, -orForce.length)}.`,
+    "`berth queue resume --all --force` goes on although they run.",
+  )
+}
+
 async function queueSwitch(
   terminal: Terminal,
   workspace: string | undefined,
@@ -100,9 +111,11 @@ async function queueSwitch(
   const session = await connect(terminal, options)
   const { berth } = session.client
   const target = workspace ?? null
-  const answer = await (verb === "pause"
-    ? berth.pauseQueue(target)
-    : berth.resumeQueue(target, options.force ? { force: true } : {}))
+  const answer = await (
+    verb === "pause"
+      ? berth.pauseQueue(target)
+      : berth.resumeQueue(target, options.force ? { force: true } : {})
+  ).catch(explainStrays)
   const whose = workspace === undefined ? "All queues are" : `The queue of ${workspace} is`
   const effect = answer.paused ? "paused: nothing more starts from it; what runs goes on" : "open again"
   await writeDone(terminal, session.form, `${whose} ${effect}.`, answer)

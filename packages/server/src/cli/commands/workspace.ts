@@ -1,6 +1,6 @@
 import type { CreateWorkspace, Member, Role, Workspace, WorkspacePolicyChange } from "@berth/contract/berth"
-import { collect } from "@berth/sdk"
-import { usageError } from "../cli-error.ts"
+import { BerthError, collect } from "@berth/sdk"
+import { CliError, usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
 import { connect, readCount } from "../connect.ts"
 import { age } from "../human.ts"
@@ -131,6 +131,9 @@ function readChoice<const T extends string>(name: string, text: string, choices:
   return found
 }
 
+/** What the API calls by its parameter is a flag here. */
+const orForce = ", or use force."
+
 /** `berth workspace rm`. */
 export async function workspaceRemove(
   terminal: Terminal,
@@ -138,7 +141,11 @@ export async function workspaceRemove(
   options: WorkspaceOptions,
 ): Promise<void> {
   const session = await connect(terminal, options)
-  await session.client.berth.deleteWorkspace(id, options.force === true)
+  await session.client.berth.deleteWorkspace(id, options.force === true).catch((error: unknown) => {
+    if (!(error instanceof BerthError) || !error.message.endsWith(orForce)) throw error
+    const message = error.message.slice(0, -orForce.length)
+    throw new CliError(`${message}.`, `\`berth workspace rm ${id} --force\` stops it too.`)
+  })
   await writeDone(terminal, session.form, `Workspace ${id} is being deleted.`, { id })
 }
 

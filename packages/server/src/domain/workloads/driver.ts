@@ -143,6 +143,8 @@ export interface PodDriver {
   forget(id: AttemptId, handle: AttemptHandle | null, logsToo: boolean): Promise<void>
   /** Every attempt of which processes are seen where this driver starts some; absent: it cannot look. */
   marked?(): Promise<readonly MarkedAttempt[]>
+  /** Attempts of which no process is left and that were not forgotten; absent: it cannot tell. */
+  leftovers?(): Promise<readonly AttemptId[]>
   /** Stops watching; pods stay. */
   close(): Promise<void>
 }

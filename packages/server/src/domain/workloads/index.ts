@@ -16,5 +16,5 @@ export {
 export * from "./commands.ts"
 export { createRunner, type Runner } from "./runner.ts"
 export { createWorkloads } from "./service.ts"
-export { attemptMoves, isApplication, isTerminal, phaseMoves } from "./states.ts"
+export { attemptMoves, isApplication, isTerminal, keepsPods, phaseMoves } from "./states.ts"
 export { mainContainerOf } from "./naming.ts"

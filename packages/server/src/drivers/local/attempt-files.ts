@@ -286,6 +286,17 @@ export async function removeAttempt(
   if (logsToo) await removeTree([paths.attempt(stored.attemptId)], [])
 }
 
+/** Attempts that are gone and whose working folders are still there. */
+export async function attemptsWithWork(paths: LocalPaths): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const id of await readdir(paths.pods)) {
+    if (!isAttemptId(id) || !isMarkedGone(paths, id)) continue
+    const pods = await readdir(paths.attempt(id)).catch(() => [])
+    if (pods.some((pod) => writtenAtMs(join(paths.attempt(id), pod, "work")) !== undefined)) found.push(id)
+  }
+  return found
+}
+
 /** Removes the folder of an attempt that is gone and has neither logs nor working folders any more. */
 export async function removeEmptied(paths: LocalPaths, attemptId: string): Promise<void> {
   if (!isMarkedGone(paths, attemptId)) return

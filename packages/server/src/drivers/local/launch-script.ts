@@ -1,3 +1,5 @@
+import { relative } from "node:path"
+
 export interface LaunchScript {
   /** The script that sets the environment and becomes the entry point. */
   readonly text: string
@@ -41,17 +43,22 @@ export function launchScript(
     "echo 800 2>/dev/null >/proc/$$/oom_score_adj",
     `cd ${shellQuote(files.workDir)} || exit 126`,
     ...exports,
-    `exec ${[...interpreterOf(entryPoint), files.entryFile].map(shellQuote).join(" ")}`,
+    `exec ${commandOf(entryPoint, files).map(shellQuote).join(" ")}`,
     "",
   ].join("\n")
   return { text, leftOut }
 }
 
-/** As the kernel splits a first line: the interpreter, and the rest as one argument. */
-function interpreterOf(entryPoint: string): readonly string[] {
+/**
+ * As the kernel splits a first line: the interpreter, and the rest as one argument. The shell gets the script by its
+ * place seen from the working folder: it puts that name before whatever it complains of, and the data directory's
+ * path there would only hide what the user wrote.
+ */
+function commandOf(entryPoint: string, { workDir, entryFile }: LaunchFiles): readonly string[] {
   const found = /^#![ \t]*([^\s]+)(?:[ \t]+([^\n]*))?/.exec(entryPoint)
   const rest = found?.[2]?.trim()
-  return found?.[1] ? [found[1], ...(rest ? [rest] : [])] : ["/bin/sh"]
+  if (!found?.[1]) return ["/bin/sh", relative(workDir, entryFile)]
+  return [found[1], ...(rest ? [rest] : []), entryFile]
 }
 
 function shellQuote(text: string): string {

@@ -10,6 +10,7 @@ import type {
   PodDriver,
 } from "../../domain/workloads/index.ts"
 import {
+  attemptsWithWork,
   isAttemptId,
   isMarkedGone,
   isKept,
@@ -334,6 +335,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
       attempts.delete(id)
     },
     marked: () => markedAttempts(paths.pods),
+    leftovers: async () => (await attemptsWithWork(paths)).map((id) => id as AttemptId),
     async close() {
       isClosed = true
       cancelSlowLook()

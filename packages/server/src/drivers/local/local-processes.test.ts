@@ -372,6 +372,15 @@ describe("starting", () => {
     const pod = (await untilGone(world, handle)).pods[0]
     expect(pod).toMatchObject({ state: "exited", exitCode: code })
     expect(pod?.message).toMatch(message)
+    expect(pod?.message).not.toMatch(/\/pods\/|\/entry|\/launch/)
+  })
+
+  it("names no place of its own where a shell complains of the user's", async () => {
+    const { handle, podId } = await start("cd /no/such/folder && exec true")
+    expect((await untilGone(world, handle)).pods[0]?.exitCode).toBeGreaterThan(0)
+    const log = (await logOf(handle, podId)).join("\n")
+    expect(log).toContain("/no/such/folder")
+    expect(log).not.toContain(world.dataDir)
   })
 
   it("cannot be led out of the data directory by an attempt's id", async () => {
@@ -500,7 +509,9 @@ it("keeps the folder of an attempt for its logs and its working folders, and rem
   rmSync(log)
   await world.driver.logRemoved(log)
   expect(existsSync(paths.attempt(launch.id))).toBe(true)
+  expect(await world.driver.leftovers?.()).toEqual([launch.id])
   await world.driver.forget(launch.id, handle, false)
+  expect(await world.driver.leftovers?.()).toEqual([])
   await world.driver.logRemoved(log)
   expect(existsSync(paths.attempt(launch.id))).toBe(false)
   await expect(world.driver.readLog(handle, podId, all)).rejects.toMatchObject({ code: "not_found" })

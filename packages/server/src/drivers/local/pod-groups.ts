@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { mkdirSync, readFileSync, rmdirSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs"
 import { join, relative } from "node:path"
 
 /**
@@ -19,10 +19,17 @@ export function openPodGroups(dataDir: string): PodGroups | undefined {
     if (own === undefined) return undefined
     const root = join(own, `berth-${createHash("sha256").update(dataDir).digest("hex").slice(0, 12)}`)
     mkdirSync(root, { recursive: true })
+    removeEmptyGroups(root)
     return { root }
   } catch {
     return undefined
   }
+}
+
+/** What a server that was killed left behind: groups whose pods have ended. The kernel keeps those that hold a process. */
+function removeEmptyGroups(root: string): void {
+  for (const entry of readdirSync(root, { withFileTypes: true }))
+    if (entry.isDirectory()) removeGroup(join(root, entry.name))
 }
 
 /** The folder of the group that this process is in. */

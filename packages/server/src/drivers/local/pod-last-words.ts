@@ -4,7 +4,12 @@ import { open } from "node:fs/promises"
 export async function cannotRunSentence(code: number, logPath: string): Promise<string> {
   const start = code === 127 ? "The command was not found" : "The command could not be executed"
   const last = await lastLine(logPath)
-  return last === "" ? `${start}.` : `${start}: ${last}`
+  return last === "" ? `${start}.` : `${start}: ${withoutPlace(last)}`
+}
+
+/** Shells begin with their script and its line: what is left is about what the user wrote. */
+function withoutPlace(line: string): string {
+  return line.replace(/^\S*\/(?:entry|launch): (?:line )?\d+: /, "")
 }
 
 async function lastLine(path: string): Promise<string> {
