@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { AttemptHandle, AttemptLaunch, LogFollowItem, LogQuery } from "../domain/workloads/index.ts"
-import { servingSuite } from "./driver-suite-serving.ts"
 import {
   launchOf,
   mostRounds,
@@ -330,8 +329,6 @@ export function driverSuite(name: string, makeWorld: () => Promise<DriverWorld>)
         }
       })
     })
-
-    servingSuite(() => world)
 
     it("tells of changes until the listener goes", async () => {
       const told: string[] = []

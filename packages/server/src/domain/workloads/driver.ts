@@ -103,7 +103,7 @@ export type LogFollowItem =
   | { readonly kind: "end"; readonly exitCode: number | null; readonly cause: EndCause | null }
 
 /**
- * How pods run. One suite (`drivers/driver-suite.ts`) holds for all. Every call may be repeated; none
+ * How pods run. What `drivers/driver-suite*.ts` say holds for all. Every call may be repeated; none
  * throws for an attempt that is unknown or gone except where said.
  */
 export interface PodDriver {

@@ -1,6 +1,7 @@
 import type { AttemptId, AttemptLaunch, PodLaunch } from "../../domain/workloads/index.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import type { DriverWorld, PodBehaviour } from "../driver-world.ts"
+import { servingSuite } from "../driver-suite-serving.ts"
 import { driverSuite } from "../driver-suite.ts"
 import { createFakeDriver } from "./fake-driver.ts"
 import type { FakeProgram } from "./fake-pod.ts"
@@ -91,3 +92,4 @@ async function makeWorld(): Promise<DriverWorld> {
 }
 
 driverSuite("the fake driver", makeWorld)
+servingSuite("the fake driver", makeWorld)

@@ -51,6 +51,8 @@ export interface LocalDriverOptions extends LocalMachineOptions {
   readonly isSimulated?: (nodeName: string) => boolean
   /** Whether to keep pods in control groups where the machine lets the server. Default true. */
   readonly useGroups?: boolean
+  /** From TERM to KILL for a pod that fails its liveness probe. Default 10,000 ms. */
+  readonly unhealthyGraceMs?: number
   /** Between two looks at the memory of pods. Default 5,000 ms. */
   readonly memoryLookMs?: number
   /** Between two looks at processes whose end no event tells. Default 5,000 ms. */
@@ -106,6 +108,8 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     reaper,
     addresses,
     probeSlots,
+    // a program that hangs will need the KILL
+    unhealthyGraceMs: options.unhealthyGraceMs ?? 10_000,
     bootId,
     serverUid,
     isWorkspaceUid: (uid) => accounts.isGiven(uid),

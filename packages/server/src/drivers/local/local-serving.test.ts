@@ -19,7 +19,7 @@ import { createLocalWorld, scripted, type LocalWorld } from "./local-test-world.
 let world: LocalWorld
 const children: ChildProcess[] = []
 beforeEach(() => {
-  world = createLocalWorld()
+  world = createLocalWorld({ unhealthyGraceMs: 2000 })
 })
 afterEach(async () => {
   await world.close()

@@ -40,6 +40,8 @@ export interface PodLifeOptions {
   readonly reaper: Reaper
   readonly addresses: Addresses
   readonly probeSlots: Slots
+  /** From TERM to KILL for a pod that fails its liveness probe. */
+  readonly unhealthyGraceMs: number
   readonly bootId: string
   readonly serverUid: number
   /** Something changed about an attempt. */
@@ -72,8 +74,6 @@ export interface PodLife {
 /** How long a pod that has taken its lock may take to say who it is. */
 const beginningRounds = 100
 const beginningRoundMs = 50
-/** From TERM to KILL for a pod that fails its liveness probe: a program that hangs will need the second. */
-const endGraceMs = 10_000
 
 export function createPodLife(options: PodLifeOptions): PodLife {
   const { paths, clock, log, logs, reaper, addresses, bootId } = options
@@ -83,7 +83,8 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     log,
     slots: options.probeSlots,
     onChange: (record) => options.onChange(record.id),
-    onUnhealthy: (record, pod, sentence) => endPod(record, pod, "unhealthy", sentence, endGraceMs),
+    onUnhealthy: (record, pod, sentence) =>
+      endPod(record, pod, "unhealthy", sentence, options.unhealthyGraceMs),
   })
   let hasWarnedOfWatch = false
   let isClosed = false
@@ -140,7 +141,9 @@ export function createPodLife(options: PodLifeOptions): PodLife {
   /** The end of the last server may have come between the decision to end a pod and its end. */
   function goOnEnding(record: AttemptRecord, pod: PodRecord): void {
     if (!pod.endedBy || pod.end || record.isGone) return
-    carryOutEnd(record, pod, Math.min(endGraceMs, Math.max(0, pod.endedBy.atMs + endGraceMs - clock.nowMs())))
+    const graceMs = pod.endedBy.cause === "unhealthy" ? options.unhealthyGraceMs : 0
+    const leftMs = pod.endedBy.atMs + graceMs - clock.nowMs()
+    carryOutEnd(record, pod, Math.min(graceMs, Math.max(0, leftMs)))
   }
 
   async function adoptPod(record: AttemptRecord, pod: PodRecord): Promise<void> {
