@@ -11,6 +11,7 @@ import {
   textType,
   uidRangeType,
 } from "./config-types.ts"
+import { databaseType } from "./database-url.ts"
 import type { SimulatedNodes } from "./drivers/local/simulate.ts"
 import { parseSimulate } from "./drivers/local/simulate.ts"
 import type { LogLevel } from "./kit/log.ts"
@@ -86,6 +87,12 @@ export const configKeys = {
     defaultDataDir,
     "Directory of the database, keys, pods and logs; one server at a time.",
     "/var/lib/berth as root, else ~/.local/share/berth",
+  ),
+  database: key(
+    databaseType,
+    ["--database", "BERTH_DATABASE"],
+    null,
+    "PostgreSQL database (postgres://USER:PASSWORD@HOST:PORT/NAME) instead of a file in the data directory; give it by the variable or the file, for others can read a command line.",
   ),
   listen: key(
     listenType,

@@ -3,6 +3,7 @@ import { parseDocument } from "yaml"
 import type { ConfigKey, ConfigKeyName, ConfigValues, Host } from "./config-keys.ts"
 import { configKeyNames, configKeys } from "./config-keys.ts"
 import type { ListenAddress, UidRange } from "./config-types.ts"
+import type { DatabaseUrl } from "./database-url.ts"
 import type { SimulatedNodes } from "./drivers/local/simulate.ts"
 import type { LogLevel } from "./kit/log.ts"
 
@@ -13,6 +14,8 @@ export type { ListenAddress, UidRange } from "./config-types.ts"
 export interface Config {
   /** Absolute or relative to the working directory, as given. */
   readonly data: string
+  /** null = SQLite in the data directory. */
+  readonly database: DatabaseUrl | null
   readonly listen: ListenAddress
   /** Its clusters are among `clusters`. */
   readonly simulate: readonly SimulatedNodes[]
@@ -216,10 +219,11 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 function assemble(values: ConfigValues): Config {
-  const { data, listen, simulate, demo, noAuth, tlsCert, tlsKey, behindProxy, allowHost } = values
+  const { data, database, listen, simulate, demo, noAuth, tlsCert, tlsKey, behindProxy, allowHost } = values
   const { openMetrics, logLevel, clusters, stopGraceSeconds } = values
   return {
     data,
+    database,
     listen,
     simulate: simulate.map((declared) => declared.nodes),
     demo,

@@ -18,7 +18,8 @@ import { systemClock } from "./kit/clock.ts"
 import { AppError } from "./kit/errors.ts"
 import { createIds } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
-import { lockDataDirectory, openStore, type OpenStore } from "./store/index.ts"
+import { openDatabase } from "./open-database.ts"
+import { lockDataDirectory, type OpenStore } from "./store/index.ts"
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts"
 import { connectionLimit } from "./open-files.ts"
 import { version } from "./version.ts"
@@ -44,7 +45,7 @@ export interface RunningServer {
    * then they are stopped first (their workloads become Stopped). Idempotent.
    */
   stop(options: { readonly pods: boolean }): Promise<{ readonly podsLeft: number }>
-  /** Resolves when it has stopped, for whatever reason. */
+  /** Resolves when it has stopped; rejects where it ended by itself, for it could not go on. */
   readonly closed: Promise<void>
 }
 
@@ -56,7 +57,7 @@ const podsGoneSlackMs = 40_000
  * Starts a server on a data directory: lock, database, listener, then recovery and planning (DESIGN 3, Boot).
  * It answers `/healthz` from here on; everything else once `ready`.
  * @throws AppError with detail `data_dir_locked`, `data_dir_unwritable`, `newer_database`, `corrupt_database`,
- *   `address_in_use`, `address_unusable` or `tls_unreadable`; nothing is left behind then
+ *   `address_in_use`, `address_unusable` `tls_unreadable`, and on PostgreSQL `database_locked`, `database_unreachable` or `unsuitable_database`; nothing is left behind then
  */
 export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
   const undo: (() => Promise<void> | void)[] = []
@@ -80,8 +81,9 @@ async function build(
   undo.push(() => lock.release())
   const telemetry = createTelemetry()
   undo.push(() => telemetry.close())
-  const store = openStore({
-    path: join(dataDir, "berth.db"),
+  const store = await openDatabase(config, {
+    dataDir,
+    onSuperseded: (error) => life.fail(error),
     clock,
     log,
     onCommit: (commit) => telemetry.commitDone(commit),
@@ -187,6 +189,7 @@ function createLife(parts: {
   const { plane, clusters, store, log } = parts
   const closed = Promise.withResolvers<void>()
   let app: { close(): Promise<unknown> } | undefined
+  let failure: AppError | undefined
   let stopping: Promise<{ readonly podsLeft: number }> | undefined
 
   async function end(pods: boolean): Promise<{ readonly podsLeft: number }> {
@@ -203,13 +206,24 @@ function createLife(parts: {
       log.info({ podsLeft }, "stopped")
       return { podsLeft }
     } finally {
-      closed.resolve()
+      if (failure) closed.reject(failure)
+      else closed.resolve()
     }
   }
 
   const stop = (options: { readonly pods: boolean }) => (stopping ??= end(options.pods))
+  // whoever waits is told; nobody waiting must not end the process
+  closed.promise.catch(() => undefined)
   return {
     closed: closed.promise,
+    /** It cannot go on: pods stay, and `closed` rejects. */
+    fail(why: AppError): void {
+      log.error({ err: why }, "the server ends")
+      failure ??= why
+      stop({ pods: false }).catch((err: unknown) =>
+        log.error({ err }, "the server did not stop as it should"),
+      )
+    },
     setApp: (made: { close(): Promise<unknown> }) => void (app = made),
     stop,
     /** The HTTP form: the answer goes out first. */
@@ -313,7 +327,10 @@ function servicesOf(parts: {
     endpoints: plane.endpoints,
     journal: store.journal,
     store,
-    readiness: plane.readiness,
+    readiness() {
+      const message = store.trouble()
+      return message === undefined ? plane.readiness() : { isReady: false, message }
+    },
     shutdown: parts.shutdown,
     backups: parts.backups,
     version,

@@ -8,7 +8,7 @@ export const exitCodes = {
   failure: 1,
   /** The command line or the configuration is wrong: nothing was tried. */
   usage: 2,
-  /** The server is not there; for `berth up`: another server holds the data directory. */
+  /** The server is not there; for `berth up`: another server holds the data directory or the database. */
   notReachable: 3,
   /** `berth up` cannot start here: port in use, directory not writable, database corrupt or newer. */
   cannotStart: 4,

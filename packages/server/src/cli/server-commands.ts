@@ -2,6 +2,7 @@ import type { Option } from "commander"
 import type { CommandSpec } from "./command-spec.ts"
 import { command, flag } from "./command-spec.ts"
 import type { BackupOptions } from "./commands/backup.ts"
+import type { DoctorOptions } from "./commands/doctor.ts"
 import type { RestoreCommandOptions } from "./commands/restore.ts"
 import type { UnitOptions } from "./commands/unit.ts"
 import type { CommonOptions } from "./connect.ts"
@@ -86,9 +87,10 @@ export function serverCommands(settings: readonly Option[]): readonly CommandSpe
       ],
       run: async (terminal, _args, options) => (await import("./commands/unit.ts")).unit(terminal, options),
     }),
-    command<CommonOptions>({
+    command<DoctorOptions>({
       usage: "doctor",
-      sentence: "check this machine and its server, and say what to do; changes nothing",
+      sentence: "check this machine, its database and its server, and say what to do; changes nothing",
+      flags: [flag("--database <URL>", "PostgreSQL database to look at [BERTH_DATABASE]")],
       examples: ["berth doctor"],
       run: async (terminal, _args, options) =>
         (await import("./commands/doctor.ts")).doctor(terminal, options),

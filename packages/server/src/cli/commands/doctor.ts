@@ -1,4 +1,5 @@
 import { BerthError, isUnreachable } from "@berth/sdk"
+import { databaseType } from "../../database-url.ts"
 import type { Finding } from "../doctor-checks.ts"
 import { machineChecks } from "../doctor-checks.ts"
 import type { CommonOptions } from "../connect.ts"
@@ -11,12 +12,17 @@ import { readOutputForm, writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
 
+export interface DoctorOptions extends CommonOptions {
+  readonly database?: string
+}
+
 /** `berth doctor`: what of this machine and its server is as it should be. Changes nothing. 1 when something fails. */
-export async function doctor(terminal: Terminal, options: CommonOptions): Promise<number> {
+export async function doctor(terminal: Terminal, options: DoctorOptions): Promise<number> {
   const form = readOutputForm(options.output ?? "table")
   const server = await checkServer(terminal, options)
   const [dataDir = "."] = dataDirs(terminal, options)
-  const findings = [...(await machineChecks({ dataDir, isRoot: terminal.isRoot })), ...server]
+  const machine = await machineChecks({ dataDir, isRoot: terminal.isRoot })
+  const findings = [...machine, ...(await checkDatabase(terminal, options)), ...server]
   if (form === "table") for (const finding of findings) terminal.out(line(terminal, finding))
   else await writeValue(terminal, form, findings)
   return findings.some((finding) => finding.level === "fail") ? exitCodes.failure : exitCodes.ok
@@ -27,6 +33,28 @@ const colours = { ok: "green", warn: "yellow", fail: "red" } as const
 function line(terminal: Terminal, { level, name, message, advice }: Finding): string {
   const todo = advice === "" || level === "ok" ? "" : `\n${" ".repeat(22)}${harmless(advice)}`
   return `${paint(terminal, colours[level], level.padEnd(4))}  ${name.padEnd(14)}  ${harmless(message)}${todo}\n`
+}
+
+/** Nothing where the database is a file: that is looked at as the data directory. */
+async function checkDatabase(terminal: Terminal, options: DoctorOptions): Promise<readonly Finding[]> {
+  const name = "database"
+  const text = options.database ?? terminal.env["BERTH_DATABASE"]
+  if (text === undefined || text.trim() === "") return []
+  const parsed = databaseType.parse(text)
+  if (!parsed.ok) return [{ name, level: "fail", message: `--database ${parsed.message}.`, advice: "" }]
+  const { value } = parsed
+  if (value === null) return []
+  try {
+    const { checkDatabase: check } = await import("../../open-database.ts")
+    const { serverVersion, schemaVersion } = await check(value)
+    const use = schemaVersion === 0 ? "and empty" : `with schema version ${schemaVersion}`
+    return [
+      { name, level: "ok", message: `${value.shown} is PostgreSQL ${serverVersion}, ${use}.`, advice: "" },
+    ]
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return [{ name, level: "fail", message, advice: "The README says how to make role and database." }]
+  }
 }
 
 /** No server is no fault: there may be none on this machine. */

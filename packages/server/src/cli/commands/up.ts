@@ -99,7 +99,7 @@ async function serve(terminal: Terminal, config: Config, loadServer: LoadServer)
     await untilReady(server)
     if (!ending.signal.aborted) await greet(terminal, config, server)
     if (config.demo && !ending.signal.aborted) await showDemo(terminal, server, ending.signal)
-    await server.closed
+    await server.closed.catch(rethrowStart)
     return await ending.report()
   } finally {
     ending.close()
@@ -200,6 +200,13 @@ const startFaults: Readonly<Record<string, readonly [ExitCode, string]>> = {
     exitCodes.cannotStart,
     "Restore a backup, or take another --data DIR. Nothing was changed.",
   ],
+  database_locked: [
+    exitCodes.notReachable,
+    "End the other one first: a database has one server at a time, also when they run on different machines.",
+  ],
+  database_unreachable: [exitCodes.cannotStart, "Check --database; `berth doctor` looks at it."],
+  unsuitable_database: [exitCodes.cannotStart, "Nothing was changed."],
+  store_superseded: [exitCodes.notReachable, "Pods go on; start again when the other server has ended."],
   address_in_use: [exitCodes.cannotStart, "`--listen 127.0.0.1:0` takes any free port."],
   address_unusable: [exitCodes.cannotStart, ""],
   tls_unreadable: [exitCodes.cannotStart, ""],

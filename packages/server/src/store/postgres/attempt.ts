@@ -10,6 +10,7 @@ import { faultKind, fromPostgres, storeFailed, storeUnclear } from "./errors.ts"
 import type { EventNews } from "./event-news.ts"
 import type { Lease, Pool } from "./pool.ts"
 import type { RunningTransactions } from "./running.ts"
+import { superseded } from "./server-lock.ts"
 import { openTxSession } from "./sessions.ts"
 
 /** From BEGIN to the answer of COMMIT. Far beyond what a closure takes: only a connection that hangs reaches it. */
@@ -113,10 +114,7 @@ select pg_current_xact_id()::text::bigint as xid, epoch from server_holder where
 
 async function begin({ epoch }: AttemptOptions, connection: PgConnection): Promise<number> {
   const { rows } = await connection.script(beginSql)
-  if (Number(rows[0]?.["epoch"]) !== epoch)
-    throw new AppError("unavailable", "Another server has taken this database over.", {
-      detail: "store_superseded",
-    })
+  if (Number(rows[0]?.["epoch"]) !== epoch) throw superseded()
   return Number(rows[0]?.["xid"])
 }
 

@@ -20,7 +20,7 @@ export async function migrate(
 ): Promise<void> {
   try {
     await assertSuitable(db)
-    const at = await currentVersion(db)
+    const at = await versionOf(db)
     const newest = steps.at(-1)?.version ?? 0
     if (at > newest)
       throw new AppError(
@@ -34,8 +34,8 @@ export async function migrate(
   }
 }
 
-/** @throws AppError `conflict` with detail `unsuitable_database`, with what to do about it */
-async function assertSuitable(db: PgConnection): Promise<void> {
+/** Gives the server's version. @throws AppError `conflict` with detail `unsuitable_database`, with what to do about it */
+export async function assertSuitable(db: PgConnection): Promise<{ readonly shown: string }> {
   const { rows } = await db.script(`select current_setting('server_version_num')::int8 as version,
   current_setting('server_version') as shown,
   current_setting('server_encoding') as encoding,
@@ -65,6 +65,7 @@ async function assertSuitable(db: PgConnection): Promise<void> {
   ]
   const fault = faults.find(([isSo]) => isSo)
   if (fault) throw new AppError("conflict", fault[1], { detail: "unsuitable_database" })
+  return { shown: String(facts?.["shown"]) }
 }
 
 function foreignDatabase(): AppError {
@@ -75,8 +76,8 @@ function foreignDatabase(): AppError {
   )
 }
 
-/** 0 for an empty one. */
-async function currentVersion(db: PgConnection): Promise<number> {
+/** The version of the schema, 0 for an empty database. @throws AppError `conflict` `corrupt_database` */
+export async function versionOf(db: PgConnection): Promise<number> {
   const { rows } = await db.script("select tablename from pg_tables where schemaname = current_schema()")
   if (rows.length === 0) return 0
   if (!rows.some((row) => row["tablename"] === "schema_version")) throw foreignDatabase()

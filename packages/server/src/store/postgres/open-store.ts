@@ -21,7 +21,7 @@ export interface PostgresStoreOptions extends StoreOptions {
   /** 0 to below 1, for the waits between tries. */
   readonly random: () => number
   /** Another server worked on the database while this one had lost its lock: its memory is not to be trusted. */
-  readonly onSuperseded: () => void
+  readonly onSuperseded: (error: AppError) => void
 }
 
 const writers = 8

@@ -11,7 +11,7 @@ export interface ServerLockOptions {
   /** Runs on the lock's connection once it is held for the first time: nobody else is at work then. */
   readonly prepare: (connection: PgConnection) => Promise<void>
   /** Another server held the database meanwhile: what this one keeps in memory is no longer so. Called once. */
-  readonly onSuperseded: () => void
+  readonly onSuperseded: (error: AppError) => void
 }
 
 /** The right to be the one server of a database. */
@@ -93,7 +93,7 @@ export async function takeServerLock(options: ServerLockOptions): Promise<Server
 
   async function supersede(next: PgConnection): Promise<boolean> {
     await next.close().catch(() => undefined)
-    if (!isSuperseded) options.onSuperseded()
+    if (!isSuperseded) options.onSuperseded(superseded())
     isSuperseded = true
     return true
   }
@@ -139,8 +139,8 @@ async function lock(connection: PgConnection): Promise<void> {
   }
 }
 
-/** pg's own messages name host, port, role and database, never the password. */
-function unreachable(cause: unknown): AppError {
+/** The error of a failed connect. pg's own messages name host, port, role and database, never the password. */
+export function unreachable(cause: unknown): AppError {
   const why = cause instanceof Error && cause.message !== "" ? cause.message : "no answer"
   return new AppError("unavailable", `The database cannot be reached: ${why}.`, {
     detail: "database_unreachable",
@@ -178,4 +178,13 @@ select epoch, (select value from journal_mark where name = 'event_offset') as ev
     connection.cut()
     throw fromPostgres(error)
   }
+}
+
+/** Also what a transaction is refused with that finds out first. */
+export function superseded(): AppError {
+  return new AppError(
+    "unavailable",
+    "Another Berth server has taken this database over while this one could not reach it.",
+    { detail: "store_superseded" },
+  )
 }
