@@ -8,7 +8,9 @@ import { isEligible } from "./world.ts"
 
 /**
  * What a decision only read, read again where it is written (DESIGN 5): the switch, the workspaces and
- * the nodes as the transaction sees them. Made anew for each closure, for it may run twice.
+ * the nodes as the transaction sees them. To read them is enough, no version need be bumped: writers come one after
+ * the other (SQLite), or one that changes them beside us makes one of the two fail (PostgreSQL, SERIALIZABLE).
+ * Made anew for each closure, for it may run twice.
  */
 export interface CommitGuard {
   /** Whether the workspace's queue may place anything now. */
