@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import type { TestPlane } from "../support/plane.ts"
+import { replicaChanged, type WorkloadDetail } from "../../packages/server/src/domain/workloads/index.ts"
+import type { Submission, TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
 const plane = usePlanes()
@@ -215,4 +216,125 @@ it("gives addresses to services of workloads that were made when there were none
   const seen = await endpointOf(p, old.id)
   expect(seen.listening).toBe(true)
   expect(seen.endpoint.nodePort).toBeGreaterThanOrEqual(30_000)
+})
+
+const serving = (change: Submission = {}): Submission => ({
+  displayName: "serve",
+  kind: "Deployment",
+  ...forever,
+  ...service(),
+  readiness: { path: "/", port: 8080 },
+  ...change,
+  resource: { replica: 2, ...change.resource },
+})
+const backendsOf = async (p: TestPlane, id: string) => (await open(p, id))?.backends ?? []
+const isServedBy = (p: TestPlane, id: string, count: number) =>
+  p.until(async () => (await backendsOf(p, id)).length === count)
+const addressesOf = (view: WorkloadDetail) =>
+  view.replicas.filter((one) => one.readySinceMs !== null).map((one) => `${one.podIp}:8080`)
+
+/** Sees every pod that is told to end: none may get connections at that moment. */
+function watchStops(p: TestPlane) {
+  const ips = new Map<string, string>()
+  p.store.subscribe(replicaChanged, ({ replica }) => {
+    if (replica.attemptId && replica.podIp !== "") ips.set(replica.attemptId, replica.podIp)
+  })
+  const seen: { readonly ip: string; readonly isRouted: boolean }[] = []
+  const { stop } = p.world.inside
+  p.world.inside.stop = (id, reason, graceMs) => {
+    const ip = ips.get(id) ?? ""
+    const routed = [...p.network.services.values()].flatMap(({ backends }) => backends)
+    seen.push({ ip, isRouted: routed.some((backend) => backend.ip === ip) })
+    stop(id, reason, graceMs)
+  }
+  return seen
+}
+
+describe("a service of an application", () => {
+  it("leads to the pods that are ready, as long as they are", async () => {
+    const p = await plane({
+      script: { pod: (_launch, pod) => ({ readyAfterMs: pod.podId === "" ? 0 : 3000 }) },
+    })
+    const { id } = await p.submit(serving())
+    await p.advance(2000)
+    expect(await open(p, id)).toMatchObject({ backends: [] })
+    await isServedBy(p, id, 2)
+    const view = await p.view(id)
+    expect(await backendsOf(p, id)).toEqual(addressesOf(view))
+    const [first, second] = view.replicas
+    if (!first?.attemptId || !second) throw new Error("There are no two replicas.")
+    p.world.setReady(first.attemptId, first.podId, false)
+    await isServedBy(p, id, 1)
+    expect(await backendsOf(p, id)).toEqual([`${second.podIp}:8080`])
+    expect(await endpointOf(p, id)).toMatchObject({ readyPods: 1, pods: 2, kind: "Deployment" })
+    p.world.setReady(first.attemptId, first.podId, true)
+    await isServedBy(p, id, 2)
+  })
+
+  it("leads to the other pods from the look on that finds one dead, and to what takes its place", async () => {
+    const p = await plane()
+    const { id } = await p.submit(serving())
+    await isServedBy(p, id, 2)
+    const [dead, other] = (await p.view(id)).replicas
+    if (!dead?.attemptId || !other) throw new Error("There are no two replicas.")
+    p.world.end(dead.attemptId, 137)
+    await isServedBy(p, id, 1)
+    expect(await backendsOf(p, id)).toEqual([`${other.podIp}:8080`])
+    await isServedBy(p, id, 2)
+    expect(await backendsOf(p, id)).toEqual(addressesOf(await p.view(id)))
+  })
+
+  it("sends nothing to a pod that is told to end: in an update, by a smaller size, by a stop", async () => {
+    const p = await plane({ script: { pod: () => ({ stopMs: 4000 }) } })
+    const stops = watchStops(p)
+    const { id } = await p.submit(serving({ resource: { replica: 4 } }))
+    await isServedBy(p, id, 4)
+    await p.plane.workloads.patch(p.owner, id, { image: "another" })
+    let least = 4
+    await p.until(async () => {
+      const backends = await backendsOf(p, id)
+      least = Math.min(least, backends.length)
+      expect(new Set(backends)).toEqual(new Set(addressesOf(await p.view(id))))
+      const { workload } = await p.view(id)
+      return workload.phase === "Running" && workload.rollout?.observed === 2
+    })
+    expect(least).toBe(3)
+    expect(stops).toHaveLength(4)
+    await p.plane.workloads.patch(p.owner, id, { replica: 2 })
+    await isServedBy(p, id, 2)
+    await p.plane.workloads.stop(p.owner, id)
+    await p.until(() => p.world.live().length === 0)
+    expect(stops).toHaveLength(8)
+    expect(stops.filter(({ isRouted, ip }) => isRouted || ip === "")).toEqual([])
+    expect(p.network.services.size).toBe(0)
+  })
+
+  it("is routed as the rows say after a crash at any time of an update", async () => {
+    const p = await plane()
+    const { id } = await p.submit(serving({ resource: { replica: 3 } }))
+    await isServedBy(p, id, 3)
+    const { endpoint } = await endpointOf(p, id)
+    await p.plane.workloads.patch(p.owner, id, { image: "another" })
+    for (let crash = 0; crash < 6; crash++) {
+      await p.advance(400)
+      await p.restart()
+      expect(await backendsOf(p, id)).toEqual(addressesOf(await p.view(id)))
+    }
+    await p.reaches(id, "Running")
+    await isServedBy(p, id, 3)
+    expect((await endpointOf(p, id)).endpoint).toEqual(endpoint)
+  })
+
+  it("keeps its addresses when it is scaled to nothing and back", async () => {
+    const p = await plane()
+    const { id } = await p.submit(serving())
+    await isServedBy(p, id, 2)
+    const before = await open(p, id)
+    await p.plane.workloads.patch(p.owner, id, { replica: 0 })
+    await isServedBy(p, id, 0)
+    expect((await open(p, id))?.addresses).toEqual(before?.addresses)
+    await p.plane.workloads.patch(p.owner, id, { replica: 1 })
+    await isServedBy(p, id, 1)
+    expect(await endpointOf(p, id)).toMatchObject({ pods: 1, readyPods: 1 })
+  })
 })

@@ -3,6 +3,7 @@ import { AppError } from "../kit/errors.ts"
 import type { Reads } from "../domain/journal/index.ts"
 import type { Endpoint, EndpointStore, WorkloadKey } from "../domain/workloads/index.ts"
 import { endpointChanged } from "../domain/workloads/index.ts"
+import { assertInserted } from "./codec.ts"
 import type { Database } from "./schema.ts"
 import { slotsOf, statement } from "./statement.ts"
 
@@ -31,7 +32,12 @@ const selectByClusterIp = statement<{ ip: string }>("endpoint_by_cluster_ip")((d
 const selectByNodePort = statement<{ port: number }>("endpoint_by_node_port")((db, p) =>
   db.selectFrom("endpoint").select("workload_key").where("node_port", "=", p("port")),
 )
-const insertRow = statement<Row>("write")((db, p) => db.insertInto("endpoint").values(slotsOf(p, columns)))
+const insertRow = statement<Row>("write")((db, p) =>
+  db
+    .insertInto("endpoint")
+    .values(slotsOf(p, columns))
+    .onConflict((conflict) => conflict.doNothing()),
+)
 const updateRow = statement<{ key: string; port: number | null }>("primary")((db, p) =>
   db
     .updateTable("endpoint")
@@ -77,7 +83,7 @@ export const endpointStore: EndpointStore = {
     if (await selectByClusterIp.get(tx, { ip: clusterIp })) throw taken("clusterIp", clusterIp)
     if (nodePort !== null && (await selectByNodePort.get(tx, { port: nodePort })))
       throw taken("nodePort", String(nodePort))
-    await insertRow.run(tx, {
+    const inserted = await insertRow.run(tx, {
       workload_key: endpoint.workloadKey,
       workload_id: endpoint.workloadId,
       workspace_id: endpoint.workspaceId,
@@ -89,6 +95,7 @@ export const endpointStore: EndpointStore = {
       node_port: nodePort,
       created_at_ms: endpoint.createdAtMs,
     })
+    assertInserted(inserted, "endpoint", endpoint.workloadId)
     tx.publish(endpointChanged, { endpoint, gone: false })
   },
   async update(tx, endpoint) {
