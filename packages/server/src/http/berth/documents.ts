@@ -35,7 +35,7 @@ export function documentHandlers({ version }: Pick<Services, "version">) {
     const { text, etag } = await documentOf(wanted)
     // Asked again each time, so that a key that ended opens nothing; the body only when it changed.
     reply.header("etag", etag).header("cache-control", "private, no-cache")
-    if (request.headers["if-none-match"] === etag) await reply.code(304).send()
+    if (request.headers["if-none-match"]?.includes(etag)) await reply.code(304).send()
     else await reply.type("application/json; charset=utf-8").send(text)
     return undefined
   }

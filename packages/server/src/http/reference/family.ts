@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
-import { promisify } from "node:util"
-import { gunzip } from "node:zlib"
+import { Readable } from "node:stream"
+import { createGunzip } from "node:zlib"
 import type { FastifyReply, FastifyRequest } from "fastify"
 import { sha256Hex } from "../../kit/sha256.ts"
 import type { Family } from "../plugins/family.ts"
@@ -31,8 +31,6 @@ interface Part {
   readonly etag: string
   readonly encoding: "gzip" | null
 }
-
-const unpack = promisify(gunzip)
 
 /**
  * The page `/reference` that shows the OpenAPI documents in a browser. The page and its scripts are the same on every
@@ -91,10 +89,11 @@ async function send(
     .header("x-content-type-options", "nosniff")
     .header("referrer-policy", "no-referrer")
   if (part.encoding !== null) reply.header("vary", "accept-encoding")
-  if (request.headers["if-none-match"] === part.etag) return reply.code(304).send()
+  if (request.headers["if-none-match"]?.includes(part.etag)) return reply.code(304).send()
   reply.type(`${type}; charset=utf-8`)
   if (part.encoding === null) return reply.send(part.bytes)
   const takesGzip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "")
-  if (!takesGzip) return reply.send(await unpack(part.bytes))
+  // As it is read: nobody can make the server hold many copies of it.
+  if (!takesGzip) return reply.send(Readable.from([part.bytes]).pipe(createGunzip()))
   return reply.header("content-encoding", part.encoding).send(part.bytes)
 }
