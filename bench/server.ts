@@ -1,8 +1,8 @@
 /**
  * Figures of a whole server, started as a person would start it and asked over HTTP.
- * Usage: node bench/server.ts [http|latency|memory|ready|stall|attach ...]   (default: all of them)
+ * Usage: node bench/server.ts [http|latency|memory|ready|stall|attach|backup ...]   (default: all of them)
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import autocannon from "autocannon"
@@ -111,14 +111,11 @@ async function memory(): Promise<void> {
   await server.stop()
 }
 
-async function ready(): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), "berth-bench-ready-"))
-  const empty = await startBenchServer([], dir)
-  const emptyMs = empty.readyMs
-  await empty.stop()
-  const store = openStore({ path: join(dir, "berth.db"), clock: systemClock, log: silentLog })
+/** Puts so many ended workloads into a database. */
+async function storeEnded(path: string, count: number): Promise<void> {
+  const store = openStore({ path: path, clock: systemClock, log: silentLog })
   const endedAtMs = Date.now() - 3_600_000
-  for (let from = 0; from < 100_000; from += 1000)
+  for (let from = 0; from < count; from += 1000)
     await Promise.all(
       Array.from({ length: 1000 }, (_, i) =>
         store.tx((tx) =>
@@ -135,6 +132,14 @@ async function ready(): Promise<void> {
       ),
     )
   await store.close()
+}
+
+async function ready(): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "berth-bench-ready-"))
+  const empty = await startBenchServer([], dir)
+  const emptyMs = empty.readyMs
+  await empty.stop()
+  await storeEnded(join(dir, "berth.db"), 100_000)
   const full = await startBenchServer([], dir)
   say("time to ready", {
     emptyMs: Math.round(emptyMs),
@@ -227,7 +232,49 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   throw new Error("It did not come about in two minutes.")
 }
 
-const all = { http, latency, memory, ready, stall, attach }
+/** A backup of a database that is being written to: how long, and what the writers and the event loop notice. */
+async function backup(): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "berth-bench-backup-"))
+  await storeEnded(join(dir, "berth.db"), 100_000)
+  const server = await startBenchServer([], dir)
+  await server.request("POST", "/berth/v1/queue/pause", { workspace: null })
+  const writes = (seconds: number) =>
+    autocannon({
+      url: `${server.url}/api/v1/workloads`,
+      connections: 16,
+      duration: seconds,
+      overallRate: 500,
+      method: "POST",
+      headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" },
+      body: JSON.stringify(workloadBody("sleep 1")),
+    })
+  const take = async () => {
+    const startedMs = performance.now()
+    const answer = await fetch(`${server.url}/berth/v1/backups`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.token}` },
+    })
+    const { byteLength } = await answer.arrayBuffer()
+    return { ms: performance.now() - startedMs, bytes: byteLength }
+  }
+  for (const isBackedUp of [false, true]) {
+    await stallOf(server)
+    const [result, taken] = await Promise.all([writes(15), isBackedUp ? take() : undefined])
+    const stall = await stallOf(server)
+    say(isBackedUp ? "a backup of 100,000 workloads beside 500 submits/s" : "500 submits/s alone", {
+      ...(taken ? { seconds: Math.round(taken.ms / 100) / 10, mib: Math.round(taken.bytes / mib) } : {}),
+      databaseMib: Math.round(statSync(join(dir, "berth.db")).size / mib),
+      failures: result.non2xx + result.errors,
+      p99Ms: result.latency.p99,
+      stallMs: Math.round(stall.maxMs),
+      stallP99Ms: Math.round(stall.p99Ms),
+    })
+  }
+  await server.stop()
+  rmSync(dir, { recursive: true, force: true })
+}
+
+const all = { http, latency, memory, ready, stall, attach, backup }
 const asked = process.argv.slice(2)
 // a bench that hangs ends, and its server with it
 setTimeout(() => process.exit(1), 15 * 60_000).unref()
