@@ -28,6 +28,8 @@ const refused: readonly (readonly [folder: string, from: string])[] = [
   [`${server}/store`, "../drivers/fake/fake-world.ts"],
   [`${server}/store`, "../domain/queue/types.ts"],
   [`${server}/drivers/local`, "../../store/index.ts"],
+  [`${server}/backups`, "../http/app.ts"],
+  [`${server}/backups`, "../domain/queue/types.ts"],
   [`${server}/http/workloads`, "../berth/map.ts"],
   [`${server}/http/workloads`, "../../domain/queue/types.ts"],
   [`${server}/http/berth`, "../workloads/map.ts"],
@@ -41,6 +43,7 @@ const allowed: readonly (readonly [folder: string, from: string])[] = [
   [`${server}/domain/inventory`, "../identity/index.ts"],
   [`${server}/http/workloads`, "../../domain/queue/index.ts"],
   [`${server}/store`, "../domain/queue/index.ts"],
+  [`${server}/backups`, "../store/index.ts"],
 ]
 
 let dir: string
