@@ -334,6 +334,26 @@ describe("the rights of a schedule", () => {
     expect(await times(p, hers)).toEqual(["00:10", "00:40"])
   })
 
+  it("are no way to run as the server: what runs is a server owner's word alone, the rest may be changed", async () => {
+    const { p } = await start()
+    await p.plane.workspaces.create(p.owner, { id: "lab", description: "", clusters: null, policy: {} })
+    const bob = await p.member("bob", { lab: "owner" })
+    const cpu = { resource: { gpu: "" }, workspaceId: "lab" }
+    const schedule = await p.submit({ ...every("*/10 * * * *"), ...cpu })
+    await p.plane.queue.pause(p.owner, "lab")
+    const waiting = await p.submit(cpu)
+    const own = await p.submit(cpu, bob)
+    const { patch } = p.plane.workloads
+    for (const { id } of [schedule, waiting]) {
+      for (const change of [{ entryPoint: "id" }, { env: { LD_PRELOAD: "/tmp/x.so" } }, { image: "other" }])
+        await expect(patch(bob, id, change)).rejects.toMatchObject({ code: "forbidden" })
+      await patch(bob, id, { maxRetry: 2, timeout: 60, description: "seen", entryPoint: "" })
+      expect(await row(p, id)).toMatchObject({ description: "seen", spec: { maxRetry: 2, env: {} } })
+      await patch(p.owner, id, { entryPoint: "sleep 1" })
+    }
+    await patch(bob, own.id, { entryPoint: "id" })
+  })
+
   it("end with its workspace, which can then go", async () => {
     const { p } = await start()
     await p.plane.workspaces.create(p.owner, { id: "lab", description: "", clusters: null, policy: {} })

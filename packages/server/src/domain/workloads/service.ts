@@ -157,6 +157,7 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
         clusters: existing(workload.workspaceId).clusters,
       })
       if (!next) return
+      refuseOthersCode(principal, workload, next.fields)
       const turned = await turnSchedule(tx, principal, next, { before: claim, claimId, nowMs })
       await rows.update(tx, turned ?? next.workload)
       // pods of the revision before may have to be restarted as they were
@@ -343,6 +344,21 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
     },
     ...createPodLogs(options, visible),
   }
+}
+
+/** What decides what the processes do. */
+const codeFields: readonly string[] = ["entryPoint", "env", "image"]
+
+/** Else whoever may change the workload of a server owner could run anything as the server's own account. */
+function refuseOthersCode(principal: Principal, workload: Workload, fields: readonly string[]): void {
+  if (!workload.asServerOwner || principal.serverRole === "owner") return
+  const field = fields.find((name) => codeFields.includes(name))
+  if (field === undefined) return
+  throw new AppError(
+    "forbidden",
+    `The user is not allowed to update the ${field} of workload ${workload.id}: it runs as the server's account`,
+    { resource: "workload", name: workload.id, facts: { operation: "workload.update" } },
+  )
 }
 
 function workloadNotFound(id: string): AppError {
