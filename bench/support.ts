@@ -21,6 +21,7 @@ export interface BenchServer {
     body?: unknown,
   ): Promise<{ readonly status: number; readonly body: unknown }>
   rssBytes(): number
+  hasEnded(): boolean
   /** Stops the pods too, and removes the directory unless it was given. */
   stop(): Promise<void>
 }
@@ -67,6 +68,7 @@ export async function startBenchServer(flags: readonly string[] = [], given?: st
     pid: child.pid ?? 0,
     request,
     rssBytes: () => rssOf(child.pid ?? 0),
+    hasEnded: () => child.exitCode !== null,
     async stop() {
       await request("POST", "/berth/v1/server/stop", { pods: true })
       await new Promise<void>((resolve) =>
