@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync, renameSync
 import { chmod, chown, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { dropTo, systemPath } from "./drop-account.ts"
+import { spawnTurn } from "./spawn-turn.ts"
 import type { EndCause } from "../../domain/queue/index.ts"
 import type { PodProbes } from "../../domain/workloads/index.ts"
 
@@ -321,8 +322,9 @@ async function removeTree(trees: readonly string[], drop: readonly string[]): Pr
   }
 }
 
-function run(command: readonly string[]): Promise<void> {
+async function run(command: readonly string[]): Promise<void> {
   const [file = "", ...args] = command
+  await spawnTurn()
   return new Promise((resolve, reject) => {
     execFile(file, args, { env: { PATH: systemPath, LC_ALL: "C" } }, (error) =>
       error ? reject(error) : resolve(),

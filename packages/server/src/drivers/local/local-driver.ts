@@ -32,6 +32,7 @@ import { createMemoryWatch } from "./memory-watch.ts"
 import { openPodGroups, removeGroup } from "./pod-groups.ts"
 import { createPodLife } from "./pod-life.ts"
 import { prepare, spawnWrapper, type PodStartOptions } from "./pod-start.ts"
+import { spawnTurn } from "./spawn-turn.ts"
 import { podMarkOf, readBootId, readProcess, type PodMark } from "./processes.ts"
 import { createReaper } from "./reaper.ts"
 import { wrapperScript } from "./wrapper.ts"
@@ -205,9 +206,11 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
       (await load(launch.id, null)) ?? keep(life.begin(await prepareUnlessAborted(launch, signal)))
     for (const pod of record.pods) {
       if (pod.hasStarted || pod.end || record.stop) continue
+      await spawnTurn()
+      // it may have been told to stop while others started
+      if (pod.hasStarted || record.stop) continue
       signal.throwIfAborted()
       life.started(record, pod, spawnWrapper(paths, record.stored, pod.stored))
-      await nextTurn() // a start takes milliseconds of this thread
     }
     return handleOf(record.stored)
   }
