@@ -1,4 +1,5 @@
 import { expect, it } from "vitest"
+import { createVirtualClock } from "./clock.ts"
 import { createTurnstile } from "./turnstile.ts"
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -25,4 +26,29 @@ it("turns again for those who come when it has stood still", async () => {
   await turnstile.pass()
   const passed = await Promise.all([turnstile.pass().then(() => 1), turnstile.pass().then(() => 2)])
   expect(passed).toEqual([1, 2])
+})
+
+it("with a budget lets pass whoever comes while the turn has time left, and the others in later turns", async () => {
+  const clock = createVirtualClock()
+  let mono = 0
+  const turnstile = createTurnstile({ clock: { ...clock, monotonicMs: () => mono }, ms: 5 })
+  const passed: number[] = []
+  const work = async (n: number) => {
+    await turnstile.pass()
+    passed.push(n)
+    mono += 2
+  }
+  const first = work(1)
+  await first
+  await work(2)
+  await work(3)
+  const rest = [work(4), work(5)]
+  await Promise.resolve()
+  expect(passed, "three took six milliseconds").toEqual([1, 2, 3])
+  await Promise.all(rest)
+  expect(passed).toEqual([1, 2, 3, 4, 5])
+  await nextTurn()
+  mono += 100
+  await work(6)
+  expect(passed.at(-1)).toBe(6)
 })

@@ -1,4 +1,5 @@
 import type { Clock } from "./clock.ts"
+import { createTurnstile } from "./turnstile.ts"
 
 export interface WorkqueueOptions {
   readonly clock: Clock
@@ -28,6 +29,9 @@ export interface Workqueue {
 const firstBackoffMs = 100
 const longestBackoffMs = 30_000
 
+/** How long reconciles may hold up one turn of the event loop together. */
+const turnBudgetMs = 5
+
 export function createWorkqueue(options: WorkqueueOptions): Workqueue {
   const { clock } = options
   const ready = new Set<string>()
@@ -36,6 +40,8 @@ export function createWorkqueue(options: WorkqueueOptions): Workqueue {
   const failures = new Map<string, number>()
   const backoffs = new Map<string, () => void>()
   const waiters: { readonly evenBackedOff: boolean; readonly wake: () => void }[] = []
+  // What a reconcile reads is often at hand: hundreds of them would follow each other without a turn of the loop.
+  const turns = createTurnstile({ clock, ms: turnBudgetMs })
   let isClosed = false
 
   function pump() {
@@ -57,6 +63,7 @@ export function createWorkqueue(options: WorkqueueOptions): Workqueue {
       abort.abort(new Error(`reconcile took over ${options.deadlineMs} ms`)),
     )
     try {
+      await turns.pass()
       await options.reconcile(key, abort.signal)
       failures.delete(key)
     } catch (error) {

@@ -1,6 +1,5 @@
 import { watch } from "node:fs"
 import type { ChildProcess } from "node:child_process"
-import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Clock } from "../../kit/clock.ts"
 import { sleep } from "../../kit/clock.ts"
 import type { Log } from "../../kit/log.ts"
@@ -31,6 +30,7 @@ import { forbidStart, readPodTruth, wrapperOf, type PodTruth } from "./pod-truth
 import { readProcess } from "./processes.ts"
 import type { Reaper } from "./reaper.ts"
 import type { Slots } from "./slots.ts"
+import { podTurn } from "./spawn-turn.ts"
 
 export interface PodLifeOptions {
   readonly paths: LocalPaths
@@ -135,7 +135,10 @@ export function createPodLife(options: PodLifeOptions): PodLife {
     if (live.length === 0) return
     await tellPods(record, stopped)
     for (const pod of live) if (!pod.hasStarted) await neverStart(record, pod)
-    for (const pod of live) void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
+    for (const pod of live) {
+      await podTurn()
+      void terminateWrapper(pod, { ...options, isClosed: () => isClosed })
+    }
   }
 
   /** The end of the last server may have come between the decision to end a pod and its end. */
@@ -240,8 +243,8 @@ export function createPodLife(options: PodLifeOptions): PodLife {
   }
 
   async function refresh(record: AttemptRecord): Promise<void> {
-    for (const [at, pod] of record.pods.entries()) {
-      if (at % 64 === 63) await nextTurn()
+    for (const pod of record.pods) {
+      await podTurn()
       if (pod.end || !pod.hasStarted) continue
       const truth = readPodTruth(pod.folder, bootId)
       if (!isUnsaid(truth)) await takeIn(record, pod, truth)
