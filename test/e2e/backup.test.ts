@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process"
 import {
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -154,6 +155,47 @@ describe("berth backup", () => {
     const none = await berth("backup", "--offline", "--data", join(out, "none"), "c.tar.gz")
     expectSentence(none.err, /There is no database in/)
   })
+
+  it.skipIf(isLeftOut(isRoot, "a full disk below a database", "only root can mount one"))(
+    "of a database on a full disk takes no room from it, and a restore there says so too",
+    async () => {
+      const file = join(out, "b.tar.gz")
+      expect((await berth("backup", file, ...at(server))).code).toBe(0)
+      const small = join(out, "small")
+      mkdirSync(small)
+      expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k", "tmpfs", small]).status).toBe(0)
+      try {
+        const restored = await berth("restore", file, "--data", small)
+        expect(restored.code).toBe(1)
+        expectSentence(restored.err, /The disk of .* has no room for the database/)
+        expect(readdirSync(small)).toEqual(["lock"])
+        const tiny = new DatabaseSync(join(small, "berth.db"))
+        tiny.exec("create table schema_version (version integer) strict")
+        tiny.close()
+        const saved = await berth("backup", "--offline", "--data", small, join(out, "c.tar.gz"))
+        expect(saved.code).toBe(1)
+        expectSentence(saved.err, /has no room for a copy of the database: make room/)
+        expect(readdirSync(small).toSorted()).toEqual(["berth.db", "lock"])
+        expect(existsSync(join(out, "c.tar.gz"))).toBe(false)
+      } finally {
+        spawnSync("umount", [small])
+      }
+    },
+  )
+
+  it.skipIf(isLeftOut(isRoot, "a restore for another account", "the tests do not run as root"))(
+    "by root is of the account that the directory is of, once it is restored",
+    async () => {
+      const file = join(out, "b.tar.gz")
+      expect((await berth("backup", "--with-keys", file, ...at(server))).code).toBe(0)
+      const dataDir = join(out, "theirs")
+      mkdirSync(dataDir)
+      chownSync(dataDir, 60_999, 60_999)
+      expect((await berth("restore", file, "--data", dataDir)).code).toBe(0)
+      for (const name of readdirSync(dataDir))
+        expect([name, statSync(join(dataDir, name)).uid]).toEqual([name, 60_999])
+    },
+  )
 
   it.skipIf(isLeftOut(isRoot, "a full disk", "only root can mount one"))(
     "on a full disk leaves nothing and says so",

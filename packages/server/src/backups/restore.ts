@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   fsyncSync,
   linkSync,
@@ -9,6 +10,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   statfsSync,
   writeFileSync,
 } from "node:fs"
@@ -191,10 +193,19 @@ function swap({ dataDir, clock }: RestoreOptions, part: string, read: ReadArchiv
   rmSync(join(dataDir, "owner.key"), { force: true })
   if (ownerKey) writePrivate(join(dataDir, "owner.key"), ownerKey)
   restoreAccounts(dataDir, smallFiles[memberNames.accounts])
+  giveToOwner(dataDir, [join(part, "berth.db"), ...(setAside === null ? [] : [setAside])])
   syncFile(join(part, "berth.db"))
   renameSync(join(part, "berth.db"), join(dataDir, "berth.db"))
   syncFolder(dataDir)
   return setAside
+}
+
+/** Root may restore for a server that runs as the directory's owner, who then has to be able to open it. */
+function giveToOwner(dataDir: string, more: readonly string[]): void {
+  const { uid, gid } = statSync(dataDir)
+  if (process.getuid?.() !== 0 || uid === 0) return
+  const own = ["lock", "owner.key", "local", "local/accounts.json"].map((name) => join(dataDir, name))
+  for (const path of [...own, ...more]) if (existsSync(path)) chownSync(path, uid, gid)
 }
 
 /** Accounts that this machine has given since stay: two workspaces must never share one. */
