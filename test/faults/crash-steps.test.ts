@@ -186,6 +186,8 @@ async function assertAllOver(p: TestPlane, promised: Promised, timersAtRest: num
   expect(world.live()).toEqual([])
   expect(await store.workloads.live(from)).toEqual([])
   expect(await store.claims.live(from)).toEqual([])
+  expect(await store.endpoints.all(from)).toEqual([])
+  expect([...p.network.services]).toEqual([])
   for (const node of plane.capacity.nodes()) {
     expect(plane.capacity.free(node.id)).toEqual(node.capacity)
     expect(node.stuck).toBe(false)
@@ -200,14 +202,20 @@ const job = (entryPoint: string, gpu: number, rest: Submission = {}): Submission
   resource: { gpu: gpu === 0 ? "" : String(gpu), ...rest.resource },
 })
 
+const service = (serviceType: string) => ({ service: { port: 80, targetPort: 8080, serviceType } })
+
 /** A retry, a preemption, a stop of something deaf, a dependency and a deletion. */
 const fixed: readonly Action[] = [
-  { kind: "submit", name: "retried", command: job("sleep 2; exit 1", 2, { maxRetry: 1 }) },
+  {
+    kind: "submit",
+    name: "retried",
+    command: job("sleep 2; exit 1", 2, { maxRetry: 1, ...service("NodePort") }),
+  },
   { kind: "submit", name: "victim", command: job("sleep 15", 4) },
   { kind: "pass", ms: 1000 },
   { kind: "submit", name: "urgent", command: job("sleep 4", 8, { priority: 1, resource: { replica: 2 } }) },
   { kind: "pass", ms: 1000 },
-  { kind: "submit", name: "deaf", command: job("trap '' TERM; sleep infinity", 1) },
+  { kind: "submit", name: "deaf", command: job("trap '' TERM; sleep infinity", 1, service("ClusterIP")) },
   { kind: "pass", ms: 8000 },
   { kind: "stop", name: "deaf" },
   { kind: "submit", name: "quick", command: job("sleep 1", 1) },
@@ -233,6 +241,7 @@ const submission = fc.record({
   maxRetry: fc.nat(2),
   timeout: fc.constantFrom(null, null, 5, 20),
   ttlSecondsAfterFinished: fc.constantFrom(0, 20),
+  service: fc.constantFrom(null, null, service("ClusterIP").service, service("NodePort").service),
 })
 const action: fc.Arbitrary<Action> = fc.oneof(
   {

@@ -98,6 +98,10 @@ describe("the addresses of a service", () => {
     expect(await endpointOf(p, (await p.submit({ ...nodePort(), ...forever })).id)).toMatchObject({
       nodePort: 30_000,
     })
+    await store.tx(async (tx) => {
+      for (const { workloadKey: key } of await store.endpoints.all(tx))
+        if (key.startsWith("wl_filler")) await store.endpoints.remove(tx, key)
+    })
   })
 
   it.each([

@@ -27,6 +27,7 @@ import { createIds } from "../../packages/server/src/kit/ids.ts"
 import { silentLog, type Log } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createLife, type Life, type OnStep } from "./life.ts"
+import { faultsOfServices } from "./service-faults.ts"
 
 export interface TestPlaneOptions {
   /** Default: one node `n1` with 8 GPUs. */
@@ -342,7 +343,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   return self
 }
 
-async function assertSound({ world, store, plane }: TestPlane): Promise<void> {
+async function assertSound({ world, network, store, plane }: TestPlane): Promise<void> {
   const faults: string[] = [...world.violations]
   const from = store.committed
   const rebuilt = rebuild(
@@ -359,6 +360,7 @@ async function assertSound({ world, store, plane }: TestPlane): Promise<void> {
     })
   const attempts = await store.workloads.liveAttempts(from)
   faults.push(...(await faultsOf(store, attempts)))
+  faults.push(...(await faultsOfServices(store, network)))
   if (faults.length > 0) throw new Error(faults.join("\n"))
 }
 
