@@ -6,7 +6,7 @@ import { afterEach, expect, it } from "vitest"
 import { podProcesses } from "../support/belongings.ts"
 import { isLeftOut, isRoot } from "../support/machine.ts"
 import { jobRequest, podsGone, type RealServer, startRealServer } from "../support/real-server.ts"
-import { databaseFaults } from "./database-checks.ts"
+import { databaseFaults, fileFaults } from "./database-checks.ts"
 
 let folder: string | undefined
 const canMount = isRoot && tryMount()
@@ -52,7 +52,8 @@ it.skipIf(leftOut)("refuses writes on a full disk, goes on otherwise, and recove
   await server.client.workloads.stop(quiet)
   await podsGone(server)
   await server.stop({ pods: true })
-  expect(databaseFaults(server.dataDir)).toEqual([])
+  expect(await databaseFaults(server)).toEqual([])
+  expect(await fileFaults(server)).toEqual([])
 })
 
 /** What fits goes through: the write-ahead log may have room left over from before. */

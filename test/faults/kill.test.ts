@@ -5,7 +5,7 @@ import { afterEach, expect, it } from "vitest"
 import { podProcesses } from "../support/belongings.ts"
 import { createRandom, type Random } from "../support/random.ts"
 import { podsGone, type RealServer, startRealServer } from "../support/real-server.ts"
-import { attemptsIn, databaseFaults } from "./database-checks.ts"
+import { attemptsIn, databaseFaults, fileFaults } from "./database-checks.ts"
 import { type Entry, type Load, startLoad } from "./kill-load.ts"
 
 const kills = Number(process.env["BERTH_KILLS"] ?? "25")
@@ -45,9 +45,10 @@ it(
     await whatStaysIsAdopted(server, load, startsFile)
     await nothingIsLeftAfterStopping(server)
     await server.stop({ pods: true })
-    expect(databaseFaults(server.dataDir)).toEqual([])
+    expect(await databaseFaults(server)).toEqual([])
+    if (!server.database) expect(await fileFaults(server)).toEqual([])
     expect(server.errors()).toEqual([])
-    everyAttemptStartedOnce(server, load, startsFile)
+    await everyAttemptStartedOnce(server, load, startsFile)
   },
 )
 
@@ -91,7 +92,7 @@ function expectedPhases(entry: Entry): readonly string[] {
 
 /** What runs is the process that was started at first, and nothing runs that no attempt knows of. */
 async function whatStaysIsAdopted(server: RealServer, load: Load, startsFile: string): Promise<void> {
-  const live = attemptsIn(server.dataDir).filter(({ state }) => state !== "gone")
+  const live = (await attemptsIn(server)).filter(({ state }) => state !== "gone")
   const pidOf = new Map(startsIn(startsFile).map((start) => [`${start.attempt} ${start.rank}`, start.pid]))
   const alive = new Set(podProcesses(server.dataDir).map(({ pid }) => pid))
   for (const entry of load.entries.filter((one) => one.habit === "stays" && !one.stopSent)) {
@@ -124,11 +125,11 @@ async function nothingIsLeftAfterStopping(server: RealServer): Promise<void> {
   expect((await server.client.berth.queue()).items).toEqual([])
 }
 
-function everyAttemptStartedOnce(server: RealServer, load: Load, startsFile: string): void {
+async function everyAttemptStartedOnce(server: RealServer, load: Load, startsFile: string): Promise<void> {
   const starts = startsIn(startsFile)
   const keys = starts.map((start) => `${start.attempt} ${start.rank}`)
   expect(keys.filter((key, at) => keys.indexOf(key) !== at)).toEqual([])
-  const known = new Set(attemptsIn(server.dataDir).map(({ id }) => id))
+  const known = new Set((await attemptsIn(server)).map(({ id }) => id))
   expect(starts.filter((start) => !known.has(start.attempt))).toEqual([])
   const mustHaveRun = load.entries.filter((entry) => entry.habit === "fails" && !entry.stopSent)
   // one rank may fail before the other has begun

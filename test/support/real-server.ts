@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url"
 import type { WorkloadDetail } from "@berth/contract/workloads"
 import type { Node } from "@berth/contract/berth"
 import { createBerthClient, type BerthClient } from "@berth/sdk"
+import { newServerDatabase, type Row, rowsOf } from "./databases.ts"
+import type { TestDatabase } from "./postgres.ts"
 import { killPodProcesses, killQuietly, podProcesses, removePodGroups } from "./belongings.ts"
 import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
 
@@ -58,6 +60,8 @@ export interface RealServer {
   readonly dataDir: string
   readonly url: string
   readonly pid: number
+  /** Its PostgreSQL database; undefined = the file in the data directory. */
+  readonly database: TestDatabase | undefined
   /** The owner's. */
   readonly token: string
   readonly client: BerthClient
@@ -74,6 +78,8 @@ export interface RealServer {
   /** The whole log of one pod as the Workload API gives it. */
   podLog(id: string, podId: string): Promise<readonly string[]>
   nodes(): Promise<readonly Node[]>
+  /** Asks its database beside it, also while it is down. */
+  rows(sql: string): Promise<readonly Row[]>
   /** Waits until the condition gives something. */
   until<T>(what: () => Promise<T | undefined> | T | undefined, label: string): Promise<T>
   /** A user with a role in workspaces; the token. */
@@ -103,7 +109,11 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
   // other accounts must reach their folders below
   chmodSync(home, 0o711)
   const dataDir = options.dataDir ?? join(home, "data")
-  let life = startLife(dataDir, home, options)
+  const database = await newServerDatabase()
+  const lifeOptions = database
+    ? { ...options, env: { ...options.env, BERTH_DATABASE: database.url } }
+    : options
+  let life = startLife(dataDir, home, lifeOptions)
   const errors: string[] = []
   const endNow = () => {
     killQuietly(life.pid)
@@ -124,6 +134,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
     for (let tries = 0; tries < 50 && !removePodGroups(dataDir); tries++) await pause(lookMs)
     open.delete(endNow)
     rmSync(home, { recursive: true, force: true })
+    await database?.drop()
   }
 
   async function call(method: string, path: string, given: CallOptions = {}): Promise<Answer> {
@@ -173,6 +184,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
   return {
     home,
     dataDir,
+    database,
     get url() {
       return life.url
     },
@@ -209,6 +221,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
     async nodes() {
       return (await client().berth.nodes({ limit: 200 })).items
     },
+    rows: (sql) => rowsOf(database, dataDir, sql),
     until,
     async member(name, roles) {
       const { id } = await client().berth.createUser({ name })
@@ -224,7 +237,7 @@ export async function startRealServer(options: RealServerOptions = {}): Promise<
     async restart() {
       await life.exited
       errors.push(...errorsIn(life.output()))
-      life = startLife(dataDir, home, options)
+      life = startLife(dataDir, home, lifeOptions)
       await life.ready
     },
     async stop(how) {
