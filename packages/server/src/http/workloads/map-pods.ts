@@ -10,11 +10,24 @@ const lostExitCode = 137
 /** The pods of the current attempt; none while the next attempt is awaited. */
 export function currentPods(detail: WorkloadDetail): WorkloadPod[] {
   const { workload, attempts } = detail
-  if (isApplication(workload.kind))
-    return detail.replicas.map((replica) => mapPod(workload, podOf(replica, attempts)))
+  if (isApplication(workload.kind)) return podsOfApplication(detail).map((pod) => mapPod(workload, pod))
   const current = attempts.at(-1)
   if (!current || (current.state === "gone" && workload.phase === "Pending")) return []
   return current.pods.map((pod) => mapPod(workload, pod))
+}
+
+/** Of its replicas; once it is over, those too that ran until then: replicas are no more when they are gone. */
+function podsOfApplication({ workload, replicas, attempts }: WorkloadDetail): Pod[] {
+  const present = replicas.map((replica) => podOf(replica, attempts))
+  if (workload.endedAtMs === null) return present
+  const shownAlready = new Set(replicas.map((replica) => replica.attemptId))
+  const { endedAtMs } = workload
+  const ended = attempts.filter(
+    ({ id, goneAtMs }) => goneAtMs !== null && goneAtMs >= endedAtMs && !shownAlready.has(id),
+  )
+  // one that was in its back-off ran last some time before
+  const last = present.length === 0 && ended.length === 0 ? attempts.slice(-1) : ended
+  return [...present, ...last.flatMap((attempt) => attempt.pods)]
 }
 
 /** The pod of a replica: the one that runs, or the one that is to start, with how the last one ended. */
@@ -87,13 +100,14 @@ export function placesOf(detail: WorkloadDetail): { readonly nodes: string[][]; 
   return { nodes, ranks }
 }
 
-/** An application's entry is that of its present replicas (reference/workloads.md 3.4). */
-function placesOfReplicas({ workload, replicas }: WorkloadDetail): {
+/** An application's entry is that of its present pods (reference/workloads.md 3.4). */
+function placesOfReplicas(detail: WorkloadDetail): {
   readonly nodes: string[][]
   readonly ranks: string[][]
 } {
-  if (workload.dispatchCount === 0) return { nodes: [], ranks: [] }
-  const nodes = [...new Set(replicas.flatMap((replica) => replica.place?.nodeName ?? []))]
+  if (detail.workload.dispatchCount === 0) return { nodes: [], ranks: [] }
+  const names = podsOfApplication(detail).map((pod) => pod.nodeName)
+  const nodes = [...new Set(names.filter((name) => name !== ""))]
   return { nodes: [nodes], ranks: [nodes.map(() => "")] }
 }
 
