@@ -138,7 +138,7 @@ async function eventsAfter(
   const queries = [selectNewest.bind(dialect, session), selectPruned.bind(dialect, {}), compileNow(query)]
   const [newest, pruned, found] = (await isNearEnd(from, start.seq))
     ? await session.together(queries)
-    : await session.scan(queries)
+    : await session.scan(queries, { isLong: mayBeFarBack(filter) })
   if (after !== null) checkCursor(start, rowsAs<EventPosition>(newest)[0], prunedThrough(rowsAs(pruned)))
   return rowsAs<EventRow>(found).map((row) => toEvent(row, events))
 }
@@ -245,7 +245,9 @@ async function auditPage(
   if (operation !== undefined) query = query.where("operation", "=", operation)
   if (actorId !== undefined) query = query.where("actor_id", "=", actorId)
   if (outcome !== undefined) query = query.where("outcome", "=", outcome)
-  const [found] = await session.scan([compileNow(query)])
+  // Nothing but the actor has an index: what is rare may be far back.
+  const isLong = [workspaces ?? undefined, operation, outcome].some((value) => value !== undefined)
+  const [found] = await session.scan([compileNow(query)], { isLong })
   const rows = rowsAs<AuditRow>(found)
   const items = rows.slice(0, limit).map(toAudit)
   return { items, nextCursor: rows.length > limit ? (items.at(-1)?.seq ?? null) : null }
