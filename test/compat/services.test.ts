@@ -153,3 +153,18 @@ describe("GET /berth/v1/endpoints", () => {
     expect((await list("?cursor=%21")).status).toBe(400)
   })
 })
+
+it("a workspace publishes its services when a server owner says so, not when its own owner does", async () => {
+  await server.call("POST", "/berth/v1/workspaces", { json: { id: "public" } })
+  const ann = await server.member("publisher", { public: "owner" })
+  const set = (publishServices: boolean, token?: string) =>
+    server.call("PATCH", "/berth/v1/workspaces/public", {
+      json: { policy: { publishServices } },
+      ...(token !== undefined && { token }),
+    })
+  const refused = await set(true, ann)
+  expect([refused.status, refused.json.code]).toEqual([403, "forbidden"])
+  expect((await set(true)).json.policy).toMatchObject({ publishServices: true, openToAll: false })
+  expect((await set(false, ann)).status).toBe(403)
+  expect((await set(true, ann)).status).toBe(200)
+})

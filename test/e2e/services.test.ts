@@ -129,3 +129,28 @@ it("a service whose node port another program has says so, and answers when it i
   const { items } = await server.client.berth.events({ subject: `workload/${next}`, limit: 100 })
   expect(items.filter(({ type }) => type === "service.port_in_use")).toHaveLength(1)
 })
+
+it("a node port answers on other addresses of the machine as long as its workspace publishes it", async () => {
+  const id = await server.create(web())
+  const { nodeAddress } = await serves(id)
+  const elsewhere = `127.0.0.2:${nodeAddress.split(":")[1]}`
+  await expect(ask(elsewhere)).rejects.toMatchObject({ code: "ECONNREFUSED" })
+  const publish = (publishServices: boolean) =>
+    server.client.berth.updateWorkspace("default", { policy: { publishServices } })
+  await publish(true)
+  const answer = await server.until(() => ask(elsewhere).catch(() => undefined), "it is published")
+  expect(answer.version).toBe("1")
+  expect((await ask(nodeAddress)).version).toBe("1")
+  expect((await endpoint(id))?.nodeAddress).toBe(nodeAddress.replace("127.0.0.1", "0.0.0.0"))
+  await publish(false)
+  await server.until(
+    () =>
+      ask(elsewhere).then(
+        () => undefined,
+        () => true,
+      ),
+    "it is not published any more",
+  )
+  expect(await serves(id)).toMatchObject({ nodeAddress, message: "" })
+  expect((await ask(nodeAddress)).version).toBe("1")
+})

@@ -44,8 +44,6 @@ export interface ServiceControl {
   state(key: WorkloadKey): ServiceState
   /** Services that are listened for. */
   keys(): readonly { readonly key: WorkloadKey; readonly workspaceId: string }[]
-  /** Resolves when nothing waits or runs (tests). */
-  idle(): Promise<void>
   /** Nothing is listened on any more. Idempotent. */
   stop(): Promise<void>
 }
@@ -252,7 +250,6 @@ export function createServiceControl(options: ServiceControlOptions): ServiceCon
         .flatMap(({ endpoint: { workloadKey: key, workspaceId } }) =>
           opened.has(key) ? { key, workspaceId } : [],
         ),
-    idle: () => queue.idle(),
     async stop() {
       isStopped = true
       for (const off of unsubscribe) off()

@@ -105,5 +105,6 @@ function policyOf(change: WorkspacePolicyChange): Partial<WorkspacePolicy> {
     ...(change.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: change.stopGraceSeconds }),
     ...(change.openToAll === undefined ? {} : { openToAll: change.openToAll }),
     ...(change.scopes === undefined ? {} : { scopes: change.scopes }),
+    ...(change.publishServices === undefined ? {} : { publishServices: change.publishServices }),
   }
 }
