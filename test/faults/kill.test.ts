@@ -1,12 +1,13 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
+import type { WorkloadDetail } from "@berth/contract/workloads"
 import { afterEach, expect, it } from "vitest"
 import { podProcesses } from "../support/belongings.ts"
 import { createRandom, type Random } from "../support/random.ts"
 import { podsGone, type RealServer, startRealServer } from "../support/real-server.ts"
 import { attemptsIn, databaseFaults, fileFaults } from "./database-checks.ts"
-import { type Entry, type Load, startLoad } from "./kill-load.ts"
+import { type Entry, isEndless, isServing, type Load, startLoad } from "./kill-load.ts"
 
 const kills = Number(process.env["BERTH_KILLS"] ?? "25")
 const seed = Number(process.env["BERTH_SEED"] ?? Date.now() % 1_000_000)
@@ -40,6 +41,7 @@ it(
     expect(load.answered.create).toBeGreaterThan(kills)
     expect(load.answered.stop).toBeGreaterThan(0)
     expect(load.answered.patch).toBeGreaterThan(0)
+    expect(load.answered.change).toBeGreaterThan(0)
 
     await everythingAnsweredHolds(server, load)
     await whatStaysIsAdopted(server, load, startsFile)
@@ -69,7 +71,7 @@ async function everythingAnsweredHolds(server: RealServer, load: Load): Promise<
   for (const entry of load.entries) {
     const seen = await server.until(async () => {
       const workload = await server.workload(entry.id)
-      return isSettled(entry, workload.phase) ? workload : undefined
+      return isSettled(entry, workload) ? workload : undefined
     }, `${entry.id}, which ${entry.habit}, is where its habit and its stops bring it`)
     expect([entry.description, ...entry.perhaps], entry.id).toContain(seen.description)
     expect(expectedPhases(entry), `${entry.id}, which ${entry.habit}`).toContain(seen.phase)
@@ -78,15 +80,24 @@ async function everythingAnsweredHolds(server: RealServer, load: Load): Promise<
   }
 }
 
-function isSettled(entry: Entry, phase: string): boolean {
+function isSettled(entry: Entry, { phase, pods }: WorkloadDetail): boolean {
   if (entry.stopAnswered) return true
-  return entry.habit === "stays" ? true : !["Pending", "Running"].includes(phase)
+  // what was asked for last is reached, also where a kill came between
+  if (entry.habit === "serves" && phase !== "Stopped")
+    return phase === "Running" && [entry.replicas, ...entry.perhapsReplicas].includes(pods.length)
+  return isEndless(entry.habit) ? true : !["Pending", "Running"].includes(phase)
 }
 
 /** A stop that was answered is done: only what had ended before it may be something else. */
 function expectedPhases(entry: Entry): readonly string[] {
-  const byItself = { succeeds: ["Succeeded"], fails: ["Failed"], stays: ["Pending", "Running"] }[entry.habit]
-  if (entry.stopAnswered) return entry.habit === "stays" ? ["Stopped"] : ["Stopped", ...byItself]
+  const byItself = {
+    succeeds: ["Succeeded"],
+    fails: ["Failed"],
+    stays: ["Pending", "Running"],
+    serves: ["Running"],
+    crashes: ["Pending", "Running", "Updating", "NotReady"],
+  }[entry.habit]
+  if (entry.stopAnswered) return isEndless(entry.habit) ? ["Stopped"] : ["Stopped", ...byItself]
   return entry.stopSent ? ["Stopped", ...byItself] : byItself
 }
 
@@ -95,6 +106,14 @@ async function whatStaysIsAdopted(server: RealServer, load: Load, startsFile: st
   const live = (await attemptsIn(server)).filter(({ state }) => state !== "gone")
   const pidOf = new Map(startsIn(startsFile).map((start) => [`${start.attempt} ${start.rank}`, start.pid]))
   const alive = new Set(podProcesses(server.dataDir).map(({ pid }) => pid))
+  for (const entry of load.entries.filter((one) => isServing(one.habit)))
+    expect((await server.workload(entry.id)).dispatchCount, entry.id).toBeLessThanOrEqual(1)
+  for (const entry of load.entries.filter((one) => one.habit === "serves" && !one.stopSent)) {
+    const own = live.filter(({ workloadId, state }) => workloadId === entry.id && state === "running")
+    expect([entry.replicas, ...entry.perhapsReplicas], entry.id).toContain(own.length)
+    for (const { id } of own)
+      expect(alive, `${entry.id} is the process that was started`).toContain(pidOf.get(`${id} 0`))
+  }
   for (const entry of load.entries.filter((one) => one.habit === "stays" && !one.stopSent)) {
     const attempt = live.find(({ workloadId }) => workloadId === entry.id)
     const { phase, dispatchCount } = await server.workload(entry.id)
@@ -114,7 +133,10 @@ async function whatStaysIsAdopted(server: RealServer, load: Load, startsFile: st
 
 /** The processes by their marks, the GPUs by the nodes, the queue by its list. */
 async function nothingIsLeftAfterStopping(server: RealServer): Promise<void> {
-  const { items } = await server.client.workloads.list({ phase: ["Pending", "Running"], limit: 10_000 })
+  const { items } = await server.client.workloads.list({
+    phase: ["Pending", "Running", "Updating", "NotReady"],
+    limit: 10_000,
+  })
   if (items.length > 0) await server.client.workloads.stopMany(items.map((item) => item.workloadId))
   await podsGone(server)
   const nodes = await server.until(async () => {
