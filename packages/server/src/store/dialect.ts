@@ -12,6 +12,14 @@ export interface Dialect {
   readonly db: Kysely<Database>
   /** Whether a text column contains `text` literally, case-sensitively. */
   readonly contains: (column: string, text: string) => RawBuilder<SqlBool>
+  /**
+   * The value of a column, which no index is to be entered by: for a planner without statistics, that would take an
+   * index which then has all its matches sorted. One that has them is told the column itself.
+   */
+  readonly unindexed: {
+    readonly text: (column: string) => RawBuilder<string>
+    readonly int: (column: string) => RawBuilder<number>
+  }
   /** The JSON text of a member, an object or a list, of the JSON object that a text column holds. */
   readonly jsonMember: (column: string, member: string) => RawBuilder<string>
   readonly events: EventOrder

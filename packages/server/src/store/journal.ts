@@ -12,6 +12,7 @@ import type {
   SubjectKind,
 } from "../domain/journal/index.ts"
 import { fromJson } from "./codec.ts"
+import type { Dialect } from "./dialect.ts"
 import type { EventOrder, EventPosition } from "./event-order.ts"
 import { pruneJournal } from "./journal-prune.ts"
 import type { Database } from "./schema.ts"
@@ -119,7 +120,8 @@ async function eventsAfter(
   limit: number,
 ): Promise<readonly StoredEvent[]> {
   const session = sessionOf(from)
-  const { db, events } = session.dialect
+  const { dialect } = session
+  const { db, events } = dialect
   const start = after === null ? beginning : parsePosition(events, after)
   const { workspaces, subject, types } = filter
   if (matchesNothing(filter)) return []
@@ -131,10 +133,9 @@ async function eventsAfter(
     .orderBy(events.oldestFirst)
     .limit(limit)
   query = query.where(events.isSettled(session.horizon))
-  if (workspaces) query = query.where(inWorkspaces(workspaces))
+  if (workspaces) query = query.where(inWorkspaces(dialect, workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
-  const { dialect } = session
   const queries = [selectNewest.bind(dialect, session), selectPruned.bind(dialect, {}), compileNow(query)]
   const [newest, pruned, found] = (await isNearEnd(from, start.seq))
     ? await session.together(queries)
@@ -187,19 +188,19 @@ export function eventsBackQuery(
     .limit(limit)
   if (end) query = query.where(events.before(end))
   query = query.where(events.isSettled(horizon))
-  if (workspaces) query = query.where(inWorkspaces(workspaces))
+  if (workspaces) query = query.where(inWorkspaces(dialect, workspaces))
   if (subject) query = query.where("subject_kind", "=", subject.kind).where("subject_id", "=", subject.id)
   if (types) query = query.where("type", "in", types)
   return compileNow(query)
 }
 
 /** One workspace has an index in the order of events; of several, the events are picked out on the way through all. */
-function inWorkspaces(workspaces: readonly string[]) {
+function inWorkspaces(dialect: Dialect, workspaces: readonly string[]) {
   const [only] = workspaces
   return (eb: ExpressionBuilder<Database, "event">) =>
     workspaces.length === 1 && only !== undefined
       ? eb("workspace_id", "=", only)
-      : eb(sql<string>`${sql.ref("workspace_id")} || ''`, "in", workspaces)
+      : eb(dialect.unindexed.text("workspace_id"), "in", workspaces)
 }
 
 /** Followers read on from close to the end: that little is read at once and never waits behind lists. */

@@ -152,7 +152,7 @@ export function workloadPageQuery(dialect: Dialect, filter: WorkloadFilter, page
     )
     .select("workload.key")
     .where((eb) => eb.and(conditions(dialect, eb, filter, page.sort)))
-    .orderBy(order(page, filter.description === undefined))
+    .orderBy(order(dialect, page, filter.description === undefined))
     .limit(page.limit)
     .offset(page.offset)
   return compileNow(
@@ -162,7 +162,7 @@ export function workloadPageQuery(dialect: Dialect, filter: WorkloadFilter, page
       .select(summaryColumns)
       .select(dialect.jsonMember("workload_spec.spec", "resource").as("resource"))
       .where("workload.key", "in", keys)
-      .orderBy(order(page, true)),
+      .orderBy(order(dialect, page, true)),
   )
 }
 
@@ -171,10 +171,12 @@ export function workloadPageQuery(dialect: Dialect, filter: WorkloadFilter, page
  * @param mayWalk whether an index in that order may be walked. Where the filter reads what such an index has not, each
  *   of its entries would have its row fetched: a look at an index that has all, and a sort, is ten times as fast.
  */
-function order({ sort, order: direction }: Page, mayWalk: boolean) {
+function order(dialect: Dialect, { sort, order: direction }: Page, mayWalk: boolean) {
   const word = direction === "desc" ? "desc" : "asc"
   const nulls = !mayBeNull.has(sort) ? "" : direction === "desc" ? " nulls first" : " nulls last"
-  const created = mayWalk ? sql.ref("workload.created_at_ms") : sql`${sql.ref("workload.created_at_ms")} + 0`
+  const created = mayWalk
+    ? sql.ref("workload.created_at_ms")
+    : dialect.unindexed.int("workload.created_at_ms")
   if (sort === "createdAtMs") return sql`${created} ${sql.raw(word)}, ${sql.ref("workload.id")}`
   const first = sql`${sql.ref(sortColumns[sort])} ${sql.raw(word + nulls)}`
   return sql`${first}, ${created} desc, ${sql.ref("workload.id")}`
@@ -186,8 +188,8 @@ function conditions(
   filter: WorkloadFilter,
   sort: WorkloadSort = "createdAtMs",
 ) {
-  const hidden = rowSorts.has(sort) ? sql<number>`${sql.ref("workload.hidden")} + 0` : "workload.hidden"
-  const all = [eb(hidden, "=", eb.lit<number>(0)), ...exact(eb, filter, walkedSorts.has(sort))]
+  const hidden = rowSorts.has(sort) ? dialect.unindexed.int("workload.hidden") : "workload.hidden"
+  const all = [eb(hidden, "=", eb.lit<number>(0)), ...exact(dialect, eb, filter, walkedSorts.has(sort))]
   const { userName, description, workloadId } = filter
   if (userName !== undefined) all.push(...ofUsersNamed(dialect, eb, userName))
   if (description !== undefined) all.push(within(dialect, "workload.description", description))
@@ -205,19 +207,18 @@ function ofUsersNamed(dialect: Dialect, eb: ListBuilder, text: string) {
     .selectFrom("workload_count")
     .select("workload_count.user_id")
     .where(dialect.contains("workload_count.user_name", text))
-  return [eb(unindexed("workload.user_id"), "in", ids), within(dialect, "workload.user_name", text)]
+  return [
+    eb(dialect.unindexed.text("workload.user_id"), "in", ids),
+    within(dialect, "workload.user_name", text),
+  ]
 }
 
-/** The column's value, by which no index is entered. */
-function unindexed(column: string) {
-  return sql<string>`${sql.ref(column)} || ''`
-}
-
-function exact(eb: ListBuilder, filter: WorkloadFilter, isWalked: boolean) {
+function exact(dialect: Dialect, eb: ListBuilder, filter: WorkloadFilter, isWalked: boolean) {
   const { workspaceIds, phases, kinds, clusterId, userId, createdFromMs, createdToMs } = filter
   const all = []
-  if (workspaceIds) all.push(inWorkspaces(eb, workspaceIds, isWalked))
-  if (phases) all.push(eb(isWalked ? unindexed("workload.phase") : "workload.phase", "in", phases))
+  if (workspaceIds) all.push(inWorkspaces(dialect, eb, workspaceIds, isWalked))
+  if (phases)
+    all.push(eb(isWalked ? dialect.unindexed.text("workload.phase") : "workload.phase", "in", phases))
   if (kinds) all.push(eb("workload.kind", "in", kinds))
   if (clusterId !== undefined) all.push(eb("workload.cluster_id", "=", clusterId))
   if (userId !== undefined) all.push(eb("workload.user_id", "=", userId))
@@ -230,9 +231,9 @@ function exact(eb: ListBuilder, filter: WorkloadFilter, isWalked: boolean) {
  * One workspace has its own index. Several are picked out of the index by creation: walking it stops at the
  * end of the page, while the other index would have all their rows sorted.
  */
-function inWorkspaces(eb: ListBuilder, workspaceIds: readonly string[], isWalked: boolean) {
+function inWorkspaces(dialect: Dialect, eb: ListBuilder, workspaceIds: readonly string[], isWalked: boolean) {
   const [only] = workspaceIds
   return workspaceIds.length === 1 && only !== undefined && !isWalked
     ? eb("workload.workspace_id", "=", only)
-    : eb(unindexed("workload.workspace_id"), "in", workspaceIds)
+    : eb(dialect.unindexed.text("workload.workspace_id"), "in", workspaceIds)
 }

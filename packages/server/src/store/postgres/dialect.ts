@@ -23,6 +23,10 @@ export const postgresDialect: Dialect = {
     },
   }),
   contains: (column, text) => sql<SqlBool>`strpos(${sql.ref(column)}, ${text}) > 0`,
+  unindexed: {
+    text: (column) => sql<string>`${sql.ref(column)}`,
+    int: (column) => sql<number>`${sql.ref(column)}`,
+  },
   jsonMember: (column, member) => sql<string>`(${sql.ref(column)}::json -> ${sql.lit(member)})::text`,
   events: transactionOrder,
   counterShard: ["shard"],

@@ -23,6 +23,10 @@ export const sqliteDialect: Dialect = {
     },
   }),
   contains: (column, text) => sql<SqlBool>`instr(${sql.ref(column)}, ${text}) > 0`,
+  unindexed: {
+    text: (column) => sql<string>`${sql.ref(column)} || ''`,
+    int: (column) => sql<number>`${sql.ref(column)} + 0`,
+  },
   jsonMember: (column, member) => sql<string>`json_extract(${sql.ref(column)}, ${sql.lit(`$.${member}`)})`,
   events: sequenceOrder,
   counterShard: [],
