@@ -58,6 +58,17 @@ export function endpointCases(open: OpenHarness): void {
       expect(await all()).toHaveLength(3)
     })
 
+    it("gives a node port to one of those who want it at once, and tells the others so", async () => {
+      const { nodePort } = sampleEndpoint(1)
+      const wishes = [1, 2, 3].map((n) => insert(sampleEndpoint(n, { nodePort })))
+      const settled = await Promise.allSettled(wishes)
+      expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(1)
+      for (const one of settled)
+        if (one.status === "rejected")
+          expect(one.reason).toMatchObject({ ...failure("already_exists"), resource: "nodePort" })
+      expect(await all()).toHaveLength(1)
+    })
+
     it("moves a node port only to one that nobody has, and nothing that is gone", async () => {
       const { store } = harness
       await insert(sampleEndpoint(1))
