@@ -163,6 +163,34 @@ function liveFolders(dataDir: string): readonly string[] {
     )
 }
 
+describe("a backup of an older release", () => {
+  it("is brought up to date when it is restored, and comes up paused", async () => {
+    const { dataDir } = await unpack(names[0] ?? "")
+    const cwd = home ?? ""
+    const file = join(cwd, "old.tar.gz")
+    const saved = startCli(["backup", "--offline", "--data", dataDir, file], { cwd })
+    expect([await saved.ended(), saved.err()]).toEqual([0, ""])
+    expect(saved.out()).toMatch(/1[0-9] workloads|[89] workloads/)
+    const restored = startCli(["restore", file, "--data", join(cwd, "new")], { cwd })
+    expect([await restored.ended(), restored.err()]).toEqual([0, ""])
+    const number = (path: string, sql: string) => {
+      const db = new DatabaseSync(path, { readOnly: true })
+      const found = Number(Object.values(db.prepare(sql).get() ?? {})[0])
+      db.close()
+      return found
+    }
+    const version = "select max(version) from schema_version"
+    expect(number(join(dataDir, "berth.db"), version)).toBe(1)
+    expect(number(join(cwd, "new", "berth.db"), version)).toBeGreaterThan(1)
+    expect(number(join(cwd, "new", "berth.db"), "select paused from queue_control where name = 'all'")).toBe(
+      1,
+    )
+    const foreign =
+      "select count(*) from attempt where state <> 'gone' and handle not like '%\"isRestored\":true%'"
+    expect(number(join(cwd, "new", "berth.db"), foreign)).toBe(0)
+  })
+})
+
 describe("a database that is newer than the server", () => {
   it("is refused with both versions and what to do, and left as it is", async () => {
     const { dataDir } = await unpack(names[0] ?? "")

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { pipeline, Readable } from "node:stream"
+import { setTimeout as pause } from "node:timers/promises"
 import { createGunzip, createGzip } from "node:zlib"
 import { AppError } from "../kit/errors.ts"
 import { readTar, TarError, tarEnd, tarHead, tarPadding } from "../kit/tar.ts"
@@ -57,11 +58,28 @@ async function* tarOf(
     for (const [name, content] of Object.entries({ [memberNames.manifest]: text, ...smallFiles }))
       yield* memberOf(name, content, modifiedAtMs)
     yield tarHead({ name: memberNames.database, bytes: copy.bytes, modifiedAtMs })
-    yield* copy.content()
+    yield* unhurried(copy.content())
     yield tarPadding(copy.bytes)
     yield tarEnd
   } finally {
     await copy.dispose()
+  }
+}
+
+const pieceBytes = 1024 * 1024
+const longestRestMs = 50
+
+/** @yields the content; rests after each mebibyte as long as that took to compress: requests come first */
+async function* unhurried(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  let startedMono = performance.now()
+  for await (const piece of content) {
+    yield piece
+    bytes += piece.length
+    if (bytes < pieceBytes) continue
+    await pause(Math.min(longestRestMs, performance.now() - startedMono))
+    bytes = 0
+    startedMono = performance.now()
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   fsyncSync,
   linkSync,
@@ -184,7 +185,7 @@ function swap({ dataDir, clock }: RestoreOptions, part: string, read: ReadArchiv
     setAside = join(dataDir, `before-restore-${stamp(clock.nowMs())}`)
     mkdirSync(setAside, { mode: 0o700 })
     for (const name of before)
-      if (existsSync(join(dataDir, name))) linkSync(join(dataDir, name), join(setAside, name))
+      if (existsSync(join(dataDir, name))) setAsideFile(join(dataDir, name), join(setAside, name))
     syncFolder(setAside)
   }
   for (const name of ["berth.db-wal", "berth.db-shm"]) rmSync(join(dataDir, name), { force: true })
@@ -198,6 +199,14 @@ function swap({ dataDir, clock }: RestoreOptions, part: string, read: ReadArchiv
   renameSync(join(part, "berth.db"), join(dataDir, "berth.db"))
   syncFolder(dataDir)
   return setAside
+}
+
+function setAsideFile(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch {
+    copyFileSync(from, to) // a file system without hard links
+  }
 }
 
 /** Root may restore for a server that runs as the directory's owner, who then has to be able to open it. */

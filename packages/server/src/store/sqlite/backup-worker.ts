@@ -12,15 +12,27 @@ const pagesPerStep = 256
 
 let isStopped = false
 
+/** Longest rest between two steps. */
+const longestRestMs = 50
+const restCell = new Int32Array(new SharedArrayBuffer(4))
+let restedMono = performance.now()
+
+/** Called after each step: hears a stop, and rests as long as the step took, so that the server keeps its cores. */
+function afterStep(): void {
+  checkStopped()
+  Atomics.wait(restCell, 0, 0, Math.min(longestRestMs, performance.now() - restedMono))
+  restedMono = performance.now()
+}
+
 /** A thread for one copy: reading, checking and hashing of a large database must not hold up the event loop. */
 async function make({ path, to }: BackupSetup): Promise<BackupReply> {
   createPrivateFile(to)
   await copyAll(path, to)
   const { schemaVersion, counts } = finish(to)
   const hash = createHash("sha256")
-  for await (const piece of createReadStream(to)) {
+  for await (const piece of createReadStream(to, { highWaterMark: 1024 * 1024 })) {
     hash.update(piece as Buffer)
-    checkStopped()
+    afterStep()
   }
   return { bytes: statSync(to).size, sha256: hash.digest("hex"), schemaVersion, counts }
 }
@@ -31,7 +43,7 @@ async function copyAll(path: string, to: string): Promise<void> {
   try {
     source.exec("begin")
     source.prepare("select max(version) from schema_version").get()
-    await backup(source, to, { rate: pagesPerStep, progress: checkStopped })
+    await backup(source, to, { rate: pagesPerStep, progress: afterStep })
   } finally {
     source.close()
   }
