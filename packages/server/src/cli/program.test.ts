@@ -433,6 +433,51 @@ describe("berth logs", () => {
     })
   })
 
+  const pods = (...starts: readonly string[]) =>
+    starts.map((startTime, at) => ({ podId: `w-x-${at}`, startTime, containers: [] }))
+  const serving = { dispatchCount: 1, groupVersionKind: { version: "v1", kind: "Deployment" } }
+
+  it("follows the pods of an application through restarts, and those that come later", async () => {
+    const written: Record<string, number> = {}
+    const log = (number: number) => (call: TestCall) => {
+      written[number] = (written[number] ?? 0) + 1
+      // the second is not there at the first look
+      if (number === 1 && written[number] === 1)
+        return { status: 404, body: { code: "not_found", message: "" } }
+      return sendLog(call, [`start ${written[number]}`], { exitCode: 1, cause: "failed" })
+    }
+    api = await startTestApi(
+      life(
+        [
+          { ...serving, phase: "Running", pods: pods("10:00") },
+          { ...serving, phase: "Running", pods: pods("10:00") },
+          { ...serving, phase: "Updating", pods: pods("10:05", "10:06") },
+          { ...serving, phase: "Running", pods: pods("10:05", "10:06") },
+          { ...serving, phase: "Stopped", pods: pods("10:05", "10:06") },
+        ],
+        { [logRoute(0)]: log(0), [logRoute(1)]: log(1) },
+      ),
+    )
+    const { code, out, err } = await berth(["logs", "-f", "w-x"])
+    expect(code).toBe(143)
+    expect(out.trim().split("\n").toSorted()).toEqual(["[0] start 2", "[1] start 2", "start 1"])
+    expect(err).toContain("w-x-1 has started")
+  })
+
+  it("shows what pods of an application wrote though one of them waits for its place", async () => {
+    const detail = { ...serving, phase: "Updating", pods: pods("", "10:00") }
+    api = await startTestApi(
+      life([detail], {
+        [logRoute(1)]: (call) => sendLog(call, ["x"], { exitCode: null, cause: null }),
+      }),
+    )
+    expect(await berth(["logs", "w-x"])).toMatchObject({
+      code: 0,
+      out: "[1] x\n",
+      err: "w-x-0 has no log yet.\n",
+    })
+  })
+
   it("begins with the present attempt when following, and ends with the workload's code", async () => {
     const detail = { phase: "Failed", dispatchCount: 3, pods: [pod(0, 4)] }
     const runs: (string | null)[] = []

@@ -79,7 +79,10 @@ export const workCommands: readonly CommandSpec[] = [
       flag("--rank <N>", "only this rank"),
       flag("--run <N>", "an earlier attempt, from 1"),
     ],
-    notes: ["With -f it ends with the workload's exit code, as `berth run` does."],
+    notes: [
+      "With -f it ends with the workload's exit code, as `berth run` does.",
+      "Of a Deployment or StatefulSet it shows every pod behind its [NUMBER], and with -f also those that come later.",
+    ],
     examples: ["berth logs -f train-x7kqd", "berth logs train-x7kqd --rank 1 --tail 100"],
     run: async (terminal, [id = ""], options) =>
       (await import("./commands/logs.ts")).logs(terminal, id, options),

@@ -1,8 +1,10 @@
 import type { WorkloadDetail, WorkloadPod } from "@berth/contract/workloads"
+import { BerthError } from "@berth/sdk"
 import { usageError, CliError } from "../cli-error.ts"
 import type { CommonOptions, Session } from "../connect.ts"
 import { connect, readCount } from "../connect.ts"
 import { exitCodes } from "../exit-codes.ts"
+import { followApplication, isApplication } from "../follow-application.ts"
 import { followWorkload, untilDetached } from "../follow-workload.ts"
 import { parseSeconds } from "../human.ts"
 import type { Terminal } from "../terminal.ts"
@@ -29,6 +31,10 @@ export async function logs(terminal: Terminal, id: string, options: LogsOptions)
   const session = await connect(terminal, options)
   const wanted = readWanted(options)
   const detail = await session.client.workloads.get(id)
+  if (options.follow && isApplication(detail) && wanted.run === null)
+    return untilDetached(session, detail.workloadId, (signal) =>
+      followApplication(session, detail.workloadId, { ...wanted, signal }),
+    )
   if (options.follow) {
     const firstRun = wanted.run ?? Math.max(1, detail.dispatchCount)
     return untilDetached(session, detail.workloadId, (signal) =>
@@ -37,7 +43,13 @@ export async function logs(terminal: Terminal, id: string, options: LogsOptions)
   }
   const ranks = chooseRanks(detail, wanted.rank)
   for (const { rank, pod } of ranks)
-    await printLog(session, { detail, rank, pod, wanted }, ranks.length === 1)
+    try {
+      await printLog(session, { detail, rank, pod, wanted }, ranks.length === 1)
+    } catch (error) {
+      // one that waits for its place must not hide what the others wrote
+      if (!isApplication(detail) || !(error instanceof BerthError) || error.status !== 404) throw error
+      terminal.err(`${pod.podId} has no log yet.\n`)
+    }
   return exitCodes.ok
 }
 
