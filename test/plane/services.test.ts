@@ -170,6 +170,27 @@ describe("a node port", () => {
     expect(await eventsOf(p, second.id, "service.port_in_use")).toEqual([])
   })
 
+  it("is listened for by the next that has it when the last one was over before it was open", async () => {
+    const p = await plane()
+    const opened = Promise.withResolvers<void>()
+    const { open: openNow } = p.network
+    p.network.open = async (key, addresses) => {
+      const answers = await openNow(key, addresses)
+      await opened.promise
+      return answers
+    }
+    const first = await p.submit({ ...service(30_080), ...forever })
+    await p.plane.workloads.stop(p.owner, first.id)
+    const second = await p.submit({ ...service(30_080), ...forever })
+    await p.settle()
+    p.network.open = openNow
+    opened.resolve()
+    await p.settle()
+    expect(await endpointOf(p, second.id)).toMatchObject({ listening: true })
+    expect(await eventsOf(p, second.id, "service.port_in_use")).toEqual([])
+    expect(p.network.services.size).toBe(1)
+  })
+
   it("answers on every interface as long as the workspace publishes its services", async () => {
     const p = await plane()
     const { id } = await p.submit({ ...service(30_080), ...forever })

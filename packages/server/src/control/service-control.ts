@@ -66,8 +66,9 @@ const textOf = ({ host, port }: ListenAddress) => `${host}:${port}`
 export function createServiceControl(options: ServiceControlOptions): ServiceControl {
   const { store, routes, clock, timers, log } = options
   const opened = new Map<WorkloadKey, Opened>()
-  /** Who listens on an address, or still does. */
+  /** Who listens on an address, still does, or is about to. */
   const holders = new Map<string, WorkloadKey>()
+  const opening = new Map<WorkloadKey, Promise<unknown>>()
   const closing = new Map<WorkloadKey, Promise<void>>()
   /** Node ports of services that others had, in this life. */
   const refused = new Map<WorkloadKey, readonly number[]>()
@@ -120,9 +121,20 @@ export function createServiceControl(options: ServiceControlOptions): ServiceCon
     if (!route) return forget(key)
     if (!network || wanted.length === 0) return
     await othersClosed(key, wanted)
-    const answers = await network.open(key, wanted)
+    const answers = await open(key, network, wanted)
     if (isStopped) return network.closeAll()
     await note(key, route, network, wanted, answers)
+  }
+
+  function open(key: WorkloadKey, network: ServiceNetwork, wanted: readonly ListenAddress[]) {
+    const addresses = wanted.map(textOf)
+    for (const address of addresses) if (!holders.has(address)) holders.set(address, key)
+    const answers = network.open(key, wanted).finally(() => opening.delete(key))
+    opening.set(
+      key,
+      answers.catch(() => release(key, addresses)),
+    )
+    return answers
   }
 
   /** Writes down what came of an open, routes, and sees to what could not be listened on. */
@@ -135,11 +147,11 @@ export function createServiceControl(options: ServiceControlOptions): ServiceCon
   ): Promise<void> {
     const before = opened.get(key)
     const faults = answers.filter((answer) => answer !== null)
-    release(key, before?.addresses ?? [])
-    wanted.forEach((address, at) => {
-      if (answers[at] === null) holders.set(textOf(address), key)
-    })
     const addresses = wanted.map(textOf)
+    release(key, [...(before?.addresses ?? []), ...addresses])
+    addresses.forEach((address, at) => {
+      if (answers[at] === null) holders.set(address, key)
+    })
     const tries =
       faults.length === 0 ? 0 : (before && isSame(before.addresses, addresses) ? before.tries : 0) + 1
     opened.set(key, { network, addresses, faults, tries })
@@ -169,8 +181,8 @@ export function createServiceControl(options: ServiceControlOptions): ServiceCon
     const before = refused.get(key) ?? []
     const given = { isChosen: route.isNodePortChosen, isKnown: known.has(key), tries, moves: before.length }
     if (nodePort === null || !givesUpNodePort(given)) return
-    refused.set(key, [...before, nodePort])
-    await options.commands().moveNodePort(route.endpoint, [...before, nodePort])
+    const all = [...before, nodePort]
+    if (await options.commands().moveNodePort(route.endpoint, all)) refused.set(key, all)
   }
 
   /** Why nothing is even tried. */
@@ -185,7 +197,9 @@ export function createServiceControl(options: ServiceControlOptions): ServiceCon
   async function othersClosed(key: WorkloadKey, wanted: readonly ListenAddress[]): Promise<void> {
     for (const address of wanted) {
       const holder = holders.get(textOf(address))
-      if (holder !== undefined && holder !== key && !routes.get(holder)) await close(holder)
+      if (holder === undefined || holder === key || routes.get(holder)) continue
+      await opening.get(holder)
+      await close(holder)
     }
   }
 
