@@ -163,6 +163,31 @@ describe("workspaces and members", () => {
     expect(rest.json.items.map((w: { id: string }) => w.id)).toEqual(["team", "default"])
   })
 
+  it("changes every member of a policy", async () => {
+    await expectOk("createWorkspace", "/berth/v1/workspaces", { json: { id: "policy" } })
+    const policy = {
+      queuePolicy: "balance",
+      enablePreempt: true,
+      stopGraceSeconds: 7,
+      openToAll: true,
+      scopes: ["Train"],
+      publishServices: true,
+    }
+    const changed = await expectOk("updateWorkspace", "/berth/v1/workspaces/policy", { json: { policy } })
+    expect(changed.json.policy).toEqual(policy)
+    const seen = await expectOk("getWorkspace", "/berth/v1/workspaces/policy")
+    expect(seen.json.policy).toEqual(policy)
+    await expectOk("deleteWorkspace", "/berth/v1/workspaces/policy")
+  })
+
+  it("lets nobody but a server owner publish services", async () => {
+    const lead = await server.member("lead", { team: "owner" })
+    const json = { policy: { publishServices: true } }
+    await expectError("PATCH", "/berth/v1/workspaces/team", 403, { token: lead, json })
+    const { json: team } = await expectOk("getWorkspace", "/berth/v1/workspaces/team", { token: lead })
+    expect(team.policy.publishServices).toBe(false)
+  })
+
   it("keeps a workspace from who has no role in it", async () => {
     await expectError("GET", "/berth/v1/workspaces/team", 404, { token: stranger })
     await expectError("GET", "/berth/v1/workspaces/team/members", 404, { token: stranger })

@@ -97,14 +97,7 @@ function idOf(request: FastifyRequest): string {
   return (request.params as { readonly id: string }).id
 }
 
-/** Absent members stay absent. */
+/** Every member that is there: the schema lets no other through, and absent ones stay absent. */
 function policyOf(change: WorkspacePolicyChange): Partial<WorkspacePolicy> {
-  return {
-    ...(change.queuePolicy === undefined ? {} : { queuePolicy: change.queuePolicy }),
-    ...(change.enablePreempt === undefined ? {} : { enablePreempt: change.enablePreempt }),
-    ...(change.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: change.stopGraceSeconds }),
-    ...(change.openToAll === undefined ? {} : { openToAll: change.openToAll }),
-    ...(change.scopes === undefined ? {} : { scopes: change.scopes }),
-    ...(change.publishServices === undefined ? {} : { publishServices: change.publishServices }),
-  }
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }
