@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { apiFamilies, type ApiFamily } from "../packages/contract/src/openapi/index.ts"
 import { claimMoves } from "../packages/server/src/domain/queue/index.ts"
-import { attemptMoves, phaseMoves } from "../packages/server/src/domain/workloads/index.ts"
+import { attemptMoves, phaseMoves, replicaMoves } from "../packages/server/src/domain/workloads/index.ts"
 import { renderConfigTable } from "../packages/server/src/config.ts"
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -20,6 +20,7 @@ export function renderDocuments(
         ["claim", stateDiagram(claimMoves, "wanted")],
         ["phase", stateDiagram(phaseMoves, "Pending")],
         ["attempt", stateDiagram(attemptMoves, "assigned")],
+        ["replica", stateDiagram(replicaMoves, "queued")],
       ].reduce((text, [name = "", part = ""]) => replacePart(text, name, part), read(architecture)),
     },
     {
