@@ -1,6 +1,7 @@
 /**
  * How many workloads a second are admitted, durably, on the fake driver: 15,000 queued in 30 workspaces are
  * let go at once. Counts from the first plan to the last attempt that runs.
+ * BERTH_DATABASE names an empty PostgreSQL database to do it on.
  * Usage: node bench/admissions.ts [workloads=15000] [workspaces=30]
  */
 import { mkdtempSync, rmSync } from "node:fs"
@@ -13,8 +14,7 @@ import { createFakeDriver } from "../packages/server/src/drivers/fake/fake-drive
 import { systemClock } from "../packages/server/src/kit/clock.ts"
 import { createIds } from "../packages/server/src/kit/ids.ts"
 import { silentLog } from "../packages/server/src/kit/log.ts"
-import { openStore } from "../packages/server/src/store/index.ts"
-import { machine } from "./support.ts"
+import { machine, openBenchStore } from "./support.ts"
 
 const gib = 2 ** 30
 
@@ -68,7 +68,7 @@ const count = Number(process.argv[2] ?? 15_000)
 const spaces = Number(process.argv[3] ?? 30)
 const dir = mkdtempSync(join(tmpdir(), "berth-bench-"))
 const clock = systemClock
-const store = openStore({ path: join(dir, "berth.db"), clock, log: silentLog })
+const store = await openBenchStore(dir)
 const ids = createIds(() => clock.nowMs())
 const nodes = Array.from({ length: Math.ceil(count / 500) + 1 }, (_, at) => node(at))
 const driver = createFakeDriver({

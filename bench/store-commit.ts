@@ -1,20 +1,21 @@
 /**
  * How many durable transactions a second the store takes when many callers write at once. One transaction is
  * what a submit writes: workload, spec, counter, claim, event and audit record. Prints each run and the median.
+ * BERTH_DATABASE names an empty PostgreSQL database to do it on.
  * Usage: node bench/store-commit.ts [transactions=20000] [callers=256] [runs=5] [directory]
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { systemClock } from "../packages/server/src/kit/clock.ts"
-import { silentLog } from "../packages/server/src/kit/log.ts"
-import { type OpenStore, openStore } from "../packages/server/src/store/index.ts"
+import type { OpenStore } from "../packages/server/src/store/index.ts"
 import {
   sampleAudit,
   sampleClaim,
   sampleEvent,
   sampleWorkload,
 } from "../packages/server/src/store/samples.ts"
+import { openBenchStore } from "./support.ts"
 
 async function submit(store: OpenStore, n: number): Promise<void> {
   await store.tx(async (tx) => {
@@ -25,23 +26,18 @@ async function submit(store: OpenStore, n: number): Promise<void> {
   })
 }
 
-async function run(transactions: number, callers: number, parent: string) {
+async function run(first: number, transactions: number, callers: number, parent: string) {
   const dir = mkdtempSync(join(parent, "berth-bench-"))
   let commits = 0
   let longestMs = 0
-  const store = openStore({
-    path: join(dir, "berth.db"),
-    clock: systemClock,
-    log: silentLog,
-    onCommit({ durationMs }) {
-      commits++
-      longestMs = Math.max(longestMs, durationMs)
-    },
+  const store = await openBenchStore(dir, ({ durationMs }) => {
+    commits++
+    longestMs = Math.max(longestMs, durationMs)
   })
   try {
-    let next = 0
+    let next = first
     const caller = async () => {
-      while (next < transactions) await submit(store, next++)
+      while (next < first + transactions) await submit(store, next++)
     }
     const startedMono = systemClock.monotonicMs()
     await Promise.all(Array.from({ length: callers }, caller))
@@ -57,7 +53,7 @@ const [transactions = 20_000, callers = 256, runs = 5] = process.argv.slice(2, 5
 const parent = process.argv[5] ?? tmpdir()
 const results = []
 for (let n = 0; n < runs; n++) {
-  const result = await run(transactions, callers, parent)
+  const result = await run(n * transactions, transactions, callers, parent)
   results.push(result)
   console.log(
     `run ${n + 1}: ${result.perSecond} tx/s, ${result.commits} commits, longest batch ${result.longestMs} ms`,

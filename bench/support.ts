@@ -4,6 +4,12 @@ import { cpus, tmpdir, totalmem } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
+import { databaseType } from "../packages/server/src/database-url.ts"
+import { systemClock } from "../packages/server/src/kit/clock.ts"
+import { silentLog } from "../packages/server/src/kit/log.ts"
+import { openDatabase } from "../packages/server/src/open-database.ts"
+import type { OpenStore, StoreOptions } from "../packages/server/src/store/index.ts"
+
 const cli = fileURLToPath(new URL("../packages/server/src/cli/berth.ts", import.meta.url))
 const startDeadlineMs = 60_000
 
@@ -132,6 +138,19 @@ export async function stallOf(
     maxMs: figure("berth_event_loop_lag_max_seconds"),
     p99Ms: figure("berth_event_loop_lag_p99_seconds"),
   }
+}
+
+/** The store that is measured: BERTH_DATABASE where it is set (an empty database), else a file in the directory. */
+export async function openBenchStore(
+  dataDir: string,
+  onCommit: NonNullable<StoreOptions["onCommit"]> = () => {},
+): Promise<OpenStore> {
+  const parsed = databaseType.parse(process.env["BERTH_DATABASE"] ?? null)
+  if (!parsed.ok) throw new Error(`BERTH_DATABASE ${parsed.message}`)
+  return openDatabase(
+    { database: parsed.value },
+    { dataDir, clock: systemClock, log: silentLog, onCommit, onSuperseded: () => {} },
+  )
 }
 
 /** What a figure was taken on. */

@@ -148,6 +148,8 @@ export async function startPostgresServer(): Promise<PostgresServer | NoPostgres
     fsync: "off",
     full_page_writes: "off",
     autovacuum_naptime: "10s",
+    // Refused statements are what many tests are about: who reads this pipe may be busy.
+    log_min_messages: "log",
     log_checkpoints: "off",
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])

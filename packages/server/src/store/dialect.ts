@@ -44,6 +44,8 @@ export interface Ddl {
   readonly eventOrder: string
   /** Where several transactions write at once: a column (with a comma) that gives each writer a counter of its own. */
   readonly counterShard: string
+  /** That a column is the key of a workload, where the database is to see to it. */
+  readonly toWorkload: string
   /** What follows the closing parenthesis of `create table`. */
   readonly tableEnd: string
 }

@@ -51,6 +51,11 @@ export interface Session extends Reads {
   readonly horizon: number
   all(query: BoundSql): Promise<readonly SqlRow[]>
   get(query: BoundSql): Promise<SqlRow | undefined>
+  /**
+   * One row of what is committed by now, whatever this transaction's snapshot is (on SQLite it is the same). For
+   * questions that an index answers once more at the write: it counts as read by nobody, and conflicts with none.
+   */
+  peek(query: BoundSql): Promise<SqlRow | undefined>
   /** How many rows were inserted, updated or deleted. */
   run(query: BoundSql): Promise<number>
   /** Short queries, all on one snapshot. */

@@ -9,6 +9,7 @@ import {
 } from "../domain/workloads/index.ts"
 import { attemptStore } from "./attempts.ts"
 import { assertInserted, assertMoved } from "./codec.ts"
+import { sessionOf } from "./session.ts"
 import { slotsOf, statement } from "./statement.ts"
 import { listWorkloads } from "./workload-list.ts"
 import { pruneWorkloads } from "./workload-prune.ts"
@@ -45,6 +46,9 @@ const selectById = statement<{ id: string }>("workload_by_id")((db, p) =>
     .innerJoin("workload_spec", "workload_spec.workload_key", "workload.key")
     .select(fullColumns)
     .where("workload.id", "=", p("id")),
+)
+const selectKeyById = statement<{ id: string }>("workload_by_id")((db, p) =>
+  db.selectFrom("workload").select("key").where("id", "=", p("id")),
 )
 const selectLive = statement<object>("workload_by_phase")((db) =>
   db
@@ -174,6 +178,10 @@ export const workloadStore: WorkloadStore = {
   async byId(from, id) {
     const row = await selectById.get(from, { id })
     return row && toWorkload(row)
+  },
+  async isTaken(from, id) {
+    const session = sessionOf(from)
+    return (await session.peek(selectKeyById.bind(session.dialect, { id }))) !== undefined
   },
   async live(from) {
     return toWorkloads(await selectLive.all(from, {}))

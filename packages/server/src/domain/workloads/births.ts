@@ -178,7 +178,7 @@ export function createBirths(options: BirthsOptions): Births {
   }
 
   async function freeId(tx: Tx, idAt: (at: number) => string): Promise<string> {
-    for (let at = 0; at < idTries; at++) if (!(await rows.byId(tx, idAt(at)))) return idAt(at)
+    for (let at = 0; at < idTries; at++) if (!(await rows.isTaken(tx, idAt(at)))) return idAt(at)
     throw new AppError("conflict", "No free id was found for this name, please choose another.", {
       detail: "id",
     })

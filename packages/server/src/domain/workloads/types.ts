@@ -251,6 +251,8 @@ export interface WorkloadStore {
   byKey(from: Reads, key: WorkloadKey): Promise<Workload | undefined>
   /** By the shown id; hidden ones too. */
   byId(from: Reads, id: string): Promise<Workload | undefined>
+  /** Whether an id was given. A guess inside a transaction: `insert` knows. */
+  isTaken(from: Reads, id: string): Promise<boolean>
   insert(tx: Tx, workload: Workload): Promise<void>
   /** Whole row, version + 1. @throws AppError `stale` when the version moved. */
   update(tx: Tx, workload: Workload): Promise<void>

@@ -4,7 +4,7 @@ import type { Migration } from "./migration.ts"
 export const spine: Migration = {
   version: 1,
   name: "spine",
-  statements: ({ text, int, sequence, eventPosition, eventOrder, counterShard, tableEnd }) => [
+  statements: ({ text, int, sequence, eventPosition, eventOrder, counterShard, toWorkload, tableEnd }) => [
     `create table event (
   ${eventPosition},
   type ${text} not null,
@@ -180,13 +180,13 @@ export const spine: Migration = {
     `create index workload_by_end on workload (ended_at_ms) where ended_at_ms is not null`,
 
     `create table workload_spec (
-  workload_key ${text} not null primary key references workload ("key"),
+  workload_key ${text} not null primary key${toWorkload},
   entry_point ${text} not null,
   spec ${text} not null
 )${tableEnd}`,
 
     `create table workload_dependency (
-  workload_key ${text} not null references workload ("key"),
+  workload_key ${text} not null${toWorkload},
   depends_on_id ${text} not null,
   primary key (workload_key, depends_on_id)
 )${tableEnd}`,
@@ -201,7 +201,7 @@ export const spine: Migration = {
 
     `create table attempt (
   id ${text} not null primary key,
-  workload_key ${text} not null references workload ("key"),
+  workload_key ${text} not null${toWorkload},
   claim_id ${text} not null,
   cluster_id ${text} not null,
   run ${int} not null,

@@ -4,13 +4,13 @@ import type { Migration } from "./migration.ts"
 export const applications: Migration = {
   version: 2,
   name: "applications",
-  statements: ({ text, int, tableEnd }) => [
+  statements: ({ text, int, toWorkload, tableEnd }) => [
     `alter table workload add column rollout ${text}`,
     `alter table workload add column schedule ${text}`,
 
     `create table replica (
   id ${text} not null primary key,
-  workload_key ${text} not null references workload ("key"),
+  workload_key ${text} not null${toWorkload},
   ordinal ${int} not null,
   pod_id ${text} not null,
   revision ${int} not null,
@@ -34,14 +34,14 @@ export const applications: Migration = {
     `create unique index replica_by_claim on replica (claim_id)`,
 
     `create table revision (
-  workload_key ${text} not null references workload ("key"),
+  workload_key ${text} not null${toWorkload},
   revision ${int} not null,
   template ${text} not null,
   primary key (workload_key, revision)
 )${tableEnd}`,
 
     `create table endpoint (
-  workload_key ${text} not null primary key references workload ("key"),
+  workload_key ${text} not null primary key${toWorkload},
   workload_id ${text} not null,
   workspace_id ${text} not null,
   protocol ${text} not null,

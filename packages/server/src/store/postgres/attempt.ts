@@ -20,6 +20,8 @@ const longestUnclearMs = 20_000
 
 export interface AttemptOptions {
   readonly pool: Pool
+  /** For reads beside the transaction. */
+  readonly keyed: Pool
   readonly scope: ClosureScope
   readonly topics: Topics
   readonly order: CommitOrder
@@ -143,7 +145,7 @@ type Settled =
  * under way: by then every closure that awaits only its transaction has gone on, because all of that is microtasks.
  */
 function settle(
-  { scope, running }: AttemptOptions,
+  options: AttemptOptions,
   connection: PgConnection,
   run: ClosureRun,
   closure: (tx: Tx) => Promise<unknown>,
@@ -182,8 +184,8 @@ function settle(
         look()
       }
     }
-    const call = async () => closure(openTxSession(run, perform, running))
-    scope.run(run, call).then(
+    const call = async () => closure(openTxSession(run, perform, options))
+    options.scope.run(run, call).then(
       (value) => finish({ ok: true, value }),
       (error: unknown) => finish({ ok: false, error }),
     )

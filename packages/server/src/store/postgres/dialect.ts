@@ -44,6 +44,9 @@ export const postgresDialect: Dialect = {
     // turned away as conflicts. A writer runs one transaction at a time and is alone with its own row.
     counterShard: `
   shard bigint not null default current_setting('berth.shard')::bigint,`,
+    // To check it, PostgreSQL reads the page that every other submit writes to: they would all conflict. Rows
+    // of a workload are written and removed in its transactions only.
+    toWorkload: "",
     tableEnd: "",
   },
 }

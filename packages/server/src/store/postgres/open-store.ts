@@ -79,6 +79,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const closing = new AbortController()
   const transactions = createTransactions({
     pool: writerPool,
+    keyed: readerPool,
     scope,
     topics,
     order: createCommitOrder(),

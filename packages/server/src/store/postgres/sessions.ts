@@ -14,7 +14,11 @@ type Rows = readonly (readonly SqlRow[])[]
 export type Perform = <T>(work: (connection: PgConnection) => Promise<T>) => Promise<T>
 
 /** The handle of one run of a closure: dead as soon as the run has settled or was given up. */
-export function openTxSession(run: ClosureRun, perform: Perform, running: RunningTransactions): TxSession {
+export function openTxSession(
+  run: ClosureRun,
+  perform: Perform,
+  { running, keyed }: { readonly running: RunningTransactions; readonly keyed: Pool },
+): TxSession {
   const tx: TxSession = {
     isReads: true,
     isTx: true,
@@ -24,6 +28,8 @@ export function openTxSession(run: ClosureRun, perform: Perform, running: Runnin
     },
     all: (query) => perform(async (connection) => (await connection.query(query)).rows),
     get: (query) => perform(async (connection) => (await connection.query(query)).rows[0]),
+    peek: (query) =>
+      perform(() => withConnection(keyed, async (connection) => (await connection.query(query)).rows[0])),
     run: (query) => perform(async (connection) => (await connection.query(query)).changed),
     together: (queries) =>
       perform((connection) =>
@@ -69,6 +75,7 @@ export function openCommittedSession(
     },
     all: (query) => read(keyed, async (connection) => (await connection.query(query)).rows),
     get: (query) => read(keyed, async (connection) => (await connection.query(query)).rows[0]),
+    peek: (query) => read(keyed, async (connection) => (await connection.query(query)).rows[0]),
     run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
     together: (queries) => read(keyed, (connection) => onOneSnapshot(connection, queries)),
     scan: (queries, options) =>

@@ -6,9 +6,15 @@ import type { Log } from "../../kit/log.ts"
 import type { ClosureScope } from "../closure-scope.ts"
 import { type Attempt, type AttemptOptions, attemptTransaction } from "./attempt.ts"
 import { storeBusy, storeClosed } from "./errors.ts"
+import { createTurns } from "./turns.ts"
 
 /** How often a closure is run when other transactions were in its way. */
 const mostTries = 5
+/**
+ * From this try on it runs alone. All who write are here: nobody is in its way then. PostgreSQL takes whole pages of
+ * an index for what was read, so that in small tables those who have nothing to do with each other conflict too.
+ */
+const aloneFrom = 3
 /** What has waited so long for its turn is refused: its caller has gone or will ask again. */
 const longestWaitMs = 10_000
 /** The wait before the n-th retry is up to n times this: enough for the other one to be through. */
@@ -45,6 +51,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   const { clock, scope, log } = options
   // Else a closure's try, and the subscribers after it, would run in the context of whoever came before.
   const inOwnContext = AsyncLocalStorage.snapshot()
+  const turns = createTurns()
   const waiting: Job[] = []
   const idle: (() => void)[] = []
   let active = 0
@@ -86,10 +93,19 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     if (clock.monotonicMs() - job.queuedMono > longestWaitMs)
       return { kind: "failed", error: storeBusy("Too many writes are waiting; retry shortly.") }
     for (let tries = 1; ; tries++) {
-      const attempt = await attemptTransaction(options, job.closure)
+      const attempt = await inTurn(job, tries >= aloneFrom)
       if (attempt.kind !== "conflict") return attempt
       if (tries >= mostTries) return { kind: "failed", error: attempt.error }
       await sleep(clock, options.random() * pauseStepMs * tries)
+    }
+  }
+
+  async function inTurn(job: Job, isAlone: boolean): Promise<Attempt> {
+    const leave = await turns.enter(isAlone)
+    try {
+      return await attemptTransaction(options, job.closure)
+    } finally {
+      leave()
     }
   }
 

@@ -38,6 +38,7 @@ export const sqliteDialect: Dialect = {
     eventPosition: "seq integer primary key autoincrement",
     eventOrder: "seq",
     counterShard: "",
+    toWorkload: ' references workload ("key")',
     tableEnd: " strict",
   },
 }

@@ -17,6 +17,7 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     horizon: Number.MAX_SAFE_INTEGER,
     all: (query) => perform(writer, run, () => writer.all(query)),
     get: (query) => perform(writer, run, () => writer.get(query)),
+    peek: (query) => tx.get(query),
     run: (query) => perform(writer, run, () => writer.run(query)),
     together: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
     scan: (queries) => perform(writer, run, () => runScan(writer, queries)),
@@ -54,6 +55,7 @@ export function openCommittedSession(
     horizon: Number.MAX_SAFE_INTEGER,
     all: (query) => read(() => reader.all(query)),
     get: (query) => read(() => reader.get(query)),
+    peek: (query) => read(() => reader.get(query)),
     run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
     // One snapshot because nothing else runs meanwhile: whoever commits is in this thread.
     together: (queries) => read(() => queries.map((query) => reader.all(query))),
