@@ -218,9 +218,14 @@ function answers(child: ChildProcess): Promise<void> {
       isReady = line.includes("ready to accept connections")
       if (isReady) settle(resolve)
       // The keeper waits for us, not for its child.
-      else if (/FATAL|PANIC/.test(line)) child.stdin?.end()
+      else if (isFatal(line)) child.stdin?.end()
     })
   })
+}
+
+/** What a client is told that comes too early is no fault of the server. */
+function isFatal(line: string): boolean {
+  return /FATAL|PANIC/.test(line) && !/accepting connections|starting up|shutting down/.test(line)
 }
 
 function freePort(): Promise<number> {
