@@ -19,6 +19,7 @@ export function renderDocuments(
       text: [
         ["claim", stateDiagram(claimMoves, "wanted")],
         ["phase", stateDiagram(phaseMoves, "Pending")],
+        ["replica", stateDiagram(replicaMoves, "queued")],
         ["attempt", stateDiagram(attemptMoves, "assigned")],
         ["replica", stateDiagram(replicaMoves, "queued")],
       ].reduce((text, [name = "", part = ""]) => replacePart(text, name, part), read(architecture)),

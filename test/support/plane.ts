@@ -26,6 +26,7 @@ import { createVirtualClock, type VirtualClock } from "../../packages/server/src
 import { createIds } from "../../packages/server/src/kit/ids.ts"
 import { silentLog, type Log } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
+import { createReplicaWatch, type ReplicaWatch } from "./replica-moves.ts"
 import { createLife, type Life, type OnStep } from "./life.ts"
 import { faultsOfServices } from "./service-faults.ts"
 
@@ -190,6 +191,7 @@ async function startLife(given: {
   readonly clock: VirtualClock
   readonly world: FakeWorld
   readonly network: FakeNetwork
+  readonly replicaWatch: ReplicaWatch
   readonly random: () => number
   readonly log: Log
   readonly onStep: OnStep | undefined
@@ -197,6 +199,7 @@ async function startLife(given: {
 }) {
   const { clock, world, log } = given
   const store = openStore({ path: given.path, clock, log })
+  given.replicaWatch.watch(store)
   const life = createLife(clock, given.onStep, given.refuse)
   const driver = createFakeDriver({ clusterId: cluster, clock, world })
   const gated = life.driver(driver)
@@ -224,8 +227,9 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const network = createFakeNetwork()
   const random = seededRandom(7)
   const log = options.log ?? silentLog
+  const replicaWatch = createReplicaWatch()
   const begin = (onStep?: OnStep) =>
-    startLife({ path, clock, world, network, random, log, onStep, refuse: options.refuse })
+    startLife({ path, clock, world, network, replicaWatch, random, log, onStep, refuse: options.refuse })
   let now = await begin(options.onStep)
   let isClosed = false
 
@@ -325,7 +329,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
       now = await begin(onStep)
       await startPlane()
     },
-    assertSound: () => assertSound(self),
+    assertSound: () => assertSound(self, replicaWatch.faults),
     async close() {
       if (isClosed) return
       isClosed = true
@@ -343,8 +347,11 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   return self
 }
 
-async function assertSound({ world, network, store, plane }: TestPlane): Promise<void> {
-  const faults: string[] = [...world.violations]
+async function assertSound(
+  { world, network, store, plane }: TestPlane,
+  wrongMoves: readonly string[],
+): Promise<void> {
+  const faults: string[] = [...world.violations, ...wrongMoves]
   const from = store.committed
   const rebuilt = rebuild(
     await store.claims.live(from),

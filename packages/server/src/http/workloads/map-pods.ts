@@ -35,7 +35,8 @@ function podOf(replica: Replica, attempts: readonly Attempt[]): Pod {
   const last = attempts.find((attempt) => attempt.id === replica.attemptId)?.pods[0]
   if (last && (replica.state === "running" || replica.state === "leaving")) return last
   const { nodeName, gpuIndexes, hostIp } = replica.place ?? nowhere
-  const { exitCode, cause, message } = last ?? notEnded
+  // an update gives it another name: what ended under the old one is not its own
+  const { exitCode, cause, message } = last?.podId === replica.podId ? last : notEnded
   return {
     podId: replica.podId,
     index: replica.ordinal,

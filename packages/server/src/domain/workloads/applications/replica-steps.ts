@@ -279,6 +279,7 @@ function podEvent(workload: Workload, attempt: Attempt, cause: string, nowMs: nu
   const pod = attempt.pods[0]
   return workloadEvent(workload, "workload.pod_ended", runnerActor, nowMs, {
     podId: pod?.podId ?? "",
+    start: attempt.run,
     cause,
     exitCode: pod?.exitCode ?? null,
   })
