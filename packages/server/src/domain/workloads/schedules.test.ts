@@ -36,7 +36,18 @@ describe("what is due of a schedule", () => {
       nextAtMs: at(70),
     })
     const year = dueOf(jobs("* * * * *"), schedule(at(0)), at(525_600))
-    expect(year).toMatchObject({ fireAtMs: at(525_600), missed: { count: 1000, firstMs: at(0) } })
+    const missed = { count: 1000, firstMs: at(0), lastMs: at(525_599) }
+    expect(year).toMatchObject({ fireAtMs: at(525_600), missed })
+  })
+
+  it("is found without counting every match of every entry, however many there are", () => {
+    const everyMinute = Array.from({ length: 100 }, (_, n) => `*,${n % 60},${Math.floor(n / 60)} * * * *`)
+    const due = dueOf(jobs(...everyMinute), schedule(at(0)), at(525_600))
+    expect(due).toMatchObject({ fireAtMs: at(525_600), missed: { firstMs: at(0), lastMs: at(525_599) } })
+    expect(due?.missed?.count).toBeLessThanOrEqual(51)
+    // the same entry many times is one
+    const same = dueOf(jobs(...everyMinute.map(() => "* * * * *")), schedule(at(0)), at(525_600))
+    expect(same?.missed?.count).toBe(1000)
   })
 
   it("acts on every match at most once, and on all that are seen in time, however the clock goes", () => {

@@ -23,6 +23,8 @@ export const latestStartMs = 5 * 60_000
 
 /** Missed matches are counted up to here. */
 const mostCounted = 1000
+/** Next matches that are looked for while counting: a hundred entries after a long stop must keep nobody waiting. */
+const mostLooks = 5000
 /** Where there is no match any more: farther than any clock goes. */
 const neverMs = Date.UTC(9999, 0, 1)
 
@@ -30,7 +32,7 @@ const neverMs = Date.UTC(9999, 0, 1)
 export interface Due {
   /** The match to act on; null when the latest is too old. */
   readonly fireAtMs: number | null
-  /** The others that have passed since; null when there are none. */
+  /** The others that have passed since, `count` of them at least; null when there are none. */
   readonly missed: { readonly count: number; readonly firstMs: number; readonly lastMs: number } | null
   readonly nextAtMs: number
 }
@@ -52,24 +54,27 @@ export function dueOf(jobs: readonly CronJob[], schedule: Schedule, nowMs: numbe
 }
 
 function recurrencesOf(jobs: readonly CronJob[]): readonly Recurrence[] {
-  return jobs.flatMap(({ schedule }) => {
+  return [...new Set(jobs.map(({ schedule }) => schedule))].flatMap((schedule) => {
     const read = parseRecurrence(schedule)
     return "fault" in read ? [] : [read]
   })
 }
 
-/** The matches from one up to an instant, both included; each instant once. */
+/** The matches from one up to an instant, both included; each instant once, as far as it is counted. */
 function countMatches(recurrences: readonly Recurrence[], firstMs: number, untilMs: number): Due["missed"] {
   if (firstMs > untilMs) return null
+  const lastMs = Math.max(firstMs, ...recurrences.map((one) => one.last(untilMs) ?? firstMs))
   const upcoming = recurrences.map((one) => one.next(firstMs) ?? neverMs)
-  let lastMs = firstMs
+  let looks = 0
   let count = 1
-  for (; count < mostCounted; count++) {
+  for (; count < mostCounted && looks < mostLooks; count++) {
     const nextMs = Math.min(...upcoming)
     if (nextMs > untilMs) break
-    lastMs = nextMs
     for (const [at, one] of recurrences.entries())
-      if (upcoming[at] === nextMs) upcoming[at] = one.next(nextMs) ?? neverMs
+      if (upcoming[at] === nextMs) {
+        upcoming[at] = one.next(nextMs) ?? neverMs
+        looks++
+      }
   }
   return { count, firstMs, lastMs }
 }
