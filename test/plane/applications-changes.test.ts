@@ -132,6 +132,22 @@ describe.each(both)("a %s that is changed", (kind) => {
     await p.until(async () => whole(3)(await p.view(id)), 30_000)
   })
 
+  it("while a pod that crashed is still ending starts the new one without the old one's back-off", async () => {
+    const p = await plane({
+      script: {
+        pod: (launch) =>
+          launch.entryPoint.includes("bad") ? { runMs: 0, exitCode: 1, lingerMs: 2000 } : { runMs: null },
+      },
+    })
+    const { id } = await p.submit(serving(kind, 1, { entryPoint: "bad" }))
+    const isEnding = (view: WorkloadDetail) =>
+      view.attempts.length > 6 && view.attempts.at(-1)?.state === "ending"
+    const before = await p.reaches(id, isEnding)
+    expect(before.replicas[0]?.crashes).toBeGreaterThanOrEqual(6)
+    await p.plane.workloads.patch(p.owner, id, { entryPoint: "sleep infinity" })
+    await p.until(async () => whole(1)(await p.view(id)), 6000)
+  })
+
   it("at its priority, description or timeout restarts nothing", async () => {
     const p = await plane()
     const { id } = await p.submit(serving(kind, 2))

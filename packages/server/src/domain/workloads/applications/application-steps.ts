@@ -107,7 +107,8 @@ export function createApplicationSteps(options: RunnerOptions, writes: ReplicaRo
     nowMs: number,
   ): Promise<void> {
     const message = `the workload was updated to revision ${workload.rollout?.revision ?? 1}`
-    await replicas.update(tx, { ...latest(workload, replica), readySinceMs: null })
+    // what crashed before, or is crashing just now, is not what starts next
+    await replicas.update(tx, { ...latest(workload, replica), readySinceMs: null, crashes: 0 })
     await writes.end(tx, replica, { cause: "stopped", message, graceMs }, nowMs)
   }
 
