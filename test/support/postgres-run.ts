@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { randomBytes } from "node:crypto"
 import { createServer, type Server } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { type NoPostgres, type PostgresServer, startPostgresServer } from "./postgres-server.ts"
 
 /** The variable that names the socket at which test files ask for the run's PostgreSQL server. */
@@ -17,7 +15,6 @@ export interface Place {
 export type BrokerAnswer = { readonly url: string; readonly place: Place | null } | NoPostgres
 
 let broker: Server | undefined
-let home: string | undefined
 let server: Promise<PostgresServer | NoPostgres> | undefined
 
 /**
@@ -25,15 +22,15 @@ let server: Promise<PostgresServer | NoPostgres> | undefined
  * outlives every file's; when this one is killed, the closed pipe ends the server (postgres-server.ts).
  */
 export async function setup(): Promise<void> {
-  home = mkdtempSync(join(tmpdir(), "berth-run-"))
-  const path = join(home, "postgres")
+  // Of the abstract kind: a run that is killed leaves no file behind.
+  const name = `berth-test-${process.pid}-${randomBytes(8).toString("hex")}`
   broker = createServer((socket) => {
     socket.on("error", () => socket.destroy())
     server ??= startPostgresServer()
     void server.then((found) => socket.end(`${JSON.stringify(answer(found))}\n`))
   })
-  await new Promise<void>((resolve) => broker?.listen(path, resolve))
-  process.env[brokerVariable] = path
+  await new Promise<void>((resolve) => broker?.listen(`\0${name}`, resolve))
+  process.env[brokerVariable] = name
 }
 
 function answer(found: PostgresServer | NoPostgres): BrokerAnswer {
@@ -46,5 +43,4 @@ export async function teardown(): Promise<void> {
   broker?.close()
   const found = await server
   if (found && !("absent" in found)) await found.close()
-  if (home !== undefined) rmSync(home, { recursive: true, force: true })
 }

@@ -55,11 +55,11 @@ export async function testPostgres(): Promise<TestPostgres | undefined> {
 }
 
 function askBroker(): Promise<BrokerAnswer> {
-  const path = process.env[brokerVariable]
-  if (path === undefined)
+  const name = process.env[brokerVariable]
+  if (name === undefined)
     return Promise.resolve({ absent: "the tests were not started by this project's configuration" })
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
+    const socket = connect(`\0${name}`)
     let text = ""
     socket.on("data", (chunk) => (text += chunk.toString("utf8")))
     socket.once("error", reject)
