@@ -145,7 +145,11 @@ describe.each([
     await reaches(id, "one pod", (now) => now.phase === "Running" && now.pods.length === 1)
     expect((await call("GET", `?kind=${kind}&phase=Running`)).json).toMatchObject({ totalCount: 1 })
     expect((await call("POST", `/${id}/stop`)).status).toBe(200)
-    await reaches(id, "none", (now) => now.phase === "Stopped" && now.pods.length === 0)
+    // its last pods stay to be seen
+    await reaches(id, "stopped pods", ({ phase, pods }) => {
+      const isOver = pods.length === 1 && pods.every((pod) => (pod.containers?.length ?? 0) > 0)
+      return phase === "Stopped" && isOver
+    })
     expect((await call("DELETE", `/${id}`)).status).toBe(200)
   })
 
