@@ -56,6 +56,31 @@ describe.each(both)("a %s that is changed", (kind) => {
       expect(await p.store.replicas.template(p.store.committed, after.workload.key, revision)).toBeUndefined()
   })
 
+  it("again and again without ever being ready keeps what its pods are of, and nothing once it is stopped", async () => {
+    const p = await plane({
+      script: { pod: ({ env }) => ({ runMs: null, readyAfterMs: env["BAD"] === undefined ? 0 : null }) },
+    })
+    const { id } = await p.submit(serving(kind, 4))
+    const { workload } = await p.reaches(id, whole(4))
+    for (let change = 1; change <= 9; change++) {
+      await p.plane.workloads.patch(p.owner, id, { env: { BAD: String(change) } })
+      await p.advance(5000)
+    }
+    const keptOf = async () => {
+      const numbers = Array.from({ length: 10 }, (_, index) => index + 1)
+      const found = numbers.map((n) => p.store.replicas.template(p.store.committed, workload.key, n))
+      return (await Promise.all(found)).flatMap((template, at) => (template ? [at + 1] : []))
+    }
+    const stuck = await p.view(id)
+    const used = new Set(stuck.replicas.map((one) => one.revision))
+    expect(used).toContain(1)
+    // the last one but one may have lost its pods since it was kept
+    expect((await keptOf()).filter((revision) => !used.has(revision) && revision < 9)).toEqual([])
+    await p.plane.workloads.stop(p.owner, id)
+    await p.advance(60_000)
+    expect((await keptOf()).length).toBeLessThanOrEqual(1)
+  })
+
   it("in number while it is updated has both in the end", async () => {
     const p = await plane({ script: slowEnd })
     const { id } = await p.submit(serving(kind, 4))

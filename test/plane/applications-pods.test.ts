@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import type { AttemptId, Replica, WorkloadDetail } from "../../packages/server/src/domain/workloads/index.ts"
 import { aNode, type Submission, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
@@ -45,6 +46,34 @@ describe.each(both)("a pod of a %s", (kind) => {
     ])
     expect((await phases(p, id)).slice(-4)).toEqual(["K8sFailed", "K8sRunning", "K8sFailed", "K8sRunning"])
     expect((await p.view(id)).workload.conditions.length).toBeLessThanOrEqual(30)
+  })
+
+  it("that crashes again and again leaves no more logs than are listed", async () => {
+    const made: AttemptId[] = []
+    const p = await plane({
+      script: {
+        pod(launch) {
+          if (!made.includes(launch.id)) made.push(launch.id)
+          return { runMs: 0, exitCode: 1, lines: [{ afterMs: 0, text: "boom" }] }
+        },
+      },
+    })
+    const { id } = await p.submit(serving(kind, 1))
+    await p.until(() => Promise.resolve(made.length > 110), 8_000_000)
+    const listed = new Set((await p.view(id)).attempts.map((one) => one.id))
+    expect(listed.size).toBeLessThanOrEqual(102)
+    const podId = (await p.view(id)).replicas[0]?.podId ?? ""
+    const driver = createFakeDriver({ clusterId: "local", clock: p.clock, world: p.world })
+    const isKept = (attempt: AttemptId) =>
+      driver
+        .readLog({ attempt }, podId, { tailLines: null, sinceMs: null, fromOffset: null, maxBytes: 10 })
+        .then(
+          () => true,
+          () => false,
+        )
+    const kept = await Promise.all(made.map(async (one) => ((await isKept(one)) ? [one] : [])))
+    expect(kept.flat().filter((one) => !listed.has(one))).toEqual([])
+    expect(kept.flat().length).toBeGreaterThan(90)
   })
 
   it("that fails its liveness probe is restarted in place, counted as such", async () => {

@@ -81,7 +81,8 @@ const deleteOld = statement<{ key: string; keep: number }>("primary")((db, p) =>
           .limit(sql.lit(1_000_000))
           .offset(p("keep")),
       ),
-    ),
+    )
+    .returning(["id", "cluster_id"]),
 )
 
 function toAttempt(row: Row): Attempt {
@@ -151,5 +152,8 @@ export const attemptStore: AttemptStore = {
     assertMoved(await update.run(tx, fromAttempt(attempt)), "attempt", attempt.id)
     tx.publish(attemptChanged, { ...attempt, version: attempt.version + 1 })
   },
-  pruneAttempts: (tx, key, keep) => deleteOld.run(tx, { key, keep }),
+  async pruneAttempts(tx, key, keep) {
+    const gone = await deleteOld.all(tx, { key, keep })
+    return gone.map((row) => ({ id: row.id as AttemptId, clusterId: row.cluster_id }))
+  },
 }

@@ -76,7 +76,17 @@ const insertTemplate = statement<{ key: string; revision: number; template: stri
     .onConflict((conflict) => conflict.doNothing()),
 )
 const deleteTemplates = statement<{ key: string; below: number }>("primary")((db, p) =>
-  db.deleteFrom("revision").where("workload_key", "=", p("key")).where("revision", "<", p("below")),
+  db
+    .deleteFrom("revision")
+    .where("workload_key", "=", p("key"))
+    .where("revision", "<", p("below"))
+    .where((eb) =>
+      eb(
+        "revision",
+        "not in",
+        eb.selectFrom("replica").select("replica.revision").where("replica.workload_key", "=", p("key")),
+      ),
+    ),
 )
 
 /** Only its own members: callers may hand over a whole spec. */
@@ -171,6 +181,6 @@ export const replicaStore: ReplicaStore = {
     await insertTemplate.run(tx, { key, revision, template: toJson(templateOf(template)) })
   },
   async dropTemplates(tx, key, below) {
-    await deleteTemplates.run(tx, { key, below: Math.min(below, Number.MAX_SAFE_INTEGER) })
+    await deleteTemplates.run(tx, { key, below })
   },
 }

@@ -33,6 +33,11 @@ export interface AttemptHands {
   ): Promise<{ readonly handle: AttemptHandle | null; readonly seen: AttemptObservation }>
   /** Removes its working folders; one that cannot be removed is left after some tries, each of which throws. */
   forget(id: AttemptId, handle: AttemptHandle | null, driver: PodDriver): Promise<void>
+  /**
+   * Removes what is kept of attempts that are listed no more: nobody can ask for their logs. What cannot be removed is
+   * left to the retention of logs.
+   */
+  forgetLogs(attempts: readonly Pick<Attempt, "id" | "clusterId">[]): Promise<void>
   /** It is gone: nothing of it is kept in memory. */
   left(id: AttemptId, key: string): void
   /** Why the driver does not start what is kept under the key, or under `key/…`; undefined when it does. */
@@ -140,6 +145,13 @@ export function createAttemptHands(options: {
     look,
     end,
     forget,
+    async forgetLogs(attempts) {
+      for (const { id, clusterId } of attempts)
+        await options.drivers
+          .get(clusterId)
+          ?.forget(id, null, true)
+          .catch(() => undefined)
+    },
     left(id, key) {
       told.delete(id)
       adopted.delete(id)

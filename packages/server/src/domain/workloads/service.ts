@@ -162,8 +162,11 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       await rows.update(tx, turned ?? next.workload)
       // pods of the revision before may have to be restarted as they were
       const { rollout } = workload
-      if (rollout && rollout.revision !== next.workload.rollout?.revision)
+      if (rollout && rollout.revision !== next.workload.rollout?.revision) {
         await options.replicas.keepTemplate(tx, workload.key, rollout.revision, workload.spec)
+        // an application that is updated again and again, and never gets ready, keeps those of its pods alone
+        await options.replicas.dropTemplates(tx, workload.key, rollout.revision + 1)
+      }
       if (!turned && claim && next.claim) await moves.amend(tx, claim, next.claim, nowMs)
       await followPriority(tx, options, next.workload, nowMs)
       await tx.emit(

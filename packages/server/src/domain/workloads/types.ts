@@ -282,8 +282,8 @@ export interface WorkloadStore {
   insertAttempt(tx: Tx, attempt: Attempt): Promise<void>
   /** Whole row, version + 1. @throws AppError `stale` when the version moved. */
   updateAttempt(tx: Tx, attempt: Attempt): Promise<void>
-  /** Removes the oldest attempts of a workload that are gone, all but the newest `keep`. */
-  pruneAttempts(tx: Tx, key: WorkloadKey, keep: number): Promise<number>
+  /** Removes the oldest attempts of a workload that are gone, all but the newest `keep`; gives those it removed. */
+  pruneAttempts(tx: Tx, key: WorkloadKey, keep: number): Promise<readonly Pick<Attempt, "id" | "clusterId">[]>
   /** Removes ended workloads (with attempts) that ended before, at most `limit`; their keys. */
   prune(tx: Tx, endedBeforeMs: number, limit: number): Promise<readonly WorkloadKey[]>
 }

@@ -43,6 +43,7 @@ export function createApplicationSteps(options: RunnerOptions, writes: ReplicaRo
       const steps = planRollout(wishOf(workload).wish, before, stepsPerTx)
       for (const step of steps) await take(tx, workload, step, nowMs)
       const after = steps.length > 0 ? await replicas.ofWorkload(tx, key) : before
+      if (isTerminal(workload.phase)) await replicas.dropTemplates(tx, key, workload.rollout.revision)
       await writeProgress(tx, workload, after, nowMs)
       pokeWaiting(tx, workload, after)
       return steps.length === stepsPerTx

@@ -21,7 +21,7 @@ export interface ReplicaSteps {
 
 const nothingSeen: AttemptObservation = { pods: [], isGone: false }
 
-/** Attempts that are gone and still listed, for their logs; older ones are forgotten. */
+/** Attempts that are gone and still listed, for their logs; older ones are forgotten, and their logs with them. */
 const keptAttempts = 100
 
 /** Starts, looks and ends that may follow each other in one reconcile. */
@@ -205,6 +205,7 @@ export function createReplicaSteps(
     if (attempt.cause === "node_lost") await options.lookAtNodes(attempt.clusterId)
     // forgotten before it is written to be gone, for afterwards nobody would ask again
     await hands.forget(attempt.id, handle, driver)
+    let unlisted: Awaited<ReturnType<typeof rows.pruneAttempts>> = []
     const moved = await onReplica(replica.id, async (tx, row, fresh, nowMs) => {
       const current = await rows.attempt(tx, attempt.id)
       if (current?.state !== "ending" || fresh.attemptId !== attempt.id) return false
@@ -212,11 +213,12 @@ export function createReplicaSteps(
       const over = overOf(last, nowMs)
       await rows.updateAttempt(tx, over)
       await letGo(tx, row, fresh, over, nowMs)
-      await rows.pruneAttempts(tx, row.key, keptAttempts)
+      unlisted = await rows.pruneAttempts(tx, row.key, keptAttempts)
       tx.publish(workloadPoked, row.key)
       return true
     })
     hands.left(attempt.id, troubleKey(replica))
+    await hands.forgetLogs(unlisted)
     return moved
   }
 

@@ -88,7 +88,7 @@ export interface ReplicaStore {
   template(from: Reads, key: WorkloadKey, revision: number): Promise<PodTemplate | undefined>
   /** Keeps what a revision starts, so that its pods can be restarted while another is being rolled out. */
   keepTemplate(tx: Tx, key: WorkloadKey, revision: number, template: PodTemplate): Promise<void>
-  /** Forgets the revisions below; with `Infinity` all. */
+  /** Forgets the revisions below that no replica is of. */
   dropTemplates(tx: Tx, key: WorkloadKey, below: number): Promise<void>
 }
 
