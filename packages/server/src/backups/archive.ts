@@ -162,6 +162,7 @@ function damagedOrForeign(error: unknown): AppError {
 
 async function readParts(tar: AsyncIterable<Uint8Array>, sink: ArchiveSink): Promise<ReadArchive> {
   const smallFiles: Record<string, Buffer> = {}
+  const known = [memberNames.accounts, memberNames.ownerKey] as readonly string[]
   let manifest: Manifest | undefined
   let hasDatabase = false
   for await (const { member, content } of readTar(tar)) {
@@ -170,9 +171,11 @@ async function readParts(tar: AsyncIterable<Uint8Array>, sink: ArchiveSink): Pro
       manifest = parseManifest((await readSmall(member.bytes, content)).toString())
       await sink.manifest?.(manifest)
     } else if (member.name === memberNames.database) {
+      if (hasDatabase || member.bytes !== manifest.database.bytes) throw otherDatabase()
       await readDatabase(manifest, content, sink)
       hasDatabase = true
-    } else smallFiles[member.name] = await readSmall(member.bytes, content)
+    } else if (known.includes(member.name)) smallFiles[member.name] = await readSmall(member.bytes, content)
+    // what else somebody put in is passed over
   }
   if (manifest === undefined) throw notABackup()
   if (!hasDatabase) throw damagedBackup("it holds no database.")
@@ -196,6 +199,9 @@ async function readDatabase(
     hash.update(piece)
     await sink.database?.(piece)
   }
-  if (hash.digest("hex") !== manifest.database.sha256)
-    throw damagedBackup("the database in it is not the one that was saved.")
+  if (hash.digest("hex") !== manifest.database.sha256) throw otherDatabase()
+}
+
+function otherDatabase(): AppError {
+  return damagedBackup("the database in it is not the one that was saved.")
 }

@@ -57,13 +57,18 @@ function jsonObject(text: string): object {
 }
 
 function isWhole(found: Partial<Manifest>): found is Manifest {
-  const { database } = found
+  const { database, counts } = found
+  const numbers = [found.schemaVersion, database?.bytes, counts?.workspaces, counts?.users, counts?.workloads]
   return (
-    Number.isSafeInteger(found.schemaVersion) &&
-    Number.isSafeInteger(database?.bytes) &&
+    numbers.every(isCount) &&
+    typeof found.serverVersion === "string" &&
     /^[0-9a-f]{64}$/.test(database?.sha256 ?? "") &&
     !Number.isNaN(Date.parse(found.madeAt ?? ""))
   )
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0
 }
 
 /** @param cause for the log */
