@@ -253,6 +253,26 @@ describe("a service", () => {
   })
 })
 
+describe("connections of many services", () => {
+  it("leave room for those that have few, however many one of them takes", async () => {
+    const { backend } = await echo()
+    network = createLocalNetwork({ clock: systemClock, log: silentLog, mostInAll: 20 })
+    await serve(backend)
+    await network.open("other", [{ host, port: 8001 }])
+    network.route("other", [backend])
+    const flood = Array.from({ length: 20 }, () => client().on("error", () => undefined))
+    await eventually(() => network.counts.refused === 5)
+    expect(network.connectionsOf("svc")).toBe(15)
+    for (let at = 0; at < 6; at++) {
+      const socket = connect({ host, port: 8001 }).on("error", () => undefined)
+      ends.push(() => socket.destroy())
+    }
+    await eventually(() => network.counts.refused === 7)
+    expect(network.connectionsOf("other")).toBe(4)
+    for (const socket of flood) socket.destroy()
+  })
+})
+
 describe("listening", () => {
   it("says why it cannot, and can once the address is free", async () => {
     const other = await program(() => undefined, host, 8000)

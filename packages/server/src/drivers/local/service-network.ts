@@ -9,7 +9,10 @@ export interface LocalNetworkOptions {
   readonly log: Log
   /** Connections of one service at a time; one more is closed at once. Default 2,048. */
   readonly mostOfService?: number
-  /** Connections at a time in all; each takes two open files. Default 8,192. */
+  /**
+   * Connections at a time in all; each takes two open files. Default 8,192. The last quarter is for services that have
+   * few: one that is flooded, or whose pods never let go, leaves the others theirs.
+   */
   readonly mostInAll?: number
 }
 
@@ -61,6 +64,8 @@ const keepAliveMs = 60_000
 export function createLocalNetwork(options: LocalNetworkOptions): LocalNetwork {
   const { clock, log, mostOfService = 2048, mostInAll = 8192 } = options
   const services = new Map<string, Service>()
+  const mostOfMany = mostInAll - Math.floor(mostInAll / 4)
+  const few = Math.max(4, Math.floor(mostInAll / 64))
   const counts = { connections: 0, accepted: 0, refused: 0, unanswered: 0, bytesIn: 0, bytesOut: 0 }
 
   // ---- listening ---------------------------------------------------------------------------------
@@ -134,9 +139,13 @@ export function createLocalNetwork(options: LocalNetworkOptions): LocalNetwork {
 
   // ---- connections -------------------------------------------------------------------------------
 
+  function hasRoom(size: number): boolean {
+    return size < mostOfService && counts.connections < (size < few ? mostInAll : mostOfMany)
+  }
+
   function accept(service: Service, client: Socket): void {
     client.on("error", () => undefined) // its close tells all there is
-    if (service.isClosed || service.connections.size >= mostOfService || counts.connections >= mostInAll) {
+    if (service.isClosed || !hasRoom(service.connections.size)) {
       counts.refused++
       client.destroy()
       return
