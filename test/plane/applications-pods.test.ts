@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import type { AttemptId, Replica, WorkloadDetail } from "../../packages/server/src/domain/workloads/index.ts"
-import { aNode, type Submission, type TestPlane } from "../support/plane.ts"
+import { aNode, owner, type Submission, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
 const plane = usePlanes()
@@ -221,5 +221,25 @@ describe.each(both)("a large %s", (kind) => {
     expect(many.start).toBeLessThan(few.start * 1.2 + 1)
     expect(many.stop).toBeLessThan(few.stop * 1.2 + 1)
     expect(many.start).toBeLessThan(10)
+  })
+})
+
+describe("a pod whose processes outlive their end", () => {
+  it("gives its place up, which sets the node aside until they are gone; then it starts elsewhere", async () => {
+    const p = await plane({
+      nodes: [aNode("n1", 1), aNode("n2", 1)],
+      script: { pod: (launch) => ({ runMs: null, isStuck: launch.env["OLD"] === "1" }) },
+    })
+    const { id } = await p.submit(serving("Deployment", 1, { env: { OLD: "1" }, resource: { gpu: "1" } }))
+    const before = await p.reaches(id, whole(1))
+    const stuckOn = before.replicas[0]?.place?.nodeName
+    await p.plane.workloads.patch(owner, id, { env: { OLD: "" } })
+    await p.reaches(id, (view) => view.replicas[0]?.state === "leaving")
+    await p.until(() => p.plane.capacity.nodes().some((node) => node.name === stuckOn && node.stuck))
+    expect((await p.view(id)).workload.phase).toBe("Updating")
+    p.world.release(attemptOf(before.replicas[0]))
+    const after = await p.reaches(id, whole(1))
+    expect(after.replicas[0]?.revision).toBe(2)
+    expect(p.plane.capacity.nodes().every((node) => !node.stuck)).toBe(true)
   })
 })

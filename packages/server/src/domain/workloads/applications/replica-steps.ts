@@ -1,4 +1,5 @@
 import type { Tx } from "../../journal/index.ts"
+import { releaseSlackMs } from "../../queue/index.ts"
 import type { AttemptHands } from "../attempt-hands.ts"
 import type { AttemptObservation, PodDriver } from "../driver.ts"
 import { launchOf } from "../launch.ts"
@@ -199,7 +200,7 @@ export function createReplicaSteps(
     const { handle, seen } = await hands.end(attempt, driver, signal)
     if (!seen.isGone) {
       await look(replica, { ...attempt, handle }, seen)
-      return false
+      return replica.state === "running" && giveUpPlace(replica, attempt)
     }
     // it must not be sent to the machine that was lost
     if (attempt.cause === "node_lost") await options.lookAtNodes(attempt.clusterId)
@@ -220,6 +221,32 @@ export function createReplicaSteps(
     hands.left(attempt.id, troubleKey(replica))
     await hands.forgetLogs(unlisted)
     return moved
+  }
+
+  /**
+   * Its processes outlive their end: it cannot start anew where they are. Its capacity is released, which sets the
+   * node aside when they do not go either, and says so.
+   */
+  async function giveUpPlace(replica: Replica, attempt: Attempt): Promise<boolean> {
+    const dueMs = (attempt.endingAtMs ?? clock.nowMs()) + attempt.graceMs + releaseSlackMs
+    if (clock.nowMs() < dueMs) {
+      options.lookAt(replica.id, dueMs)
+      return false
+    }
+    return onReplica(replica.id, async (tx, row, fresh, nowMs) => {
+      const current = fresh.attemptId ? await rows.attempt(tx, fresh.attemptId) : undefined
+      if (fresh.state !== "running" || current?.id !== attempt.id || current.state !== "ending") return false
+      const message = "the processes of the pod outlive their stop"
+      await writes.leave(
+        tx,
+        fresh,
+        { cause: current.cause ?? "stopped", message, graceMs: 0, returns: true },
+        nowMs,
+      )
+      await tx.emit(podEvent(row, current, "stuck", nowMs))
+      tx.publish(workloadPoked, row.key)
+      return false
+    })
   }
 
   async function letGo(
