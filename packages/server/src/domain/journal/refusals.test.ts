@@ -43,6 +43,22 @@ const total = (written: readonly NewAuditRecord[]) =>
   written.reduce((sum, { data }) => sum + Number(data["count"]), 0)
 
 describe("refused requests", () => {
+  it("of nobody who is known fill no table, and leave room for those of somebody", async () => {
+    const { refusals, written } = bench()
+    for (let at = 0; at < 2000; at++)
+      refusals.note(refusal({ actor: null, code: "unauthenticated", address: `2001:db8::${at}` }), at)
+    refusals.note(refusal(), 3_000)
+    await refusals.flush(60_000)
+    expect(written.length).toBe(52)
+    expect(total(written)).toBe(2001)
+    expect(counts(written)).toContainEqual(["node.cordon", 1])
+    expect(written.filter(({ actor }) => actor.id === "usr_1").length).toBe(1)
+    for (let at = 0; at < 60; at++)
+      refusals.note(refusal({ actor: null, code: "unauthenticated", address: `10.1.0.${at}` }), at)
+    await refusals.flush(120_000)
+    expect(written.length).toBe(52 + 51)
+  })
+
   it("are one record for each who, from where, what and why, with a count", async () => {
     const { refusals, written } = bench()
     refusals.note(refusal(), 1_000)

@@ -34,6 +34,8 @@ interface Counted {
 
 /** Kinds that are told apart between two flushes; what comes beyond them is counted together. */
 const mostKinds = 1_000
+/** Of them, those of nobody who is known: anybody can make as many as there are routes, from every address. */
+const mostUnknown = 50
 /** Records written in one transaction. */
 const step = 100
 
@@ -42,16 +44,20 @@ function nobody(address: string | null): Actor {
   return { kind: "unknown", id: "unknown", name: "unknown", keyId: null, address, requestId: null }
 }
 
-/** Counts in memory; `most` kinds at a time. */
+/** Counts in memory; `most` kinds at a time, at most 50 of them without an actor. */
 export function createRefusals(store: Pick<Store, "tx">, most = mostKinds): Refusals {
   let kinds = new Map<string, Counted>()
+  let unknown = 0
 
   /** Beyond the bound it is counted with the others. */
   function add(key: string, counted: Counted): void {
     const known = kinds.get(key)
     if (!known) {
-      if (kinds.size < most || key === othersKey) kinds.set(key, counted)
-      else add(othersKey, { ...counted, refusal: others })
+      const isUnknown = counted.refusal.actor === null
+      const hasRoom = kinds.size < most && (!isUnknown || unknown < mostUnknown)
+      if (!hasRoom && key !== othersKey) return add(othersKey, { ...counted, refusal: others })
+      kinds.set(key, counted)
+      if (isUnknown) unknown++
       return
     }
     known.count += counted.count
@@ -80,6 +86,7 @@ export function createRefusals(store: Pick<Store, "tx">, most = mostKinds): Refu
     async flush(nowMs) {
       const all = [...kinds]
       kinds = new Map()
+      unknown = 0
       for (let at = 0; at < all.length; at += step) {
         const part = all.slice(at, at + step)
         try {
