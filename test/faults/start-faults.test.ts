@@ -125,6 +125,22 @@ describe("berth up does not start and says why", () => {
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
+  it("when the database is new and the directory has the key of another one, which stays", async () => {
+    const server = await startHere()
+    await server.stop({ pods: true })
+    const key = readFileSync(join(data, "owner.key"), "utf8")
+    for (const name of ["berth.db", "berth.db-wal", "berth.db-shm"]) rmSync(join(data, name), { force: true })
+    for (const attempt of ["first", "second"]) {
+      const { code, err } = await up()
+      expect([attempt, code]).toEqual([attempt, 4])
+      expectSentence(err, /do not belong together[^]*BERTH_DATABASE/)
+      expect(readFileSync(join(data, "owner.key"), "utf8")).toBe(key)
+    }
+    rmSync(join(data, "owner.key"))
+    await startHere()
+    expect(readFileSync(join(data, "owner.key"), "utf8")).not.toBe(key)
+  })
+
   it("when settings are wrong: all of them at once", async () => {
     const file = join(home, "berth.yaml")
     writeFileSync(file, "nonsense: 1\nlocal:\n  logCapMiB: many\n")

@@ -1,6 +1,5 @@
 import { readFileSync, rmSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { chmodSync, closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs"
 import type { AddressInfo } from "node:net"
 import type { Config } from "./config.ts"
 import { isLoopbackHost } from "./config.ts"
@@ -19,6 +18,7 @@ import { AppError } from "./kit/errors.ts"
 import { createIds } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
 import { openDatabase } from "./open-database.ts"
+import { ensureOwnerKey, writePrivately } from "./owner-key.ts"
 import { lockDataDirectory, type OpenStore } from "./store/index.ts"
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts"
 import { connectionLimit } from "./open-files.ts"
@@ -57,7 +57,7 @@ const podsGoneSlackMs = 40_000
  * Starts a server on a data directory: lock, database, listener, then recovery and planning (DESIGN 3, Boot).
  * It answers `/healthz` from here on; everything else once `ready`.
  * @throws AppError with detail `data_dir_locked`, `data_dir_unwritable`, `newer_database`, `corrupt_database`,
- *   `address_in_use`, `address_unusable` `tls_unreadable`, and on PostgreSQL `database_locked`, `database_unreachable` or `unsuitable_database`; nothing is left behind then
+ *   `foreign_data_dir`, `address_in_use`, `address_unusable`, `tls_unreadable`, and on PostgreSQL `database_locked`, `database_unreachable` or `unsuitable_database`; nothing is left behind then
  */
 export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
   const undo: (() => Promise<void> | void)[] = []
@@ -116,7 +116,11 @@ async function build(
   undo.push(() => plane.stop())
   observePlane(telemetry, plane, clusters, clock.nowMs.bind(clock))
   const ownerKeyFile = join(dataDir, "owner.key")
-  await ensureOwnerKey(plane, ownerKeyFile)
+  const keyWarnings = await ensureOwnerKey(plane, {
+    path: ownerKeyFile,
+    as: (id, name) => serverPrincipal(id, name),
+    nowMs: clock.nowMs(),
+  })
 
   const streams = createStreams({ clock, most: streamLimit, onCount: telemetry.streamsOpen })
   const life = createLife({ plane, clusters, store, telemetry, lock, log, dataDir })
@@ -167,7 +171,7 @@ async function build(
     url,
     ownerKeyFile,
     get warnings() {
-      return clusters.warnings()
+      return [...keyWarnings, ...clusters.warnings()]
     },
     podsRunning: () => clusters.liveAttempts(),
     ready,
@@ -269,41 +273,6 @@ function serverPrincipal(userId: UserId, userName: string): Principal {
     workspaces: () => null,
     actor: systemActor("server"),
   }
-}
-
-/** First start makes the owner and its key; a key file that is missing later is made anew. */
-async function ensureOwnerKey(plane: ControlPlane, path: string): Promise<void> {
-  const made = await plane.identity.bootstrap()
-  if (made) return writePrivately(path, `${made.token}\n`)
-  try {
-    if (readFileSync(path, "utf8").trim() !== "") return
-  } catch {
-    // not there: a crash came between the commit and the file, or somebody took it away
-  }
-  const owner = plane.directory.userByName("owner")
-  if (!owner) return
-  const { token } = await plane.identity.createKey(serverPrincipal(owner.id, owner.name), {
-    name: "owner",
-    userId: owner.id,
-    role: null,
-    workspaceId: null,
-    expiresAtMs: null,
-  })
-  writePrivately(path, `${token}\n`)
-}
-
-/** Whole or not at all, readable by this account only. */
-function writePrivately(path: string, text: string): void {
-  const part = `${path}.part`
-  const file = openSync(part, "w", 0o600)
-  try {
-    chmodSync(part, 0o600)
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(part, path)
 }
 
 function servicesOf(parts: {

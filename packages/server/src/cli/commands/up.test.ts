@@ -130,6 +130,7 @@ describe("berth up", () => {
     ["data_dir_unwritable", 4],
     ["newer_database", 4],
     ["corrupt_database", 4],
+    ["foreign_data_dir", 4],
     ["address_in_use", 4],
     ["address_unusable", 4],
     ["tls_unreadable", 4],

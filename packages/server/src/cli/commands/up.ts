@@ -200,6 +200,10 @@ const startFaults: Readonly<Record<string, readonly [ExitCode, string]>> = {
     exitCodes.cannotStart,
     "Restore a backup, or take another --data DIR. Nothing was changed.",
   ],
+  foreign_data_dir: [
+    exitCodes.cannotStart,
+    "Is --database (BERTH_DATABASE) missing, or another one? To begin anew with this directory, move its owner.key away.",
+  ],
   database_locked: [
     exitCodes.notReachable,
     "End the other one first: a database has one server at a time, also when they run on different machines.",
