@@ -136,6 +136,8 @@ describe("berth backup", () => {
     expect(readFileSync(join(out, "taken"), "utf8")).toBe("mine")
     const nowhere = await berth("backup", "no/such/folder", ...at(server))
     expectSentence(nowhere.err, /is not a folder/)
+    const missing = await berth("backup", "backups/", ...at(server))
+    expectSentence(missing.err, /backups\/ is not a folder/)
     const forced = await berth("backup", "taken", "--force", ...at(server))
     expect(forced.code).toBe(0)
     expect(readdirSync(out)).toEqual(["taken"])

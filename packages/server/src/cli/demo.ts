@@ -194,10 +194,10 @@ function whatNext(terminal: Terminal, id: string, ownerKeyFile: string): string 
     "",
     "The server stays up. In another terminal, in this folder:",
     `  ${bold(`export BERTH_DATA=${quoteWord(dirname(ownerKeyFile))}`)}`,
-    `  ${bold("npx berth ps -a")}                     what has run`,
-    `  ${bold(`npx berth logs ${id}`)}     what it wrote`,
+    `  ${bold("npx berth ps -a")}${" ".repeat(20)}what has run`,
+    `  ${bold(`npx berth logs ${id}`)}${" ".repeat(Math.max(1, 20 - id.length))}what it wrote`,
     `  ${bold("npx berth run -w demo --gpus 2 -- sh -c 'echo GPUs $CUDA_VISIBLE_DEVICES; sleep 5'")}`,
-    `  ${bold("npx berth --help")}                    everything else`,
+    `  ${bold("npx berth --help")}${" ".repeat(19)}everything else`,
     "Ctrl-C here ends it, its pods, and its temporary data.",
     "",
   ].join("\n")

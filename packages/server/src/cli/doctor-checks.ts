@@ -161,16 +161,17 @@ function checkCgroup(): Finding {
     const group = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1]
     const folder = `/sys/fs/cgroup${group ?? ""}`
     if (group === undefined) throw new Error("version 1")
-    accessSync(`${folder}/cgroup.subtree_control`, constants.W_OK)
-    if (readFileSync(`${folder}/cgroup.controllers`, "utf8").includes("memory"))
-      return ok("cgroup", `Memory can be limited below ${folder}.`)
+    accessSync(folder, constants.W_OK)
+    // not a control group where version 2 is mounted elsewhere, beside version 1
+    accessSync(`${folder}/cgroup.procs`)
+    return ok("cgroup", "Every pod can have a control group of its own.")
   } catch {
     // not mounted, not version 2, or not ours: the same for pods
   }
   return warn(
     "cgroup",
-    "There is no cgroup here that may limit memory: pods are watched instead, and ended when they take too much.",
-    "Under systemd: Delegate=yes in the server's unit.",
+    "No control groups can be made here: what a pod leaves behind is found by its session and environment alone.",
+    "Under systemd: Delegate=yes in the server's unit, as `berth unit` writes it.",
   )
 }
 

@@ -38,6 +38,17 @@ function refused(error: BerthError): ErrorReport {
   return { message: error.message, hints, exitCode: exitCodes.failure }
 }
 
+function listsFor(message: string): readonly string[] {
+  const [kind = ""] = message.split(" ", 1)
+  const list = {
+    Workload: "`berth ps -a` lists the workloads there are.",
+    Workspace: "`berth workspace ls` lists those you have a role in.",
+    Node: "`berth nodes` lists the nodes.",
+    User: "`berth users ls` lists the users.",
+  }[kind]
+  return list === undefined ? [] : [list]
+}
+
 function adviceFor(error: BerthError): readonly string[] {
   switch (error.status) {
     case 401:
@@ -47,7 +58,7 @@ function adviceFor(error: BerthError): readonly string[] {
         "`berth status` shows who you are; an owner of the workspace or the server can change what you may do.",
       ]
     case 404:
-      return error.message.startsWith("Workload ") ? ["`berth ps -a` lists the workloads there are."] : []
+      return listsFor(error.message)
     case 429:
       return [
         error.retryAfterMs === null

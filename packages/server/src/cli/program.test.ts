@@ -111,7 +111,8 @@ describe("the command line", () => {
     [["ps", "--nope"], "unknown option '--nope'"],
     [["logs"], "missing required argument 'workload'"],
     [["nodes", "assign", "a"], "missing required argument 'workspace'"],
-    [["nodes", "bogus"], "too many arguments"],
+    [["nodes", "bogus"], "unknown command or argument 'bogus'"],
+    [["queue", "ls", "a", "b"], "unknown command or argument 'a'"],
     [["run"], "There is no command to run."],
     [["run", "--", "-x"], '"-x" is not a command.'],
     [["run", "--gpus", "many", "x"], '--gpus takes a whole number from 0 to 1024, not "many".'],
@@ -122,6 +123,10 @@ describe("the command line", () => {
     [["run", "--label", "x", "x"], "--label takes NAME=VALUE"],
     [["ps", "-o", "xml"], "-o takes table, json, yaml"],
     [["ps", "--limit", "0"], "--limit takes a whole number from 1 to 1000"],
+    [
+      ["ps", "--phase", "running,Gone"],
+      "--phase takes Pending, Running, Updating, NotReady, Succeeded, Failed",
+    ],
     [["queue", "pause"], "Say which queue to pause"],
     [["queue", "pause", "a", "--all"], "Say which queue to pause"],
     [["workspace", "set", "a"], "There is nothing to set."],
@@ -508,6 +513,14 @@ describe("other commands", () => {
       out: "a stopping\n",
       err: "b: not yours\n",
     })
+  })
+
+  it("stop says what has ended already", async () => {
+    api = await startTestApi({
+      [`GET ${path}/w-x`]: () => workload({ phase: "Failed" }),
+      [`POST ${path}/w-x/stop`]: () => ({}),
+    })
+    expect(await berth(["stop", "w-x"])).toMatchObject({ code: 0, out: "w-x has ended already\n" })
   })
 
   it("stop names an id that is unknown, though the API takes it for done", async () => {

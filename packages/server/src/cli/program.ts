@@ -52,7 +52,7 @@ function buildProgram(
     getOutHelpWidth: () => terminal.columns || 100,
     getErrHelpWidth: () => terminal.columns || 100,
     outputError: (text, write) =>
-      write(`${paint(terminal, "red", "error:")} ${text.replace(/^error: /, "")}`),
+      write(`${paint(terminal, "red", "error:")} ${unexpectedWord(text.replace(/^error: /, ""))}`),
   })
   for (const spec of workCommands) addCommand(program, spec, terminal, done)
   const groups = [...platformGroups, configGroup(settings)]
@@ -60,6 +60,14 @@ function buildProgram(
   for (const spec of serverCommands(settings)) addCommand(program, spec, terminal, done)
   for (const made of program.commands) inheritAll(program, made)
   return program
+}
+
+/** A group gives a word that is none of its commands to the one that it does by itself, which takes none. */
+function unexpectedWord(text: string): string {
+  return text.replace(
+    /^too many arguments for .* Expected 0 .* got \d+: ([^,]+?)(?:, .*)?\.\n/,
+    "unknown command or argument '$1'\n",
+  )
 }
 
 interface Adding {

@@ -59,6 +59,8 @@ function sentenceFor(file: string, bytes: number, manifest: Manifest, { withKeys
 function chooseFile(terminal: Terminal, given: string, force: boolean): string {
   const stamp = new Date(terminal.nowMs()).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "")
   const found = statSync(resolve(terminal.cwd, given), { throwIfNoEntry: false })
+  if (given.endsWith("/") && !found?.isDirectory())
+    throw new CliError(`${given} is not a folder.`, "Make it, or give another name.")
   const file = resolve(terminal.cwd, given, found?.isDirectory() ? `berth-${stamp}.tar.gz` : ".")
   const taken = statSync(file, { throwIfNoEntry: false })
   if (taken && !taken.isFile()) throw new CliError(`${file} is not a file.`, "Give another name.")
@@ -86,17 +88,22 @@ async function saveOffline(terminal: Terminal, file: string, options: BackupOpti
   const [dataDir = "."] = dataDirs(terminal, options)
   const { backUpOffline } = await import("../../backups/offline.ts")
   return save(file, async () => {
-    const archive = await backUpOffline(dataDir).catch(explainLocked)
+    const archive = await backUpOffline(dataDir).catch(explainOffline)
     return options.withKeys ? withKeys(archive, dataDir) : archive
   })
 }
 
-function explainLocked(error: unknown): never {
+function explainOffline(error: unknown): never {
   if (error instanceof AppError && error.detail === "data_dir_locked")
     throw new CliError(
       error.message,
       "It can be backed up as it runs: leave --offline out.",
       exitCodes.notReachable,
+    )
+  if (error instanceof AppError && error.code === "not_found")
+    throw new CliError(
+      error.message,
+      "Give its data directory by --data. What is on PostgreSQL is backed up with pg_dump.",
     )
   throw error
 }

@@ -61,9 +61,12 @@ function gpuText(node: Node): string {
 }
 
 function holderText(node: Node): string {
-  const named = node.holders.slice(0, 3).map((holder) => holder.workloadId)
-  const more = node.holders.length - named.length + node.holdersHidden
-  return [...named, ...(more > 0 ? [`+${more}`] : [])].join(" ")
+  const pods = new Map<string, number>()
+  for (const { workloadId } of node.holders) pods.set(workloadId, (pods.get(workloadId) ?? 0) + 1)
+  const named = [...pods].slice(0, 3)
+  const more = pods.size - named.length + node.holdersHidden
+  const texts = named.map(([id, count]) => (count > 1 ? `${id} (${count})` : id))
+  return [...texts, ...(more > 0 ? [`+${more}`] : [])].join(" ")
 }
 
 /** `berth nodes show`. */

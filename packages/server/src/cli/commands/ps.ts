@@ -1,6 +1,7 @@
 import type { WorkloadItem } from "@berth/contract/workloads"
 import { collect } from "@berth/sdk"
 import type { CommonOptions, Session } from "../connect.ts"
+import { usageError } from "../cli-error.ts"
 import { connect, readCount } from "../connect.ts"
 import { age, inHowLong } from "../human.ts"
 import type { Column } from "../output.ts"
@@ -17,11 +18,12 @@ export interface PsOptions extends CommonOptions {
 
 /** Of what has not ended. */
 const livePhases = ["Pending", "Running", "Updating", "NotReady"]
+const phases = [...livePhases, "Succeeded", "Failed", "Stopped"]
 
 /** `berth ps`: workloads, newest first; only those that wait or run unless asked for more. */
 export async function ps(terminal: Terminal, options: PsOptions): Promise<void> {
+  const phase = phasesFor(options)
   const session = await connect(terminal, options)
-  const phase = options.phase?.split(",") ?? (options.all ? undefined : livePhases)
   const { items, totalCount } = await session.client.workloads.list({
     limit: readCount("--limit", options.limit ?? "100", { min: 1, max: 1000 }),
     ...(options.workspace === undefined ? {} : { workspaceId: options.workspace }),
@@ -33,10 +35,26 @@ export async function ps(terminal: Terminal, options: PsOptions): Promise<void> 
   await writeList(terminal, session.form, {
     rows,
     columns: columns(terminal.nowMs(), rows),
-    empty: isAll ? "There is none." : "Nothing waits or runs. `berth ps -a` also shows what has ended.",
+    empty: isAll
+      ? "No workload is like this."
+      : "Nothing waits or runs. `berth ps -a` also shows what has ended.",
   })
   if (session.form === "table" && totalCount > items.length)
     terminal.err(`${items.length} of ${totalCount}: --limit shows more.\n`)
+}
+
+function phasesFor({ all, phase }: PsOptions): readonly string[] | undefined {
+  if (phase !== undefined) return readPhases(phase)
+  return all ? undefined : livePhases
+}
+
+/** In any case. @throws CliError for a word that is no phase */
+function readPhases(text: string): readonly string[] {
+  return text.split(",").map((word) => {
+    const found = phases.find((phase) => phase.toLowerCase() === word.trim().toLowerCase())
+    if (found === undefined) throw usageError(`--phase takes ${phases.join(", ")}, not "${word}".`)
+    return found
+  })
 }
 
 /** A workload; where its service answers if it has one; when it runs next if it is a schedule. */

@@ -7,6 +7,7 @@ import { parseSeconds } from "../human.ts"
 import { writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless } from "../terminal.ts"
+import { hasEnded } from "../workload-facts.ts"
 
 export interface StopOptions extends CommonOptions {
   readonly grace?: string
@@ -16,12 +17,12 @@ export interface StopOptions extends CommonOptions {
 export async function stop(terminal: Terminal, ids: readonly string[], options: StopOptions) {
   const graceSeconds = options.grace === undefined ? undefined : readGrace(options.grace)
   const session = await connect(terminal, options)
-  if (graceSeconds === undefined) return report(session, ids, "stopping", await batch(session, ids, "stop"))
-  const { workloads } = session.client
-  for (const id of ids) await workloads.get(id)
+  const phases = await phasesOf(session, ids)
+  const done = (id: string) => (hasEnded(phases.get(id) ?? "") ? "has ended already" : "stopping")
+  if (graceSeconds === undefined) return report(session, ids, done, await batch(session, ids, "stop"))
   // the batch has no grace of its own
-  for (const id of ids) await workloads.stop(id, { graceSeconds })
-  return report(session, ids, "stopping", { failed: [] })
+  for (const id of ids) await session.client.workloads.stop(id, { graceSeconds })
+  return report(session, ids, done, { failed: [] })
 }
 
 function readGrace(text: string): number {
@@ -35,7 +36,15 @@ const longestGraceSeconds = 600
 /** `berth rm`: stops workloads and removes them from lists. */
 export async function rm(terminal: Terminal, ids: readonly string[], options: CommonOptions) {
   const session = await connect(terminal, options)
-  return report(session, ids, "removed", await batch(session, ids, "remove"))
+  await phasesOf(session, ids)
+  return report(session, ids, () => "removed", await batch(session, ids, "remove"))
+}
+
+/** The API takes stopping what never was as done; a person who mistyped an id wants to know. @throws for such an id */
+async function phasesOf({ client }: Session, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const phases = new Map<string, string>()
+  for (const id of ids) phases.set(id, (await client.workloads.get(id)).phase)
+  return phases
 }
 
 /** One id goes by the route that answers with its own error. */
@@ -46,8 +55,6 @@ async function batch(
 ): Promise<BatchFailures> {
   const { workloads } = session.client
   const [only] = ids
-  // The API takes stopping what never was as done; a person who mistyped an id wants to know.
-  for (const id of ids) await workloads.get(id)
   if (ids.length === 1 && only !== undefined) {
     await workloads[verb](only)
     return { failed: [] }
@@ -58,14 +65,14 @@ async function batch(
 async function report(
   session: Session,
   ids: readonly string[],
-  done: string,
+  done: (id: string) => string,
   outcome: BatchFailures,
 ): Promise<number> {
   const failed = new Set(outcome.failed.map((one) => one.workloadId))
   const succeeded = ids.filter((id) => !failed.has(id))
   if (session.form !== "table")
     await writeValue(session.terminal, session.form, { done: succeeded, failed: outcome.failed })
-  else for (const id of succeeded) session.terminal.out(`${harmless(id)} ${done}\n`)
+  else for (const id of succeeded) session.terminal.out(`${harmless(id)} ${done(id)}\n`)
   for (const one of outcome.failed)
     session.terminal.err(`${harmless(one.workloadId)}: ${harmless(one.errorMessage)}\n`)
   return failed.size > 0 ? exitCodes.failure : exitCodes.ok
