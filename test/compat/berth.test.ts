@@ -70,6 +70,19 @@ describe("the server", () => {
     expect(json.clusters[0]).toMatchObject({ id: "local", driver: "fake", nodes: 2 })
   })
 
+  it("counts an application once, however many replicas it has", async () => {
+    const kind = { groupVersionKind: { kind: "Deployment", version: "v1" } }
+    const resource = { replica: 3, cpu: "1", memory: "1Gi", ephemeralStorage: "1Gi" }
+    const id = await server.submit({ ...kind, resource })
+    await server.clock.advance(5000)
+    const { json } = await expectOk("status", "/berth/v1/status")
+    expect(json.counts).toMatchObject({ workloadsRunning: 1, workloadsQueued: 0 })
+    await server.call("DELETE", `/api/v1/workloads/${id}`)
+    await server.clock.advance(60_000)
+    const after = await expectOk("status", "/berth/v1/status")
+    expect(after.json.counts.workloadsRunning).toBe(0)
+  })
+
   it("stops for an owner only, and says how many pods stay", async () => {
     await expectError("POST", "/berth/v1/server/stop", 403, { token: editor, json: { pods: true } })
     expect(server.stops).toEqual([])

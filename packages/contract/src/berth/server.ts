@@ -36,7 +36,9 @@ export const Status = Type.Object(
         gpus: int("GPUs of the whole server."),
         gpusFree: int("How many of them nobody has."),
         workspaces: int("Workspaces that the caller may see."),
-        workloadsQueued: int("Workloads in their queues."),
+        workloadsQueued: int(
+          "Entries of their queues: jobs, applications, and single replicas of those that run.",
+        ),
         workloadsRunning: int("Workloads that hold capacity."),
         streams: int("Open event and log streams."),
         streamsMost: int("How many streams there may be."),

@@ -2,7 +2,7 @@ import type { Status, StopServer, StoppingServer } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
 import { authorize } from "../../domain/identity/index.ts"
 import type { Principal } from "../../domain/identity/index.ts"
-import type { ClaimId, QueueControl } from "../../domain/queue/index.ts"
+import type { QueueControl } from "../../domain/queue/index.ts"
 import type { Services } from "../services.ts"
 import type { BerthFamilyOptions } from "./family.ts"
 import { instant, instantOrNull, toCluster } from "./map.ts"
@@ -51,10 +51,11 @@ async function countsFor(
   const { capacity } = services
   const nodes = capacity.nodes().filter((node) => node.removedAtMs === null)
   const workspaces = await services.workspaces.list(principal)
-  const running = new Set<ClaimId>()
+  // every replica of an application has a claim of its own
+  const running = new Set<string>()
   for (const node of nodes)
     for (const claim of capacity.holders(node.id))
-      if (claim.state === "bound" && principal.roleIn(claim.workspaceId) !== null) running.add(claim.id)
+      if (claim.state === "bound" && principal.roleIn(claim.workspaceId) !== null) running.add(claim.owner.id)
   return {
     nodes: nodes.length,
     healthyNodes: nodes.filter((node) => node.healthy).length,
