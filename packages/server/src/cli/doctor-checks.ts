@@ -27,7 +27,7 @@ export async function machineChecks(options: MachineOptions): Promise<readonly F
     checkDisk(options.dataDir),
     checkAccount(options.isRoot),
     await checkTool("setpriv", "--version", {
-      found: "Pods can be given accounts of their own.",
+      found: "It is here, to give pods accounts of their own.",
       missing: "setpriv is missing: work of people who are not server owners cannot be kept apart.",
       advice: "Install util-linux.",
     }),

@@ -24,6 +24,8 @@ export interface FollowOptions {
 
 const shortestLookMs = 150
 const longestLookMs = 2000
+/** A pod that has its place begins before this, unless something is in its way. */
+const slowStartMs = 500
 
 /**
  * Waits for a workload and shows its life: why it waits, its ranks' logs attempt by attempt, how it ended.
@@ -42,7 +44,7 @@ export async function followWorkload(session: Session, id: string, options: Foll
     await options.onLook?.(detail)
     if (detail.dispatchCount > followed && detail.pods.length > 0) {
       followed = Math.max(followed + 1, 1)
-      ends = await followRun(session, detail, followed, options)
+      ends = await followRun(session, detail, followed, { ...options, said })
       lookMs = shortestLookMs
       said = ""
       continue
@@ -76,23 +78,52 @@ async function waitingSentence(
   }
 }
 
+/**
+ * A place is not a start yet: says why pods that have theirs do not begin, for as long as that lasts. Ends with the
+ * phase or the signal.
+ */
+async function tellWhyNotBegun(
+  session: Session,
+  id: string,
+  before: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let said = before
+  for (let lookMs = slowStartMs; ; lookMs = Math.min(longestLookMs, lookMs * 1.3)) {
+    await pause(lookMs, signal)
+    const detail = await session.client.workloads.get(id, { signal })
+    if (detail.phase !== "Pending") return
+    const now = await waitingSentence(session, detail, signal)
+    if (now !== "" && now !== said) session.terminal.err(`${paint(session.terminal, "dim", harmless(now))}\n`)
+    said = now || said
+  }
+}
+
 /** Shows all ranks of one attempt until their logs end. */
 async function followRun(
   session: Session,
   detail: WorkloadDetail,
   run: number,
-  options: FollowOptions,
+  options: FollowOptions & { readonly said: string },
 ): Promise<readonly RankEnd[]> {
   const ranks = podsByRank(detail.pods).filter(({ rank }) => options.rank === null || rank === options.rank)
   if (run > 1 || detail.dispatchCount > 1)
     session.terminal.err(`${paint(session.terminal, "dim", `attempt ${run} of ${detail.workloadId}`)}\n`)
   const isAlone = ranks.length === 1
-  return Promise.all(
-    ranks.map(({ rank, pod }) => {
-      const show = options.onLines ?? ((from, lines) => print(session, from, lines, isAlone))
-      return followRank(session, { id: detail.workloadId, podId: pod.podId, run, rank }, show, options)
-    }),
-  )
+  const over = new AbortController()
+  const signal = AbortSignal.any([options.signal, over.signal])
+  // beside the logs: what goes wrong with it is no fault of theirs
+  tellWhyNotBegun(session, detail.workloadId, options.said, signal).catch(() => undefined)
+  try {
+    return await Promise.all(
+      ranks.map(({ rank, pod }) => {
+        const show = options.onLines ?? ((from, lines) => print(session, from, lines, isAlone))
+        return followRank(session, { id: detail.workloadId, podId: pod.podId, run, rank }, show, options)
+      }),
+    )
+  } finally {
+    over.abort()
+  }
 }
 
 interface RankPlace {

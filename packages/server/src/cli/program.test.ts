@@ -300,6 +300,30 @@ describe("berth run", () => {
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("--cwd") })
   })
 
+  it("says why pods that have their place do not begin", async () => {
+    const placed = { dispatchCount: 1, pods: [pod(0)] }
+    let finish = () => {}
+    const routes = life([], {
+      [logRoute(0)]: (call) => {
+        finish = () => void sendLog(call, [], { exitCode: 0, cause: "succeeded" })
+        return "written"
+      },
+      [`GET ${path}/w-x`]: ({ before }) => {
+        if (before < 2) return workload(placed)
+        finish()
+        finish = () => {}
+        return workload({ ...placed, phase: "Succeeded", pods: [pod(0, 0)] })
+      },
+      "GET /berth/v1/explain/workload/w-x": () => ({
+        body: { workspaceId: "default", reasons: [{ sentence: "No account." }], position: 0 },
+      }),
+    })
+    api = await startTestApi(routes)
+    const { code, err } = await berth(["run", "x"])
+    expect(code).toBe(0)
+    expect(err).toContain("w-x waits: No account.")
+  })
+
   it("says why it waits, once for each reason, then shows all ranks and the failed one's code", async () => {
     const gang = { phase: "Running", dispatchCount: 1, pods: [pod(1), pod(0)] }
     const looks = [{}, {}, gang, { ...gang, phase: "Failed", pods: [pod(0, 143), pod(1, 6)] }]
