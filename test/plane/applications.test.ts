@@ -98,6 +98,24 @@ describe("a Deployment", () => {
     expect(podIds(after).filter((podId) => podIds(before).includes(podId))).toEqual([])
   })
 
+  it("is Updating from the answer to the request on that changes it, and not for a change that is there", async () => {
+    const p = await plane()
+    const { id } = await p.submit(serving())
+    const patched = async (change: object) => {
+      await p.plane.workloads.patch(owner, id, change)
+      return (await p.view(id)).workload.phase
+    }
+    await p.reaches(id, "Running")
+    expect(await patched({ image: "another" })).toBe("Updating")
+    await p.reaches(id, "Running")
+    expect(await patched({ image: "another" })).toBe("Running")
+    expect(await patched({ replica: 0 })).toBe("Updating")
+    await p.reaches(id, "Running")
+    expect(await patched({ image: "a third" })).toBe("Running")
+    expect(await patched({ replica: 1 })).toBe("Updating")
+    await p.reaches(id, "Running")
+  })
+
   it("grows, shrinks, goes down to nothing and comes back", async () => {
     const p = await plane()
     const { id } = await p.submit(serving())

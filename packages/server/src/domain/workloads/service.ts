@@ -7,7 +7,9 @@ import { authorize, isAllowed } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { Capacity, Claim, ClaimId, ClaimMoves, Reason } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
+import { progressEvent, progressOf } from "./applications/progress.ts"
 import { standingOf, type Standing } from "./applications/standing.ts"
+import { wishOf } from "./applications/wish.ts"
 import { followPriority } from "./applications/follow-priority.ts"
 import type { ReplicaStore } from "./applications/types.ts"
 import { authorizeBirth, commandOf, createBirths, existingIn } from "./births.ts"
@@ -25,7 +27,7 @@ import { applyPatch, type Patched } from "./patch.ts"
 import { stopped } from "./lifecycle.ts"
 import { giveEndpoint } from "./endpoints/give-endpoint.ts"
 import { createPodLogs } from "./pod-logs.ts"
-import { endWorkload, graceMsOf, workloadEvent } from "./runner-ports.ts"
+import { endWorkload, graceMsOf, runnerActor, workloadEvent } from "./runner-ports.ts"
 import { isApplication, isTerminal } from "./states.ts"
 import type { PodDriver } from "./driver.ts"
 import type {
@@ -159,22 +161,39 @@ export function createWorkloads(options: WorkloadsOptions): WorkloadService {
       if (!next) return
       refuseOthersCode(principal, workload, next.fields)
       const turned = await turnSchedule(tx, principal, next, { before: claim, claimId, nowMs })
-      await rows.update(tx, turned ?? next.workload)
-      // pods of the revision before may have to be restarted as they were
-      const { rollout } = workload
-      if (rollout && rollout.revision !== next.workload.rollout?.revision) {
-        await options.replicas.keepTemplate(tx, workload.key, rollout.revision, workload.spec)
-        // an application that is updated again and again, and never gets ready, keeps those of its pods alone
-        await options.replicas.dropTemplates(tx, workload.key, rollout.revision + 1)
-      }
+      const progress = await progressAfter(tx, next.workload, nowMs)
+      await rows.update(tx, turned ?? progress.workload)
+      await keepRevision(tx, workload, next.workload)
       if (!turned && claim && next.claim) await moves.amend(tx, claim, next.claim, nowMs)
       await followPriority(tx, options, next.workload, nowMs)
       await tx.emit(
         workloadEvent(next.workload, "workload.updated", principal.actor, nowMs, { fields: next.fields }),
       )
+      if (progress.event) await tx.emit(progress.event)
       await audit(tx, principal, "workload.update", next.workload, nowMs, { fields: next.fields })
       tx.publish(workloadPoked, workload.key)
     })
+  }
+
+  /** Pods of the revision before may have to be restarted as they were. */
+  async function keepRevision(tx: Tx, { key, rollout, spec }: Workload, next: Workload): Promise<void> {
+    if (!rollout || rollout.revision === next.rollout?.revision) return
+    await options.replicas.keepTemplate(tx, key, rollout.revision, spec)
+    // an application that is updated again and again, and never gets ready, keeps those of its pods alone
+    await options.replicas.dropTemplates(tx, key, rollout.revision + 1)
+  }
+
+  /** Whoever is answered and then looks must not see the phase of before: Running would say that the change is there. */
+  async function progressAfter(tx: Tx, workload: Workload, nowMs: number) {
+    if (workload.rollout === null) return { workload, event: null }
+    const all = await options.replicas.ofWorkload(tx, workload.key)
+    const { wish, tolerated } = wishOf(workload)
+    const next = progressOf(workload, wish, all, tolerated, nowMs)
+    const event = progressEvent(workload, next, wish, all)
+    return {
+      workload: next,
+      event: event && workloadEvent(next, event.type, runnerActor, nowMs, event.facts),
+    }
   }
 
   /** What becomes a schedule leaves the queue, what is none any more enters it; undefined when it does neither. */

@@ -3,7 +3,7 @@ import { graceMsOf, runnerActor, workloadEvent, type RunnerOptions } from "../ru
 import { isTerminal } from "../states.ts"
 import type { Workload, WorkloadKey } from "../types.ts"
 import { applicationPodId } from "../naming.ts"
-import { progressOf } from "./progress.ts"
+import { progressEvent, progressOf } from "./progress.ts"
 import { asRevision } from "./replica-life.ts"
 import type { ReplicaRows } from "./replica-rows.ts"
 import { isItsTurn, planRollout, type RolloutStep } from "./rollout.ts"
@@ -142,17 +142,9 @@ export function createApplicationSteps(options: RunnerOptions, writes: ReplicaRo
     const { observed, generation, revision } = next.rollout ?? { observed: 0, generation: 1, revision: 1 }
     if (observed === generation && workload.rollout?.observed !== observed)
       await replicas.dropTemplates(tx, workload.key, revision)
-    if (next.phase === workload.phase) return
-    const ready = all.filter((replica) => replica.readySinceMs !== null).length
-    const type = `workload.${eventOf[next.phase] ?? "changed"}`
-    await tx.emit(workloadEvent(next, type, runnerActor, nowMs, { ready, replicas: wish.replicas }))
+    const event = progressEvent(workload, next, wish, all)
+    if (event) await tx.emit(workloadEvent(next, event.type, runnerActor, nowMs, event.facts))
   }
 
   return { advance }
-}
-
-const eventOf: Partial<Record<Workload["phase"], string>> = {
-  Running: "ready",
-  Updating: "updating",
-  NotReady: "not_ready",
 }

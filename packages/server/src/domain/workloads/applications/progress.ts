@@ -53,6 +53,20 @@ export function progressOf(
   }
 }
 
+/** Type and facts of the event that a change of phase by `progressOf` is told with; null when there was none. */
+export function progressEvent(before: Workload, next: Workload, wish: Wish, replicas: readonly Replica[]) {
+  if (next.phase === before.phase) return null
+  const ready = replicas.filter((replica) => replica.readySinceMs !== null).length
+  const type = `workload.${eventOf[next.phase] ?? "changed"}`
+  return { type, facts: { ready, replicas: wish.replicas } }
+}
+
+const eventOf: Partial<Record<Phase, string>> = {
+  Running: "ready",
+  Updating: "updating",
+  NotReady: "not_ready",
+}
+
 function sentenceOf(workload: Workload, phase: Phase, counts: string): string {
   const what = workload.kind === "StatefulSet" ? "statefulSet" : "deployment"
   return `the ${what} is ${wordOf[phase] ?? "pending"}, ${counts}`
