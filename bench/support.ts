@@ -10,7 +10,7 @@ import { silentLog } from "../packages/server/src/kit/log.ts"
 import { openDatabase } from "../packages/server/src/open-database.ts"
 import type { OpenStore, StoreOptions } from "../packages/server/src/store/index.ts"
 
-const cli = fileURLToPath(new URL("../packages/server/src/cli/berth.ts", import.meta.url))
+const cli = fileURLToPath(new URL("../packages/server/bin/berth.js", import.meta.url))
 const startDeadlineMs = 60_000
 
 /** A server process of its own on a data directory, as a person would start it. */

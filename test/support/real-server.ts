@@ -13,7 +13,7 @@ import { killPodProcesses, killQuietly, podProcesses, removePodGroups } from "./
 import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
 
 /** The command line program, as a person would start it. */
-export const cliFile = fileURLToPath(new URL("../../packages/server/src/cli/berth.ts", import.meta.url))
+export const cliFile = fileURLToPath(new URL("../../packages/server/bin/berth.js", import.meta.url))
 export const nodeFlags = ["--disable-warning=ExperimentalWarning"] as const
 
 const startDeadlineMs = 40_000

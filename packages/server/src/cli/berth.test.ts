@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, expect, it } from "vitest"
 
-const program = fileURLToPath(new URL("./berth.ts", import.meta.url))
+const program = fileURLToPath(new URL("../../bin/berth.js", import.meta.url))
 const flags = ["--disable-warning=ExperimentalWarning", program]
 
 let dir: string

@@ -23,13 +23,11 @@ export interface Program {
 
 /** `berth unit`: prints a systemd unit that runs `berth up` with the settings that were given. Writes nothing. */
 export async function unit(terminal: Terminal, options: UnitOptions): Promise<void> {
-  // the published package is JavaScript, a clone TypeScript
-  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js"
   terminal.out(
     renderUnit(terminal, options, {
       node: process.execPath,
       nodeFlags: process.execArgv,
-      file: fileURLToPath(new URL(`../berth.${ending}`, import.meta.url)),
+      file: fileURLToPath(new URL("../../../bin/berth.js", import.meta.url)),
     }),
   )
 }
