@@ -53,7 +53,8 @@ export interface Target {
 export interface Directory {
   /**
    * Finds who a token stands for, now.
-   * @returns undefined for a token that is unknown, expired, revoked, or of a frozen user
+   * @returns undefined for a token that is unknown, expired or revoked
+   * @throws AppError `forbidden`, detail `frozen`, for one that holds of a user who is frozen (reference/workloads.md 1.6)
    */
   authenticate(
     token: string,

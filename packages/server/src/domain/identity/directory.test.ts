@@ -102,7 +102,7 @@ describe("authentication", () => {
     expect(directory.authenticate(token("one"), from)).toBeUndefined()
     expect(directory.authenticate(token("two"), from)).toBeDefined()
     directory.applyUser(aUser({ frozen: true, version: 2 }))
-    expect(directory.authenticate(token("two"), from)).toBeUndefined()
+    expect(() => directory.authenticate(token("two"), from)).toThrow("The user ann is frozen.")
     directory.load([], [other], [])
     expect(directory.authenticate(token("two"), from)).toBeUndefined()
   })
@@ -111,7 +111,7 @@ describe("authentication", () => {
     const { directory } = setUp()
     directory.load([aUser({ version: 3, frozen: true })], [aKey()], [])
     directory.applyUser(aUser({ version: 2, frozen: false }))
-    expect(directory.authenticate(token("one"), from)).toBeUndefined()
+    expect(() => directory.authenticate(token("one"), from)).toThrow("The user ann is frozen.")
   })
 })
 

@@ -107,7 +107,12 @@ export function createDirectory(options: DirectoryOptions): LiveDirectory {
     const key = keys.get(keyIdByHash.get(hashToken(token)) ?? "")
     if (!key || !isLive(key)) return undefined
     const user = users.get(key.userId)
-    if (!user || user.frozen) return undefined
+    if (!user) return undefined
+    if (user.frozen)
+      throw new AppError("forbidden", `The user ${user.name} is frozen.`, {
+        resource: "user",
+        detail: "frozen",
+      })
     lastUsed.set(key.id, options.clock.nowMs())
     touched.add(key.id)
     return createPrincipal(view, user, key, from)

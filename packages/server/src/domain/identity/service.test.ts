@@ -102,7 +102,7 @@ describe("users", () => {
     const ann = await platform.person("ann")
     const { token } = await platform.keyOf(ann.userId)
     await platform.identity.updateUser(platform.owner, ann.userId, { frozen: true })
-    expect(platform.directory.authenticate(token, from)).toBeUndefined()
+    expect(() => platform.directory.authenticate(token, from)).toThrow(refused("forbidden"))
     expect(ann.roleIn("default")).toBeNull()
     await platform.identity.updateUser(platform.owner, ann.userId, { frozen: false })
     expect(platform.directory.authenticate(token, from)?.roleIn("default")).toBe("editor")

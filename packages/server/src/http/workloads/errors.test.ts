@@ -30,6 +30,11 @@ describe("an error of the Workload API", () => {
     expect(answer(code, "said")).toEqual(rest)
   })
 
+  it("says of somebody who is frozen that they are restricted", () => {
+    const said = answer("forbidden", "The user ann is frozen.", { detail: "frozen" })
+    expect(said).toEqual([403, "Primus.00003", "The user is restricted. type: 1"])
+  })
+
   it("has exactly its two members", () => {
     const error = new AppError("internal", "said", { cause: new Error("secret"), facts: { a: 1 }, name: "n" })
     expect(wordError(error).body).toEqual({ errorCode: "Primus.00001", errorMessage: "Internal error. said" })

@@ -17,7 +17,12 @@ type Wording = (error: AppError) => WordedError
 const wordings: Readonly<Record<ErrorCode, Wording>> = {
   invalid: (error) => worded(400, "Primus.00002", `Bad request. ${issueText(error)}`),
   unauthenticated: (error) => worded(401, "Primus.00009", unauthenticatedText(error)),
-  forbidden: (error) => worded(403, "Primus.00003", error.message),
+  forbidden: (error) =>
+    worded(
+      403,
+      "Primus.00003",
+      error.detail === "frozen" ? "The user is restricted. type: 1" : error.message,
+    ),
   not_found: (error) => (missingThings[error.resource ?? ""] ?? missingAnything)(error),
   already_exists: (error) => worded(409, "Primus.00004", error.message),
   conflict: wordConflict,
