@@ -306,6 +306,24 @@ describe("a pod's log", () => {
 })
 
 describe("streams in general", () => {
+  it("are not all for one user, who is told so", async () => {
+    await server.close()
+    server = await startBerthServer({ mostStreams: 16 })
+    const other = await server.member("other", {})
+    for (let at = 0; at < 14; at++) expect((await follow("/berth/v1/events")).status).toBe(200)
+    const accept = "text/event-stream"
+    const refused = await server.call("GET", "/berth/v1/events", { headers: { accept } })
+    expect([refused.status, refused.json.code]).toEqual([429, "too_many"])
+    expect(refused.json.message).toBe(
+      "You have 14 of the server's 16 streams, and the last ones are for others.",
+    )
+    const authorization = `Bearer ${other}`
+    for (let at = 0; at < 2; at++)
+      expect((await follow("/berth/v1/events", { authorization })).status).toBe(200)
+    const full = await server.call("GET", "/berth/v1/events", { headers: { accept }, token: other })
+    expect(full.json.message).toBe("All 16 streams of the server are in use.")
+  })
+
   it("are limited in number; the next is refused with 429 until one is free", async () => {
     const { log } = await runningJob()
     const held = [await follow("/berth/v1/events"), await follow("/berth/v1/events"), await follow(log)]

@@ -32,7 +32,7 @@ export interface StreamOptions {
 export interface Streams {
   /**
    * Takes over the reply and sends its head.
-   * @throws AppError `too_many` when as many are open as may be, `unavailable` while closing, `forbidden` to another
+   * @throws AppError `too_many` when as many are open as may be, or the caller has many and the last few are for others, `unavailable` while closing, `forbidden` to another
    *   site's page; nothing has been sent then
    */
   open(request: FastifyRequest, reply: FastifyReply, options: StreamOptions): OpenStream
@@ -47,6 +47,9 @@ const slowestReadMs = 30_000
 /** More than this waiting for a client means that it does not read: it is cut at once. */
 const mostBacklogBytes = 1024 * 1024
 
+/** The last eighth is for users who have fewer than this: nobody takes everybody's logs away. */
+const fewOfUser = 4
+
 /**
  * @param options.most open at once, 1 or more
  * @param options.onCount told of each change of the count
@@ -58,7 +61,27 @@ export function createStreams(options: {
 }): Streams {
   const { clock, most } = options
   const open = new Set<OpenStream>()
+  /** Users by how many of them they have. */
+  const held = new Map<string, number>()
   let isClosed = false
+
+  function count(userId: string, by: number): void {
+    const now = (held.get(userId) ?? 0) + by
+    if (now === 0) held.delete(userId)
+    else held.set(userId, now)
+  }
+
+  function refuseBeyond(userId: string): void {
+    const mine = held.get(userId) ?? 0
+    if (open.size >= (mine < fewOfUser ? most : most - Math.floor(most / 8)))
+      throw new AppError(
+        "too_many",
+        open.size >= most
+          ? `All ${most} streams of the server are in use.`
+          : `You have ${mine} of the server's ${most} streams, and the last ones are for others.`,
+        { detail: "streams", retryAfterMs: 5000 },
+      )
+  }
 
   return {
     get count() {
@@ -69,16 +92,15 @@ export function createStreams(options: {
       if (isCrossSite(request.headers))
         throw new AppError("forbidden", "A page of another site may not do this.", { detail: "origin" })
       if (isClosed) throw new AppError("unavailable", "The server is shutting down.", { retryAfterMs: 1000 })
-      if (open.size >= most)
-        throw new AppError("too_many", `All ${most} streams of the server are in use.`, {
-          detail: "streams",
-          retryAfterMs: 5000,
-        })
+      const { userId } = request.principal
+      refuseBeyond(userId)
       const opened = begin(clock, reply, stream)
       open.add(opened)
+      count(userId, 1)
       options.onCount?.(open.size)
       opened.signal.addEventListener("abort", () => {
         open.delete(opened)
+        count(userId, -1)
         options.onCount?.(open.size)
       })
       return opened
