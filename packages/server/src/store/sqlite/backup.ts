@@ -1,11 +1,12 @@
 import { createReadStream, rmSync } from "node:fs"
 import { rm, stat, statfs } from "node:fs/promises"
 import { dirname } from "node:path"
-import { Worker } from "node:worker_threads"
+import type { Worker } from "node:worker_threads"
 import type { Backup, StoreCopy } from "../../domain/journal/index.ts"
 import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { BackupReply, BackupSetup, BackupStop } from "./backup-protocol.ts"
+import { startThread } from "./start-thread.ts"
 
 export interface SqliteBackup extends Backup {
   /** Gives up a copy that is being made, removes what there is, makes no more. Idempotent. */
@@ -117,9 +118,7 @@ function stop(thread: Worker): void {
 }
 
 function inThread(setup: BackupSetup, onStart: (thread: Worker) => void): Promise<BackupReply> {
-  // The published package is JavaScript, a clone TypeScript: the thread's file has the ending of this one.
-  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js"
-  const thread = new Worker(new URL(`./backup-worker.${ending}`, import.meta.url), { workerData: setup })
+  const thread = startThread("backup-worker", setup)
   onStart(thread)
   return new Promise((resolve) => {
     let reply: BackupReply = { message: "The thread ended.", errcode: null }

@@ -1,10 +1,10 @@
-import { Worker } from "node:worker_threads"
 import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Log } from "../../kit/log.ts"
 import type { ScanOptions, ScanQuery, SqlRow } from "../session.ts"
 import { fromSqlite } from "./errors.ts"
-import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts"
+import type { ReaderReply, ReaderRequest, ReaderSetup } from "./reader-protocol.ts"
+import { startThread } from "./start-thread.ts"
 
 type Rows = readonly (readonly SqlRow[])[]
 
@@ -183,9 +183,7 @@ function readFailed(cause: unknown): AppError {
 
 /** A real thread on the database at `path`; it keeps the process up only while it has something to do. */
 export function startReaderThread(path: string): ReaderThread {
-  // The published package is JavaScript, a clone TypeScript: the thread's file has the ending of this one.
-  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js"
-  const worker = new Worker(new URL(`./reader-worker.${ending}`, import.meta.url), { workerData: { path } })
+  const worker = startThread("reader-worker", { path } satisfies ReaderSetup)
   worker.unref()
   let failure: Error | undefined
   worker.on("error", (error: Error) => {
