@@ -24,6 +24,12 @@ export async function restore(
   options: RestoreCommandOptions,
 ): Promise<void> {
   const form = readOutputForm(options.output ?? "table")
+  if (terminal.env["BERTH_DATABASE"])
+    throw new CliError(
+      "BERTH_DATABASE is set: a backup is put into a file, which a server on PostgreSQL does not look at.",
+      "Unset it to restore into a data directory; a PostgreSQL database is restored with pg_restore.",
+      exitCodes.usage,
+    )
   const { restoreBackup } = await import("../../backups/restore.ts")
   const [said = "."] = dataDirs(terminal, options)
   const dataDir = resolve(terminal.cwd, said)

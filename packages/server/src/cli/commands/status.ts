@@ -42,7 +42,7 @@ function factsOf({ counts, clusters, queues }: Status): readonly (readonly [stri
       (one) =>
         [
           `cluster ${one.id}`,
-          `${one.driver}, ${count(one.nodes, "node")}, ${one.driverMessage || "working"}`,
+          `${one.driver} driver, ${count(one.nodes, "node")}, ${one.driverMessage || "working"}`,
         ] as const,
     ),
   ]
