@@ -95,6 +95,7 @@ export function createStreams(options: {
       const { userId } = request.principal
       refuseBeyond(userId)
       const opened = begin(clock, reply, stream)
+      if (opened.signal.aborted) return opened
       open.add(opened)
       count(userId, 1)
       options.onCount?.(open.size)
@@ -135,6 +136,8 @@ function begin(clock: Clock, reply: FastifyReply, options: StreamOptions): OpenS
   raw.once("close", () => finish("destroy"))
   // An error of the socket is followed by close.
   raw.on("error", () => {})
+  // the client may have gone while its request was looked into: nobody says so a second time
+  if (raw.destroyed) finish("destroy")
 
   return {
     signal: over.signal,
