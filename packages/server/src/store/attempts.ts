@@ -42,11 +42,11 @@ const selectById = statement<{ id: string }>("primary")((db, p) =>
 const selectByWorkload = statement<{ key: string }>("attempt_by_workload")((db, p) =>
   db.selectFrom("attempt").select(columns).where("workload_key", "=", p("key")).orderBy("run").orderBy("id"),
 )
-const selectLive = statement<object>("attempt_live")((db) =>
+const selectLive = statement<object>("attempt_live")((db, _, { isLive }) =>
   db
     .selectFrom("attempt")
     .select(columns)
-    .where("state", "<>", sql.lit("gone"))
+    .where(isLive)
     .orderBy("assigned_at_ms")
     .orderBy("id"),
 )

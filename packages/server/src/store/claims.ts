@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely"
+import type { Selectable } from "kysely"
 import {
   type Claim,
   type ClaimId,
@@ -45,14 +45,14 @@ const columns = [...fixedColumns, ...movingColumns, "version"] as const
 
 const controlColumns = ["paused", "paused_by", "since_ms", "restored_from_ms"] as const
 
-const selectLive = statement<object>("claim_live")((db) =>
-  db.selectFrom("claim").select(columns).where("state", "<>", sql.lit("gone")),
+const selectLive = statement<object>("claim_live")((db, _, { isLive }) =>
+  db.selectFrom("claim").select(columns).where(isLive),
 )
-const countLiveIn = statement<{ workspaceId: string }>("claim_live")((db, p) =>
+const countLiveIn = statement<{ workspaceId: string }>("claim_live")((db, p, { isLive }) =>
   db
     .selectFrom("claim")
     .select((eb) => eb.fn.countAll<number>().as("n"))
-    .where("state", "<>", sql.lit("gone"))
+    .where(isLive)
     .where("workspace_id", "=", p("workspaceId")),
 )
 const selectById = statement<{ id: string }>("primary")((db, p) =>

@@ -20,6 +20,8 @@ export interface Dialect {
     readonly text: (column: string) => RawBuilder<string>
     readonly int: (column: string) => RawBuilder<number>
   }
+  /** Of claims and of attempts: whether it is not gone yet, as their indexes say it. */
+  readonly isLive: RawBuilder<SqlBool>
   /** The JSON text of a member, an object or a list, of the JSON object that a text column holds. */
   readonly jsonMember: (column: string, member: string) => RawBuilder<string>
   readonly events: EventOrder
@@ -44,6 +46,8 @@ export interface Ddl {
   readonly eventOrder: string
   /** Where several transactions write at once: a column (with a comma) that gives each writer a counter of its own. */
   readonly counterShard: string
+  /** Whether transactions write beside each other. */
+  readonly isWrittenByMany: boolean
   /** That a column is the key of a workload, where the database is to see to it. */
   readonly toWorkload: string
   /** What follows the closing parenthesis of `create table`. */

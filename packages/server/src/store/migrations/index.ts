@@ -3,8 +3,9 @@ import { applications } from "./0002-applications.ts"
 import { lists } from "./0003-lists.ts"
 import { eventsOfAWorkspace } from "./0004-events-of-a-workspace.ts"
 import { restored } from "./0005-restored.ts"
+import { writersApart } from "./0006-writers-apart.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
-export const migrations: readonly Migration[] = [spine, applications, lists, eventsOfAWorkspace, restored]
+export const migrations: readonly Migration[] = [spine, applications, lists, eventsOfAWorkspace, restored, writersApart]
 export type { Migration } from "./migration.ts"

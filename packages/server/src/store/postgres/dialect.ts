@@ -27,6 +27,7 @@ export const postgresDialect: Dialect = {
     text: (column) => sql<string>`${sql.ref(column)}`,
     int: (column) => sql<number>`${sql.ref(column)}`,
   },
+  isLive: sql<SqlBool>`is_live`,
   jsonMember: (column, member) => sql<string>`(${sql.ref(column)}::json -> ${sql.lit(member)})::text`,
   events: transactionOrder,
   counterShard: ["shard"],
@@ -44,6 +45,7 @@ export const postgresDialect: Dialect = {
     // turned away as conflicts. A writer runs one transaction at a time and is alone with its own row.
     counterShard: `
   shard bigint not null default current_setting('berth.shard')::bigint,`,
+    isWrittenByMany: true,
     // To check it, PostgreSQL reads the page that every other submit writes to: they would all conflict. Rows
     // of a workload are written and removed in its transactions only.
     toWorkload: "",
