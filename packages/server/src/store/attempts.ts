@@ -43,12 +43,7 @@ const selectByWorkload = statement<{ key: string }>("attempt_by_workload")((db, 
   db.selectFrom("attempt").select(columns).where("workload_key", "=", p("key")).orderBy("run").orderBy("id"),
 )
 const selectLive = statement<object>("attempt_live")((db, _, { isLive }) =>
-  db
-    .selectFrom("attempt")
-    .select(columns)
-    .where(isLive)
-    .orderBy("assigned_at_ms")
-    .orderBy("id"),
+  db.selectFrom("attempt").select(columns).where(isLive).orderBy("assigned_at_ms").orderBy("id"),
 )
 const insert = statement<Row>("write")((db, p) =>
   db
@@ -145,11 +140,11 @@ export const attemptStore: AttemptStore = {
     return (await selectLive.all(from, {})).map(toAttempt)
   },
   async insertAttempt(tx, attempt) {
-    assertInserted(await insert.run(tx, fromAttempt(attempt)), "attempt", attempt.id)
+    await insert.post(tx, fromAttempt(attempt), (inserted) => assertInserted(inserted, "attempt", attempt.id))
     tx.publish(attemptChanged, attempt)
   },
   async updateAttempt(tx, attempt) {
-    assertMoved(await update.run(tx, fromAttempt(attempt)), "attempt", attempt.id)
+    await update.post(tx, fromAttempt(attempt), (moved) => assertMoved(moved, "attempt", attempt.id))
     tx.publish(attemptChanged, { ...attempt, version: attempt.version + 1 })
   },
   async pruneAttempts(tx, key, keep) {

@@ -163,11 +163,11 @@ export const claimStore: ClaimStore = {
     return row && toClaim(row)
   },
   async insert(tx, claim) {
-    assertInserted(await insert.run(tx, fromClaim(claim)), "claim", claim.id)
+    await insert.post(tx, fromClaim(claim), (inserted) => assertInserted(inserted, "claim", claim.id))
     tx.publish(claimChanged, claim)
   },
   async update(tx, claim, from) {
-    assertMoved(await update.run(tx, { ...fromClaim(claim), from }), "claim", claim.id)
+    await update.post(tx, { ...fromClaim(claim), from }, (moved) => assertMoved(moved, "claim", claim.id))
     tx.publish(claimChanged, { ...claim, version: claim.version + 1 })
   },
   async control(from) {

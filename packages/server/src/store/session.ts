@@ -58,6 +58,11 @@ export interface Session extends Reads {
   peek(query: BoundSql): Promise<SqlRow | undefined>
   /** How many rows were inserted, updated or deleted. */
   run(query: BoundSql): Promise<number>
+  /**
+   * Writes; resolves as soon as the next statement may be given, which need not wait for what became of this one.
+   * The transaction fails with what goes wrong, and with what `check` throws when it is told how many rows changed.
+   */
+  post(query: BoundSql, check?: (changed: number) => void): Promise<void>
   /** Short queries, all on one snapshot. */
   together(queries: readonly BoundSql[]): Promise<readonly (readonly SqlRow[])[]>
   /**

@@ -25,6 +25,8 @@ export interface Statement<P extends Values, R> {
   get(from: Reads, values: P): Promise<R | undefined>
   /** How many rows it changed. */
   run(from: Reads, values: P): Promise<number>
+  /** Runs it without waiting for its answer where that saves time; see `Session.post`. */
+  post(from: Reads, values: P, check?: (changed: number) => void): Promise<void>
   /** The statement with these values, for `Session.scan`. */
   bind(dialect: Dialect, values: P): BoundSql
   sqlFor(dialect: Dialect): string
@@ -94,6 +96,10 @@ function createStatement<P extends Values, R>(servedBy: string, build: Build<P, 
     run(from, values) {
       const session = sessionOf(from)
       return session.run(bind(session.dialect, values))
+    },
+    post(from, values, check) {
+      const session = sessionOf(from)
+      return session.post(bind(session.dialect, values), check)
     },
   }
 }

@@ -37,8 +37,8 @@ export async function countWorkload(
   const from = before?.hidden === 0 ? before : undefined
   const to = after?.hidden === 0 ? after : undefined
   if (from && to && countedColumns.every((column) => from[column] === to[column])) return
-  if (from) await addToCount.run(tx, { ...counterOf(from), n: -1 })
-  if (to) await addToCount.run(tx, { ...counterOf(to), n: 1 })
+  if (from) await addToCount.post(tx, { ...counterOf(from), n: -1 })
+  if (to) await addToCount.post(tx, { ...counterOf(to), n: 1 })
 }
 
 /** Who has left and what has moved on leaves counters of nothing behind. */

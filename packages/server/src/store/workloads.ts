@@ -1,4 +1,4 @@
-import type { Tx } from "../domain/journal/index.ts"
+import type { Reads, Tx } from "../domain/journal/index.ts"
 import {
   type Workload,
   type WorkloadKey,
@@ -13,7 +13,7 @@ import { sessionOf } from "./session.ts"
 import { slotsOf, statement } from "./statement.ts"
 import { listWorkloads } from "./workload-list.ts"
 import { pruneWorkloads } from "./workload-prune.ts"
-import { countWorkload } from "./workload-counts.ts"
+import { type Standing as CountedStanding, countWorkload } from "./workload-counts.ts"
 import {
   type FullRow,
   type SpecRow,
@@ -29,7 +29,8 @@ import {
   workloadColumns,
 } from "./workload-rows.ts"
 
-type Standing = Pick<WorkloadRow, (typeof phaseColumns)[number] | (typeof wishColumns)[number]>
+type Standing = Pick<WorkloadRow, (typeof phaseColumns)[number] | (typeof wishColumns)[number]> &
+  CountedStanding
 
 const livePhases: readonly string[] = phases.filter((phase) => !isTerminal(phase))
 
@@ -128,10 +129,33 @@ const deleteDependencies = statement<{ key: string }>("primary")((db, p) =>
   db.deleteFrom("workload_dependency").where("workload_key", "=", p("key")),
 )
 
+/** What a transaction knows of the workload that it read or wrote last: it need not ask again before it writes. */
+interface Known {
+  readonly key: WorkloadKey
+  readonly version: number
+  readonly standing: Standing
+  readonly spec: Workload["spec"]
+}
+const known = new WeakMap<Reads, Known>()
+
+/** Of one only: what is read, changed and written in turn is the case that costs. */
+function remember(from: Reads, workload: Workload, standing: Standing): void {
+  if (!("isTx" in from)) return
+  const { key, version, spec } = workload
+  known.set(from, { key, version, standing, spec })
+}
+
+function remembering(from: Reads, row: FullRow | undefined): Workload | undefined {
+  if (!row) return undefined
+  const workload = toWorkload(row)
+  remember(from, workload, row)
+  return workload
+}
+
 async function insert(tx: Tx, workload: Workload): Promise<void> {
   const row = fromWorkload(workload)
-  assertInserted(await insertRow.run(tx, row), "workload", workload.id)
-  await insertSpec.run(tx, specRow(workload))
+  await insertRow.post(tx, row, (inserted) => assertInserted(inserted, "workload", workload.id))
+  await insertSpec.post(tx, specRow(workload))
   for (const on of workload.spec.dependencies) await insertDependency.run(tx, { key: workload.key, on })
   await countWorkload(tx, undefined, row)
   tx.publish(workloadChanged, workload)
@@ -145,16 +169,21 @@ function narrowest(before: Standing, row: WorkloadRow) {
 
 async function update(tx: Tx, workload: Workload): Promise<void> {
   const { key, version } = workload
-  const before = await selectStanding.get(tx, { key, version })
+  const last = known.get(tx)
+  const read = last?.key === key && last.version === version ? last : undefined
+  const before = read?.standing ?? (await selectStanding.get(tx, { key, version }))
   const row = fromWorkload(workload)
-  const changed = before ? await narrowest(before, row).run(tx, row) : 0
-  assertMoved(changed, "workload", workload.id)
-  if ((await updateSpec.run(tx, specRow(workload))) > 0) {
+  if (!before) return assertMoved(0, "workload", workload.id)
+  await narrowest(before, row).post(tx, row, (moved) => assertMoved(moved, "workload", workload.id))
+  // the very object that was read holds what is stored
+  if (read?.spec !== workload.spec && (await updateSpec.run(tx, specRow(workload))) > 0) {
     await deleteDependencies.run(tx, { key })
     for (const on of workload.spec.dependencies) await insertDependency.run(tx, { key, on })
   }
-  if (before) await countWorkload(tx, before, row)
-  tx.publish(workloadChanged, { ...workload, version: version + 1 })
+  await countWorkload(tx, before, row)
+  const written = { ...workload, version: version + 1 }
+  remember(tx, written, row)
+  tx.publish(workloadChanged, written)
 }
 
 function toWorkloads(rows: readonly FullRow[]): readonly Workload[] {
@@ -172,12 +201,10 @@ export const workloadStore: WorkloadStore = {
   list: listWorkloads,
   prune: pruneWorkloads,
   async byKey(from, key) {
-    const row = await selectByKey.get(from, { key })
-    return row && toWorkload(row)
+    return remembering(from, await selectByKey.get(from, { key }))
   },
   async byId(from, id) {
-    const row = await selectById.get(from, { id })
-    return row && toWorkload(row)
+    return remembering(from, await selectById.get(from, { id }))
   },
   async isTaken(from, id) {
     const session = sessionOf(from)

@@ -23,6 +23,12 @@ export interface Tx extends Reads {
   publish<T>(topic: Topic<T>, value: T): void
 }
 
+/** What a store may make use of. */
+export interface TxOptions {
+  /** It reads and writes so many rows that it would be in the way of most that run beside it. */
+  readonly isLarge?: boolean
+}
+
 /** Writes. All mutations of all slices go through the one `tx`. */
 export interface Store {
   /**
@@ -31,7 +37,7 @@ export interface Store {
    *   AppError `unavailable` with detail `store_full`, `store_busy` or `store_failed` (retryable) when the batch could not be committed;
    *   AppError `internal` when the closure awaited something else, or when called inside a closure.
    */
-  tx<T>(closure: (tx: Tx) => Promise<T>): Promise<T>
+  tx<T>(closure: (tx: Tx) => Promise<T>, options?: TxOptions): Promise<T>
   /** The committed state. Using it inside a `tx` closure is a programming error and throws. */
   readonly committed: Reads
   /** Called after each COMMIT, in commit order, synchronously. A subscriber never throws and never waits. */

@@ -80,7 +80,7 @@ function inChunks<T>(items: readonly T[], size: number): T[][] {
 /** One transaction; when an owner refuses in it, each admission alone, so that one fault harms no other. */
 async function admitChunk(options: QueueOptions, chunk: readonly Admission[]): Promise<Outcome[]> {
   try {
-    return await options.store.tx((tx) => admitAll(options, tx, chunk))
+    return await options.store.tx((tx) => admitAll(options, tx, chunk), { isLarge: chunk.length > 1 })
   } catch (error) {
     if (!isOfOneClaim(error)) throw error
     if (chunk.length === 1) return ["lost"]

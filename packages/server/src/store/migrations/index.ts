@@ -7,5 +7,12 @@ import { writersApart } from "./0006-writers-apart.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
-export const migrations: readonly Migration[] = [spine, applications, lists, eventsOfAWorkspace, restored, writersApart]
+export const migrations: readonly Migration[] = [
+  spine,
+  applications,
+  lists,
+  eventsOfAWorkspace,
+  restored,
+  writersApart,
+]
 export type { Migration } from "./migration.ts"

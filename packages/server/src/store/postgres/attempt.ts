@@ -9,6 +9,7 @@ import type { PgConnection } from "./connection.ts"
 import { faultKind, fromPostgres, storeFailed, storeUnclear } from "./errors.ts"
 import type { EventNews } from "./event-news.ts"
 import type { Lease, Pool } from "./pool.ts"
+import { createPosted } from "./posted.ts"
 import type { RunningTransactions } from "./running.ts"
 import { superseded } from "./server-lock.ts"
 import { openTxSession } from "./sessions.ts"
@@ -184,7 +185,12 @@ function settle(
         look()
       }
     }
-    const call = async () => closure(openTxSession(run, perform, options))
+    const posted = createPosted()
+    const call = async () => {
+      const value = await closure(openTxSession(run, perform, options, posted))
+      await posted.settled()
+      return value
+    }
     options.scope.run(run, call).then(
       (value) => finish({ ok: true, value }),
       (error: unknown) => finish({ ok: false, error }),

@@ -42,6 +42,8 @@ export async function openConnection(options: ConnectOptions): Promise<PgConnect
     application_name: options.name,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
+    // What need not wait for an answer is sent at once.
+    pipeline: true,
     types: { getTypeParser: parserOf as typeof types.getTypeParser },
   })
   const connection = wrap(client)
@@ -69,7 +71,6 @@ function wrap(client: Client): PgConnection {
   const listeners: (() => void)[] = []
   let isLost = false
   let isClosing = false
-  let last: Promise<unknown> = Promise.resolve()
   function lose() {
     if (isLost) return
     isLost = true
@@ -79,11 +80,6 @@ function wrap(client: Client): PgConnection {
   client.on("error", lose)
   client.on("end", lose)
 
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = last.then(work)
-    last = result.catch(() => undefined)
-    return result
-  }
   function cut() {
     lose()
     client.connection.stream.destroy()
@@ -96,10 +92,10 @@ function wrap(client: Client): PgConnection {
       return isLost
     },
     query: ({ sql, values, name }) =>
-      inTurn(() =>
-        client.query({ text: sql, values: values as unknown[], ...(name === undefined ? {} : { name }) }),
-      ).then(toResult),
-    script: (sql) => inTurn(() => client.query(sql)).then(toResult),
+      client
+        .query({ text: sql, values: values as unknown[], ...(name === undefined ? {} : { name }) })
+        .then(toResult),
+    script: (sql) => client.query(sql).then(toResult),
     onLost(listener) {
       if (isLost) listener()
       else listeners.push(listener)

@@ -34,7 +34,8 @@ const kinds: Readonly<Record<string, FaultKind>> = {
 /** The SQLSTATE; undefined for an error that did not come from the server. */
 export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined
-  // Node's own codes (ECONNRESET) are longer.
+  // One of Node's own codes looks like one: EPIPE.
+  if ("syscall" in error) return undefined
   return /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined
 }
 

@@ -1,11 +1,19 @@
 import { AppError } from "../../kit/errors.ts"
 import type { ClosureRun, ClosureScope } from "../closure-scope.ts"
-import { appendAudit, appendEvent } from "../journal-writes.ts"
-import { type ScanQuery, type Session, type SqlRow, type TxSession, isNeedless } from "../session.ts"
-import type { PgConnection } from "./connection.ts"
+import { auditInsert, eventInsert, positionOf } from "../journal-writes.ts"
+import {
+  type BoundSql,
+  type ScanQuery,
+  type Session,
+  type SqlRow,
+  type TxSession,
+  isNeedless,
+} from "../session.ts"
+import type { PgConnection, PgResult } from "./connection.ts"
 import { postgresDialect } from "./dialect.ts"
 import { faultKind, fromPostgres, storeBusy } from "./errors.ts"
 import type { Pool } from "./pool.ts"
+import type { Posted } from "./posted.ts"
 import type { RunningTransactions } from "./running.ts"
 
 type Rows = readonly (readonly SqlRow[])[]
@@ -18,7 +26,15 @@ export function openTxSession(
   run: ClosureRun,
   perform: Perform,
   { running, keyed }: { readonly running: RunningTransactions; readonly keyed: Pool },
+  posted: Posted,
 ): TxSession {
+  /** The connection answers in order: whatever is asked next finds it done. */
+  function post(query: BoundSql, check: (result: PgResult) => void): Promise<void> {
+    const work = perform((connection) => connection.query(query)).then(check)
+    if (run.phase !== "running") return work
+    posted.add(work)
+    return Promise.resolve()
+  }
   const tx: TxSession = {
     isReads: true,
     isTx: true,
@@ -31,15 +47,17 @@ export function openTxSession(
     peek: (query) =>
       perform(() => withConnection(keyed, async (connection) => (await connection.query(query)).rows[0])),
     run: (query) => perform(async (connection) => (await connection.query(query)).changed),
+    post: (query, check) => post(query, ({ changed }) => check?.(changed)),
     together: (queries) =>
       perform((connection) =>
         Promise.all(queries.map(async (query) => (await connection.query(query)).rows)),
       ),
     scan: (queries) => perform((connection) => answersTo(connection, queries)),
-    async emit(event) {
-      run.lastEvent = await appendEvent(tx, event)
-    },
-    audit: (record) => appendAudit(tx, record),
+    emit: (event) =>
+      post(eventInsert(postgresDialect, event), ({ rows }) => {
+        run.lastEvent = positionOf(rows[0])
+      }),
+    audit: (record) => post(auditInsert(postgresDialect, record), () => {}),
     publish(topic, value) {
       if (run.phase !== "running")
         throw new AppError("internal", "The transaction is over.", { detail: "tx_over" })
@@ -47,6 +65,10 @@ export function openTxSession(
     },
   }
   return tx
+}
+
+function onlyInTransactions(): Promise<never> {
+  return Promise.reject(new AppError("internal", "Only a transaction writes."))
 }
 
 /** The connections of readers by what they read, so that no list holds up a keyed read, and no long list a quick one. */
@@ -76,7 +98,8 @@ export function openCommittedSession(
     all: (query) => read(keyed, async (connection) => (await connection.query(query)).rows),
     get: (query) => read(keyed, async (connection) => (await connection.query(query)).rows[0]),
     peek: (query) => read(keyed, async (connection) => (await connection.query(query)).rows[0]),
-    run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
+    run: onlyInTransactions,
+    post: onlyInTransactions,
     together: (queries) => read(keyed, (connection) => onOneSnapshot(connection, queries)),
     scan: (queries, options) =>
       read(options?.isLong ? long : quick, (connection) => onOneSnapshot(connection, queries)),

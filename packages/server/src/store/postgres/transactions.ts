@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import type { Tx } from "../../domain/journal/index.ts"
+import type { Tx, TxOptions } from "../../domain/journal/index.ts"
 import { type Clock, sleep } from "../../kit/clock.ts"
 import type { AppError } from "../../kit/errors.ts"
 import type { Log } from "../../kit/log.ts"
@@ -34,7 +34,7 @@ export interface TransactionsOptions extends AttemptOptions {
 
 /** The one way to write: a SERIALIZABLE transaction per closure, several at work at once (DESIGN 5). */
 export interface Transactions {
-  tx<T>(closure: (tx: Tx) => Promise<T>): Promise<T>
+  tx<T>(closure: (tx: Tx) => Promise<T>, options?: TxOptions): Promise<T>
   readonly waiting: number
   /** Takes no more closures; resolves when those that wait are committed or refused. Idempotent. */
   close(): Promise<void>
@@ -42,6 +42,8 @@ export interface Transactions {
 
 interface Job {
   readonly closure: (tx: Tx) => Promise<unknown>
+  /** From which try on it runs alone. */
+  readonly aloneFrom: number
   readonly queuedMono: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
@@ -93,7 +95,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     if (clock.monotonicMs() - job.queuedMono > longestWaitMs)
       return { kind: "failed", error: storeBusy("Too many writes are waiting; retry shortly.") }
     for (let tries = 1; ; tries++) {
-      const attempt = await inTurn(job, tries >= aloneFrom)
+      const attempt = await inTurn(job, tries >= job.aloneFrom)
       if (attempt.kind !== "conflict") return attempt
       if (tries >= mostTries) return { kind: "failed", error: attempt.error }
       await sleep(clock, options.random() * pauseStepMs * tries)
@@ -126,12 +128,14 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   }
 
   return {
-    tx<T>(closure: (tx: Tx) => Promise<T>): Promise<T> {
+    tx<T>(closure: (tx: Tx) => Promise<T>, { isLarge = false }: TxOptions = {}): Promise<T> {
       const refused = scope.refusal("store.tx") ?? refusal()
       if (refused) return Promise.reject(refused)
       return new Promise<T>((resolve, reject) => {
         waiting.push({
           closure,
+          // Beside others it would be run in vain every other time: better at once alone.
+          aloneFrom: isLarge ? 1 : aloneFrom,
           queuedMono: clock.monotonicMs(),
           resolve: resolve as (value: unknown) => void,
           reject,

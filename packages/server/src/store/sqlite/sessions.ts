@@ -19,6 +19,10 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     get: (query) => perform(writer, run, () => writer.get(query)),
     peek: (query) => tx.get(query),
     run: (query) => perform(writer, run, () => writer.run(query)),
+    async post(query, check) {
+      const changed = await tx.run(query)
+      check?.(changed)
+    },
     together: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
     scan: (queries) => perform(writer, run, () => runScan(writer, queries)),
     async emit(event) {
@@ -32,6 +36,10 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     },
   }
   return tx
+}
+
+function onlyInTransactions(): Promise<never> {
+  return Promise.reject(new AppError("internal", "Only a transaction writes."))
 }
 
 /** What `store.committed` is: short reads here and now, long ones where `scan` runs them. */
@@ -56,7 +64,8 @@ export function openCommittedSession(
     all: (query) => read(() => reader.all(query)),
     get: (query) => read(() => reader.get(query)),
     peek: (query) => read(() => reader.get(query)),
-    run: () => Promise.reject(new AppError("internal", "Only a transaction writes.")),
+    run: onlyInTransactions,
+    post: onlyInTransactions,
     // One snapshot because nothing else runs meanwhile: whoever commits is in this thread.
     together: (queries) => read(() => queries.map((query) => reader.all(query))),
     scan: (queries, options) => read(() => undefined).then(() => scan(queries, options)),
