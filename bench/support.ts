@@ -39,6 +39,7 @@ export async function startBenchServer(flags: readonly string[] = [], given?: st
     process.execPath,
     [
       "--disable-warning=ExperimentalWarning",
+      "--max-semi-space-size=8",
       cli,
       "up",
       "--data",

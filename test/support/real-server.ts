@@ -14,7 +14,7 @@ import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
 
 /** The command line program, as a person would start it. */
 export const cliFile = fileURLToPath(new URL("../../packages/server/bin/berth.js", import.meta.url))
-export const nodeFlags = ["--disable-warning=ExperimentalWarning"] as const
+export const nodeFlags = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=8"] as const
 
 const startDeadlineMs = 40_000
 const exitDeadlineMs = 60_000

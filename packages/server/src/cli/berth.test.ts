@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process"
 import { execFile, spawn } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -117,4 +117,14 @@ it("shows the whole of it with `up --demo`, and leaves nothing behind after Ctrl
   demo.kill("SIGINT")
   expect(await demo.ended).toBe(0)
   expect(existsSync(data)).toBe(false)
+})
+
+it("runs under the flags of the program's first line when `npm start` starts it", () => {
+  const [firstLine = ""] = readFileSync(program, "utf8").split("\n")
+  const root = JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8")) as {
+    scripts: { start: string }
+  }
+  const flagsIn = (command: string) => command.split(" ").filter((word) => word.startsWith("--"))
+  expect(flagsIn(firstLine)).toContain("--disable-warning=ExperimentalWarning")
+  expect(flagsIn(root.scripts.start)).toEqual(flagsIn(firstLine))
 })
