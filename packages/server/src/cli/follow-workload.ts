@@ -4,6 +4,7 @@ import type { Session } from "./connect.ts"
 import { exitCodes } from "./exit-codes.ts"
 import { patiently, pause } from "./patience.ts"
 import { harmless, paint } from "./terminal.ts"
+import { explainWaiting } from "./waiting.ts"
 import type { RankEnd } from "./workload-facts.ts"
 import { endSentence, hasEnded, podsByRank, workloadExitCode } from "./workload-facts.ts"
 
@@ -53,28 +54,11 @@ export async function followWorkload(session: Session, id: string, options: Foll
       terminal.err(`${paint(terminal, "dim", harmless(endSentence(detail)))}\n`)
       return workloadExitCode(detail, ends)
     }
-    const now = detail.phase === "Pending" ? await waitingSentence(session, detail, signal) : ""
+    const now = detail.phase === "Pending" ? (await explainWaiting(session, detail, signal)).sentence : ""
     if (now !== "" && now !== said) terminal.err(`${paint(terminal, "dim", harmless(now))}\n`)
     said = now || said
     await pause(lookMs, signal)
     lookMs = Math.min(longestLookMs, Math.ceil(lookMs * 1.3))
-  }
-}
-
-/** Why it waits and where it stands. */
-async function waitingSentence(
-  session: Session,
-  detail: WorkloadDetail,
-  signal: AbortSignal,
-): Promise<string> {
-  try {
-    const why = await session.client.berth.explainWorkload(detail.workloadId, { signal })
-    const [first] = why.reasons
-    const place = why.position > 0 ? ` (position ${why.position} in ${why.workspaceId})` : ""
-    return first ? `${detail.workloadId} waits: ${first.sentence}${place}` : ""
-  } catch (error) {
-    if (signal.aborted) throw error
-    return detail.message === "" ? "" : `${detail.workloadId} waits: ${detail.message}`
   }
 }
 
@@ -93,7 +77,7 @@ async function tellWhyNotBegun(
     await pause(lookMs, signal)
     const detail = await session.client.workloads.get(id, { signal })
     if (detail.phase !== "Pending") return
-    const now = await waitingSentence(session, detail, signal)
+    const { sentence: now } = await explainWaiting(session, detail, signal)
     if (now !== "" && now !== said) session.terminal.err(`${paint(session.terminal, "dim", harmless(now))}\n`)
     said = now || said
   }
@@ -197,17 +181,29 @@ function print(session: Session, rank: number, lines: readonly string[], isAlone
   session.terminal.out(lines.map((line) => `${prefix}${line}\n`).join(""))
 }
 
+/** What can be done next, and its command. */
+export type Way = readonly [what: string, command: string]
+
+/** One way a line. */
+export function renderWays(ways: readonly Way[]): string {
+  return ways.map(([what, command]) => `  ${`${what}:`.padEnd(10)}  ${command}\n`).join("")
+}
+
 /** Marks the end of a command by Ctrl-C, not by a fault. */
 export class Detached extends Error {}
 
 /**
- * Runs `follow` until it is done or Ctrl-C: then says how to come back and how to stop, and gives 130. The
- * workload goes on.
+ * Runs `follow` until it is done or Ctrl-C: then says that the workload goes on and how to come back, and gives 130.
+ * @param ways what to do then, each with its command; to look at its logs and to stop it when absent
  */
 export async function untilDetached(
   session: Session,
   id: string,
   follow: (signal: AbortSignal) => Promise<number>,
+  ways: readonly Way[] = [
+    ["come back", `berth logs -f ${id}`],
+    ["stop it", `berth stop ${id}`],
+  ],
 ): Promise<number> {
   const abort = new AbortController()
   const stopListening = session.terminal.onInterrupt(() => abort.abort(new Detached()))
@@ -215,9 +211,7 @@ export async function untilDetached(
     return await follow(abort.signal)
   } catch (error) {
     if (!abort.signal.aborted) throw error
-    session.terminal.err(
-      `\nDetached: ${id} goes on.\n  come back:  berth logs -f ${id}\n  stop it:    berth stop ${id}\n`,
-    )
+    session.terminal.err(`\nDetached: ${id} goes on.\n${renderWays(ways)}`)
     return exitCodes.detached
   } finally {
     stopListening()

@@ -1,0 +1,149 @@
+import type { WorkloadDetail, WorkloadPod } from "@berth/contract/workloads"
+import type { Session } from "./connect.ts"
+import { CliError } from "./cli-error.ts"
+import type { Crashing } from "./crash-report.ts"
+import { createCrashReport, showLastLines } from "./crash-report.ts"
+import { count, humanSeconds } from "./human.ts"
+import { patiently, pause } from "./patience.ts"
+import { harmless, paint } from "./terminal.ts"
+import { explainWaiting } from "./waiting.ts"
+import { endSentence, hasEnded, workloadExitCode } from "./workload-facts.ts"
+
+export interface AwaitOptions {
+  /** How long nothing may change, in milliseconds, while all of its pods have a place. */
+  readonly waitMs: number
+  /** Where its events are: what was before does not count. */
+  readonly mark: Mark
+  readonly signal: AbortSignal
+}
+
+/** An application as it was before a change. */
+export interface Mark {
+  /** Of its last event; null = it is new. */
+  readonly eventId: string | null
+  /** The pods that an update replaces; null when it replaces none. */
+  readonly replaced: ReadonlySet<string> | null
+}
+
+/** Of an application that is new. */
+export const nothingBefore: Mark = { eventId: null, replaced: null }
+
+/** What became of it. */
+export type Readiness =
+  | { readonly kind: "ready"; readonly detail: WorkloadDetail }
+  | { readonly kind: "ended"; readonly exitCode: number }
+
+/** A pod that ended so often on the way to being ready will not be: its server tries on, nobody needs to watch. */
+const mostEnds = 4
+const shortestLookMs = 150
+const longestLookMs = 2000
+/** Reasons that are about the pods themselves: for anything else people may have to wait long. */
+const podReasons = new Set(["starting", "backoff", "port_in_use"])
+const mostShown = 3
+
+/** Where an application is before it is changed. @throws BerthError */
+export async function markOf(session: Session, detail: WorkloadDetail, replaces: boolean): Promise<Mark> {
+  const query = { subject: `workload/${detail.workloadId}`, backwards: true, limit: 1 }
+  const { items } = await session.client.berth.events(query)
+  const replaced = replaces ? new Set(detail.pods.map((pod) => startKey(detail, pod))) : null
+  return { eventId: items[0]?.id ?? null, replaced }
+}
+
+/**
+ * Waits until an application is as it is to be: says why it waits, how far it is, which pods end and what they wrote
+ * last. Survives restarts of the server.
+ * @throws CliError when it does not get ready: a pod ends again and again, or nothing changes for `waitMs`; the
+ *   signal's reason when that aborts; BerthError
+ */
+export async function awaitReady(session: Session, id: string, options: AwaitOptions): Promise<Readiness> {
+  const { terminal, client } = session
+  const { signal, mark, waitMs } = options
+  const say = createSayer(session)
+  const isOld = (podId: string) => mark.replaced?.has(podId) === true
+  const crashes = createCrashReport(session, id, { after: mark.eventId, isOld, signal })
+  let changedAtMs = terminal.nowMs()
+  for (let lookMs = shortestLookMs; ; lookMs = Math.min(longestLookMs, lookMs * 1.3)) {
+    const detail = await patiently(terminal, signal, () => client.workloads.get(id, { signal }))
+    if (hasEnded(detail.phase)) {
+      terminal.err(`${paint(terminal, "dim", harmless(endSentence(detail)))}\n`)
+      return { kind: "ended", exitCode: workloadExitCode(detail, []) }
+    }
+    if (detail.phase === "Running") return { kind: "ready", detail }
+    const waiting = await explainWaiting(session, detail, signal)
+    say("why", waiting.sentence)
+    const moves = say("how far", progressSentence(detail, mark))
+    const crashing = await crashes.look()
+    if (crashing !== null && crashing.ends >= mostEnds) throw neverReady(detail, mark, crashWords(crashing))
+    const hasPlaces = waiting.codes.every((code) => podReasons.has(code))
+    if (moves || !hasPlaces) changedAtMs = terminal.nowMs()
+    if (terminal.nowMs() - changedAtMs >= waitMs) {
+      await showUnready(session, detail, options)
+      throw neverReady(detail, mark, `nothing has changed for ${humanSeconds(waitMs / 1000)}`)
+    }
+    await pause(lookMs, signal)
+  }
+}
+
+/** Says a sentence of a kind when it is another one than before; tells whether it was. */
+function createSayer({ terminal }: Session): (kind: string, sentence: string) => boolean {
+  const said = new Map<string, string>()
+  return (kind, sentence) => {
+    if (sentence === "" || said.get(kind) === sentence) return false
+    said.set(kind, sentence)
+    terminal.err(`${paint(terminal, "dim", harmless(sentence))}\n`)
+    return true
+  }
+}
+
+/** A StatefulSet's pods keep their names: another start is another pod. */
+function startKey({ groupVersionKind }: WorkloadDetail, { podId, startTime = "" }: WorkloadPod): string {
+  return groupVersionKind.kind === "StatefulSet" ? `${podId} ${startTime}` : podId
+}
+
+/** Those that are to become ready and have a process. */
+function newPods(detail: WorkloadDetail, { replaced }: Mark): readonly WorkloadPod[] {
+  return detail.pods.filter((pod) => pod.phase === "Running" && !replaced?.has(startKey(detail, pod)))
+}
+
+function progressSentence(detail: WorkloadDetail, mark: Mark): string {
+  const begun = newPods(detail, mark).length
+  const { replica } = detail.resource
+  if (begun === 0 && mark.replaced === null) return ""
+  const words = `${detail.workloadId}: ${begun} of ${count(replica, "pod")}`
+  if (mark.replaced !== null) return `${words} updated`
+  return begun < replica ? `${words} started` : `${words} started, not all of them ready`
+}
+
+function crashWords({ podId, ends, exitCode }: Crashing): string {
+  return `${podId} ended ${ends} times${exitCode === null ? "" : `, last with ${exitCode}`}`
+}
+
+/** What those wrote that run and do not get ready. */
+async function showUnready(
+  session: Session,
+  detail: WorkloadDetail,
+  { mark, signal }: AwaitOptions,
+): Promise<void> {
+  const { terminal } = session
+  for (const { podId } of newPods(detail, mark).slice(0, mostShown)) {
+    terminal.err(`${paint(terminal, "yellow", harmless(`${podId} runs; its last lines`))}\n`)
+    await showLastLines(session, { id: detail.workloadId, podId }, signal)
+  }
+}
+
+function neverReady(detail: WorkloadDetail, mark: Mark, why: string): CliError {
+  const { workloadId: id, readiness } = detail
+  const asks = readiness
+    ? ` Its readiness check asks for ${readiness.path} on port ${readiness.port} of each pod's POD_IP.`
+    : ""
+  const ways = `Look: berth why ${id}, berth logs ${id}. Mend: berth update ${id} … Stop: berth stop ${id}.`
+  if (mark.replaced === null)
+    return new CliError(`${id} does not get ready: ${why}.${asks}`, `It goes on being tried. ${ways}`)
+  const staying = detail.pods.filter(
+    (pod) => pod.phase === "Running" && mark.replaced?.has(startKey(detail, pod)),
+  ).length
+  return new CliError(
+    `The update of ${id} is stuck: ${why}.${asks}`,
+    `${staying === 1 ? "1 pod" : `${staying} pods`} of before stay as they are until new ones are ready. ${ways}`,
+  )
+}
