@@ -86,7 +86,7 @@ describe("an application by the command line", () => {
     expect(err).toMatch(/web-\S+ ended with 3; it is started again\n {2}\| no model here\n/)
     expect(err).toMatch(/does not get ready: web-\S+ ended 4 times, last with 3/)
     const id = idOf(err)
-    expect((await server.workload(id)).phase).toBe("Updating")
+    expect((await server.workload(id)).endTime).toBe("")
     await berth("stop", id)
   })
 

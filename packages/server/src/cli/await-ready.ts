@@ -61,6 +61,7 @@ export async function awaitReady(session: Session, id: string, options: AwaitOpt
   const say = createSayer(session)
   const isOld = (podId: string) => mark.replaced?.has(podId) === true
   const crashes = createCrashReport(session, id, { after: mark.eventId, isOld, signal })
+  const isSteady = createSteadiness(session)
   let changedAtMs = terminal.nowMs()
   for (let lookMs = shortestLookMs; ; lookMs = Math.min(longestLookMs, lookMs * 1.3)) {
     const detail = await patiently(terminal, signal, () => client.workloads.get(id, { signal }))
@@ -68,14 +69,11 @@ export async function awaitReady(session: Session, id: string, options: AwaitOpt
       terminal.err(`${paint(terminal, "dim", harmless(endSentence(detail)))}\n`)
       return { kind: "ended", exitCode: workloadExitCode(detail, []) }
     }
-    if (detail.phase === "Running") return { kind: "ready", detail }
-    const waiting = await explainWaiting(session, detail, signal)
-    say("why", waiting.sentence)
-    const moves = say("how far", progressSentence(detail, mark))
-    const crashing = await crashes.look()
-    if (crashing !== null && crashing.ends >= mostEnds) throw neverReady(detail, mark, crashWords(crashing))
-    const hasPlaces = waiting.codes.every((code) => podReasons.has(code))
-    if (moves || !hasPlaces) changedAtMs = terminal.nowMs()
+    const { worst, isNew } = await crashes.look()
+    if (isSteady(detail, isNew)) return { kind: "ready", detail }
+    if (worst !== null && worst.ends >= mostEnds) throw neverReady(detail, mark, crashWords(worst))
+    const hasMoved = await tellProgress(session, detail, { say, mark, signal })
+    if (hasMoved) changedAtMs = terminal.nowMs()
     if (terminal.nowMs() - changedAtMs >= waitMs) {
       await showUnready(session, detail, options)
       throw neverReady(detail, mark, `nothing has changed for ${humanSeconds(waitMs / 1000)}`)
@@ -84,8 +82,37 @@ export async function awaitReady(session: Session, id: string, options: AwaitOpt
   }
 }
 
+/** What nobody checks counts as ready when it runs, and may end the moment after: it is watched so long. */
+const steadyMs = 2000
+
+/** Whether it runs and is not about to end; told at every look whether a pod has ended since the last one. */
+function createSteadiness({ terminal }: Session): (detail: WorkloadDetail, hasEndedPod: boolean) => boolean {
+  let sinceMs: number | null = null
+  return ({ phase, readiness, resource }, hasEndedPod) => {
+    if (phase !== "Running" || hasEndedPod) sinceMs = null
+    if (phase !== "Running") return false
+    sinceMs ??= terminal.nowMs()
+    return readiness !== undefined || resource.replica === 0 || terminal.nowMs() - sinceMs >= steadyMs
+  }
+}
+
+/** Says why it waits and how far it is; tells whether it moved, or waits for what may take long. */
+async function tellProgress(
+  session: Session,
+  detail: WorkloadDetail,
+  { say, mark, signal }: Pick<AwaitOptions, "mark" | "signal"> & { readonly say: Say },
+): Promise<boolean> {
+  if (detail.phase === "Running") return true
+  const waiting = await explainWaiting(session, detail, signal)
+  say("why", waiting.sentence)
+  const moves = say("how far", progressSentence(detail, mark))
+  return moves || waiting.codes.some((code) => !podReasons.has(code))
+}
+
+type Say = (kind: string, sentence: string) => boolean
+
 /** Says a sentence of a kind when it is another one than before; tells whether it was. */
-function createSayer({ terminal }: Session): (kind: string, sentence: string) => boolean {
+function createSayer({ terminal }: Session): Say {
   const said = new Map<string, string>()
   return (kind, sentence) => {
     if (sentence === "" || said.get(kind) === sentence) return false

@@ -21,8 +21,8 @@ export interface Crashing {
 
 /** Tells ends of pods that ended by themselves, each once, the first ones with what they wrote last. */
 export interface CrashReport {
-  /** Tells what is new. Resolves with the pod that ended most often; null when none did. */
-  look(): Promise<Crashing | null>
+  /** Tells what is new, and whether anything was. `worst` = the pod that ended most often; null when none did. */
+  look(): Promise<{ readonly worst: Crashing | null; readonly isNew: boolean }>
 }
 
 /** So many ends are told one by one; the others only count. */
@@ -62,7 +62,8 @@ export function createCrashReport(session: Session, id: string, options: CrashRe
       )
       for (const event of items) await take(event)
       cursor = items.at(-1)?.id ?? cursor
-      return [...ends.values()].toSorted((a, b) => b.ends - a.ends)[0] ?? null
+      const [worst = null] = [...ends.values()].toSorted((a, b) => b.ends - a.ends)
+      return { worst, isNew: items.length > 0 }
     },
   }
 }
