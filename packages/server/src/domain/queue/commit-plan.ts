@@ -97,8 +97,10 @@ async function admitAll(options: QueueOptions, tx: Tx, chunk: readonly Admission
   const nowMs = options.clock.nowMs()
   const guard = await openGuard(tx, options)
   const outcomes: Outcome[] = []
-  for (const admission of chunk) {
-    const claim = await options.rows.byId(tx, admission.claimId)
+  // asked for at once: one after the other, each would be a round trip
+  const claims = await Promise.all(chunk.map(({ claimId }) => options.rows.byId(tx, claimId)))
+  for (const [at, admission] of chunk.entries()) {
+    const claim = claims[at]
     const stands = isAsPlanned(claim, admission) && (await guard.admits(claim, admission))
     if (stands) await bind(options, tx, { claim, admission, nowMs })
     outcomes.push(stands ? "done" : "lost")
