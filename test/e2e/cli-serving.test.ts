@@ -57,9 +57,9 @@ describe("an application by the command line", () => {
     expect(updated, updated.err).toMatchObject({ code: 0 })
     for (let n = 0; n < 6; n++) expect(await text(url)).toBe("2 hello")
 
-    const stuck = await withOptions("update", "--wait", "1s", id, "--", "sh", "-c", "echo idle; sleep 600")
+    const stuck = await withOptions("update", "--wait", "5s", id, "--", "sh", "-c", "echo idle; sleep 600")
     expect(stuck.code, stuck.err).toBe(1)
-    expect(stuck.err).toMatch(/The update of \S+ is stuck: nothing has changed for 1s/)
+    expect(stuck.err).toMatch(/The update of \S+ is stuck: nothing has changed for 5s/)
     expect(stuck.err).toContain("2 pods of before stay as they are")
     expect(stuck.err).toContain("| idle")
     for (let n = 0; n < 4; n++) expect(await text(url)).toBe("2 hello")

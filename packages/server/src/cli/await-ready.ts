@@ -169,8 +169,11 @@ function neverReady(detail: WorkloadDetail, mark: Mark, why: string): CliError {
   const staying = detail.pods.filter(
     (pod) => pod.phase === "Running" && mark.replaced?.has(startKey(detail, pod)),
   ).length
-  return new CliError(
-    `The update of ${id} is stuck: ${why}.${asks}`,
-    `${staying === 1 ? "1 pod" : `${staying} pods`} of before stay as they are until new ones are ready. ${ways}`,
-  )
+  return new CliError(`The update of ${id} is stuck: ${why}.${asks}`, `${stayingWords(staying)} ${ways}`)
+}
+
+function stayingWords(staying: number): string {
+  if (staying === 0) return "None of its pods of before runs any more."
+  if (staying === 1) return "1 pod of before stays as it is until new ones are ready."
+  return `${staying} pods of before stay as they are until new ones are ready.`
 }

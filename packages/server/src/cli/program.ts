@@ -93,6 +93,7 @@ const programHelp = `
 Begin with:
   berth up --demo                          a server with two simulated GPU nodes, and a job on them
   berth run --gpus 1 -- python train.py    run something
+  berth serve --port 8000 -- python app.py keep something up
   berth COMMAND --help                     flags and examples
 
 The server is found by --server, BERTH_SERVER, ~/.config/berth/config.yaml (server, tokenFile, workspace), then
