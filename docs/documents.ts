@@ -21,7 +21,6 @@ export function renderDocuments(
         ["phase", stateDiagram(phaseMoves, "Pending")],
         ["replica", stateDiagram(replicaMoves, "queued")],
         ["attempt", stateDiagram(attemptMoves, "assigned")],
-        ["replica", stateDiagram(replicaMoves, "queued")],
       ].reduce((text, [name = "", part = ""]) => replacePart(text, name, part), read(architecture)),
     },
     {
