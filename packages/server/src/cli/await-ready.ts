@@ -135,6 +135,8 @@ function newPods(detail: WorkloadDetail, { replaced }: Mark): readonly WorkloadP
 function progressSentence(detail: WorkloadDetail, mark: Mark): string {
   const begun = newPods(detail, mark).length
   const { replica } = detail.resource
+  if (mark.replaced === null && detail.pods.length > replica)
+    return `${detail.workloadId}: ${count(detail.pods.length, "pod")}, ${replica} asked for`
   if (begun === 0 && mark.replaced === null) return ""
   const words = `${detail.workloadId}: ${begun} of ${count(replica, "pod")}`
   if (mark.replaced !== null) return `${words} updated`

@@ -312,6 +312,17 @@ describe("berth scale", () => {
     expect(first?.query.get("cursor")).toBe("evt-last")
   })
 
+  it("says how many are still too many", async () => {
+    const fewer = { resource: { replica: 1, cpu: "1", memory: "1Gi" } }
+    const [pod = {}] = ready.pods ?? []
+    await start({
+      looks: [ready, { ...ready, ...fewer, phase: "Updating" }, { ...ready, ...fewer, pods: [pod] }],
+    })
+    const { code, err } = await berth(["scale", "web-x", "1"])
+    expect(code).toBe(0)
+    expect(err).toContain("web-x: 2 pods, 1 asked for\n")
+  })
+
   it("does not wait with --detach, nor for a job", async () => {
     const job: Look = { groupVersionKind: { version: "v1", kind: "PyTorchJob" }, phase: "Pending" }
     await start({ looks: [{}, job] })
