@@ -57,12 +57,18 @@ const runs: readonly (readonly [title: string, family: ApiFamilyName, chosen: st
 
 describe.skipIf(isSkipped)("made-up requests", () => {
   let server: BerthServer
-  let program: string
+  let program: string | undefined
   let folder: string
   let steps: NodeJS.Timeout
   beforeAll(async () => {
-    program = await install()
-  }, installDeadlineMs)
+    program = await install().catch((error: unknown) => {
+      const [reason = ""] = String(error).split("\n")
+      // A program of a foreign registry: that it cannot be had says nothing about this server.
+      // oxlint-disable-next-line no-console -- whoever reads the run has to know
+      console.warn(`left out: made-up requests, because schemathesis could not be installed: ${reason}`)
+      return undefined
+    })
+  }, 2 * installDeadlineMs)
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "berth-schemathesis-"))
     server = await startBerthServer()
@@ -75,21 +81,27 @@ describe.skipIf(isSkipped)("made-up requests", () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  it.each(runs)(
+  it.for(runs)(
     "get from %s only what its document says",
-    async (_, family, chosen) => {
+    { timeout: runDeadlineMs },
+    async ([, family, chosen], { skip }) => {
+      if (program === undefined) return skip("schemathesis could not be installed")
       const config = join(folder, "schemathesis.toml")
       writeFileSync(config, settings[family])
       const operations = chosen === "" ? [] : deadly.flatMap((id) => [`--${chosen}-operation-id`, id])
-      const { stdout, code } = await schemathesis(config, family, operations)
+      const { stdout, code } = await schemathesis(program, config, family, operations)
       expect(code, stdout).toBe(0)
       // Else what came later was all 401.
       if (chosen !== "include") expect((await server.call("GET", "/berth/v1/me")).status).toBe(200)
     },
-    runDeadlineMs,
   )
 
-  async function schemathesis(config: string, family: ApiFamilyName, operations: readonly string[]) {
+  async function schemathesis(
+    program: string,
+    config: string,
+    family: ApiFamilyName,
+    operations: readonly string[],
+  ) {
     const document = `${server.url}/berth/v1/openapi/${family}.json`
     const fixed = "--phases examples,coverage,fuzzing --seed 1 --continue-on-failure --warnings off".split(
       " ",
