@@ -1,38 +1,28 @@
 import { describe, expect, it } from "vitest"
 import type { WorkloadDetail } from "../../packages/server/src/domain/workloads/index.ts"
+import { type ApplicationKind, applicationKinds, ready, serving, whole } from "../support/applications.ts"
 import { aNode, type Submission, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
 const plane = usePlanes()
 
-type Kind = "Deployment" | "StatefulSet"
-const both: readonly Kind[] = ["Deployment", "StatefulSet"]
-
-const serving = (kind: Kind, replica: number, gpu: number, rest: Submission = {}): Submission => ({
-  displayName: "serve",
-  kind,
-  entryPoint: "sleep infinity",
-  ...rest,
-  resource: { replica, gpu: String(gpu), ...rest.resource },
-})
+const onGpus = (kind: ApplicationKind, replica: number, gpu: number, rest: Submission = {}): Submission =>
+  serving(kind, replica, { ...rest, resource: { gpu: String(gpu), ...rest.resource } })
 const job = (gpu: number, rest: Submission = {}): Submission => ({
   entryPoint: "sleep 60",
   ...rest,
   resource: { gpu: String(gpu), ...rest.resource },
 })
 const two = () => [aNode("n1", 4), aNode("n2", 4)]
-const ready = (view: WorkloadDetail) => view.replicas.filter((one) => one.readySinceMs !== null).length
 const nodesOf = (view: WorkloadDetail) => view.replicas.map((one) => one.place?.nodeName ?? "")
 const freeGpus = (p: TestPlane) => p.plane.capacity.nodes().map((node) => p.plane.capacity.free(node.id).gpus)
-const whole = (replicas: number) => (view: WorkloadDetail) =>
-  view.workload.phase === "Running" && view.replicas.length === replicas && ready(view) === replicas
 
-describe.each(both)("a %s, for its capacity,", (kind) => {
+describe.each(applicationKinds)("a %s, for its capacity,", (kind) => {
   it("is admitted with all of its replicas or not at all, others around it or not", async () => {
     const p = await plane({ nodes: two() })
     const before = await p.submit(job(3))
     await p.reaches(before.id, "Running")
-    const { id } = await p.submit(serving(kind, 3, 2))
+    const { id } = await p.submit(onGpus(kind, 3, 2))
     const behind = await p.submit(job(1))
     await p.advance(2000)
     const waiting = await p.view(id)
@@ -50,7 +40,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it("grows by as many as fit; the rest wait singly, with a reason and a place, while it goes on", async () => {
     const p = await plane({ nodes: [aNode("n1", 4)] })
-    const { id } = await p.submit(serving(kind, 2, 1))
+    const { id } = await p.submit(onGpus(kind, 2, 1))
     await p.reaches(id, "Running")
     const other = await p.submit(job(1))
     await p.reaches(other.id, "Running")
@@ -70,7 +60,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it("moves off a node that is drained, and is whole again elsewhere", async () => {
     const p = await plane({ nodes: two() })
-    const { id } = await p.submit(serving(kind, 4, 1))
+    const { id } = await p.submit(onGpus(kind, 4, 1))
     const before = await p.reaches(id, "Running")
     const from = nodesOf(before)[0] ?? ""
     await p.plane.inventory.drain(p.owner, null, from)
@@ -83,7 +73,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it("waits for room where the only node is drained, says why, and comes back to it", async () => {
     const p = await plane({ nodes: [aNode("n1", 4)] })
-    const { id } = await p.submit(serving(kind, 2, 1))
+    const { id } = await p.submit(onGpus(kind, 2, 1))
     await p.reaches(id, "Running")
     await p.plane.inventory.drain(p.owner, null, "n1")
     await p.reaches(id, "NotReady")
@@ -99,7 +89,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it.each(["removed", "rebooted"] as const)("outlives a node that is %s", async (how) => {
     const p = await plane({ nodes: two() })
-    const { id } = await p.submit(serving(kind, 4, 1))
+    const { id } = await p.submit(onGpus(kind, 4, 1))
     const before = await p.reaches(id, "Running")
     const lost = nodesOf(before)[0] ?? ""
     if (how === "removed") p.world.removeNode(lost)
@@ -115,7 +105,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it("goes on on a node that is cordoned or unhealthy, and replaces what ends there in its place", async () => {
     const p = await plane({ nodes: [aNode("n1", 4)] })
-    const { id } = await p.submit(serving(kind, 2, 1))
+    const { id } = await p.submit(onGpus(kind, 2, 1))
     const before = await p.reaches(id, "Running")
     await p.plane.inventory.cordon(p.owner, null, "n1")
     p.world.setNode(aNode("n1", 4, { healthy: false, healthMessage: "too hot" }))
@@ -132,7 +122,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
   it("gives replicas to a job of higher priority, and has them back after it", async () => {
     const p = await plane({ nodes: two() })
     await p.plane.workspaces.update(p.owner, "default", { policy: { enablePreempt: true } })
-    const { id } = await p.submit(serving(kind, 4, 2))
+    const { id } = await p.submit(onGpus(kind, 4, 2))
     await p.reaches(id, whole(4))
     const urgent = await p.submit(job(4, { priority: 1, entryPoint: "sleep 30" }))
     await p.reaches(urgent.id, "Running")
@@ -147,7 +137,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
   it("is not preempted any more once its priority was raised", async () => {
     const p = await plane({ nodes: [aNode("n1", 4)] })
     await p.plane.workspaces.update(p.owner, "default", { policy: { enablePreempt: true } })
-    const { id } = await p.submit(serving(kind, 2, 2))
+    const { id } = await p.submit(onGpus(kind, 2, 2))
     await p.reaches(id, whole(2))
     await p.plane.workloads.patch(p.owner, id, { priority: 1 })
     const urgent = await p.submit(job(2, { priority: 1 }))
@@ -160,7 +150,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it("waits with a replacement while the queue is paused", async () => {
     const p = await plane({ nodes: two() })
-    const { id } = await p.submit(serving(kind, 2, 3))
+    const { id } = await p.submit(onGpus(kind, 2, 3))
     await p.reaches(id, whole(2))
     await p.plane.queue.pause(p.owner, "default")
     p.world.reboot(nodesOf(await p.view(id))[1] ?? "")
@@ -175,7 +165,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
     const p = await plane({ nodes: two() })
     const team = { id: "team", description: "", clusters: null, policy: {} }
     await p.plane.workspaces.create(p.owner, team)
-    const { id } = await p.submit(serving(kind, 2, 0, { workspaceId: "team", resource: { gpu: "" } }))
+    const { id } = await p.submit(onGpus(kind, 2, 0, { workspaceId: "team", resource: { gpu: "" } }))
     await p.reaches(id, whole(2))
     await p.plane.workloads.patch(p.owner, id, { replica: 8 })
     await p.settle()
@@ -190,7 +180,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it("takes a bigger size pod by pod as room comes, never below what it may miss", async () => {
     const p = await plane({ nodes: [aNode("n1", 4)] })
-    const { id } = await p.submit(serving(kind, 2, 1))
+    const { id } = await p.submit(onGpus(kind, 2, 1))
     await p.reaches(id, whole(2))
     const other = await p.submit(job(2, { entryPoint: "sleep 40" }))
     await p.reaches(other.id, "Running")
@@ -208,7 +198,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
 
   it("gives back what a smaller size leaves free", async () => {
     const p = await plane({ nodes: [aNode("n1", 8)] })
-    const { id } = await p.submit(serving(kind, 2, 4))
+    const { id } = await p.submit(onGpus(kind, 2, 4))
     await p.reaches(id, whole(2))
     await p.plane.workloads.patch(p.owner, id, { gpu: "1" })
     const after = await p.reaches(id, (view) => whole(2)(view) && view.workload.rollout?.observed === 2)
@@ -220,7 +210,7 @@ describe.each(both)("a %s, for its capacity,", (kind) => {
     const p = await plane({ nodes: [aNode("n1", 4)] })
     const first = await p.submit(job(4, { entryPoint: "sleep 5" }))
     await p.reaches(first.id, "Running")
-    const { id } = await p.submit(serving(kind, 2, 2))
+    const { id } = await p.submit(onGpus(kind, 2, 2))
     await p.settle()
     await p.plane.workloads.patch(p.owner, id, { replica: 3, gpu: "1", image: "other", priority: 1 })
     await expect(p.plane.workloads.patch(p.owner, id, { replica: 0 })).rejects.toMatchObject({

@@ -1,28 +1,16 @@
 import { describe, expect, it } from "vitest"
 import type { WorkloadDetail } from "../../packages/server/src/domain/workloads/index.ts"
 import type { FakeScript } from "../../packages/server/src/drivers/fake/fake-world.ts"
-import { aNode, type Submission, type TestPlane } from "../support/plane.ts"
+import { type ApplicationKind, applicationKinds, ready, serving, whole } from "../support/applications.ts"
+import { aNode, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
 const plane = usePlanes()
 
-type Kind = "Deployment" | "StatefulSet"
-const both: readonly Kind[] = ["Deployment", "StatefulSet"]
-
-const serving = (kind: Kind, replica: number, rest: Submission = {}): Submission => ({
-  displayName: "serve",
-  kind,
-  entryPoint: "sleep infinity",
-  ...rest,
-  resource: { gpu: "", replica, ...rest.resource },
-})
-const ready = (view: WorkloadDetail) => view.replicas.filter((one) => one.readySinceMs !== null).length
-const whole = (replicas: number) => (view: WorkloadDetail) =>
-  view.workload.phase === "Running" && view.replicas.length === replicas && ready(view) === replicas
 const reached = (view: WorkloadDetail) =>
   view.workload.rollout?.observed === view.workload.rollout?.generation
 const slowEnd: FakeScript = { pod: () => ({ runMs: null, stopMs: 5000 }) }
-const stateOfSet = (kind: Kind, id: string, replicas: number) =>
+const stateOfSet = (kind: ApplicationKind, id: string, replicas: number) =>
   kind === "StatefulSet" ? Array.from({ length: replicas }, (_, at) => `${id}-${at}`) : null
 
 async function assertNothingLeft(p: TestPlane, id: string): Promise<void> {
@@ -33,7 +21,7 @@ async function assertNothingLeft(p: TestPlane, id: string): Promise<void> {
   for (const node of p.plane.capacity.nodes()) expect(p.plane.capacity.free(node.id)).toEqual(node.capacity)
 }
 
-describe.each(both)("a %s that is changed", (kind) => {
+describe.each(applicationKinds)("a %s that is changed", (kind) => {
   it("twice during a rollout ends at the last change, and never has fewer ready than it may miss", async () => {
     const p = await plane({ script: slowEnd })
     const { id } = await p.submit(serving(kind, 4))
@@ -187,7 +175,7 @@ describe.each(both)("a %s that is changed", (kind) => {
   })
 })
 
-describe.each(both)("the end of a %s", (kind) => {
+describe.each(applicationKinds)("the end of a %s", (kind) => {
   it("comes with its timeout, which counts from its first pod", async () => {
     const p = await plane()
     const { id } = await p.submit(serving(kind, 2, { timeout: 30 }))
@@ -256,7 +244,7 @@ describe.each(both)("the end of a %s", (kind) => {
   })
 })
 
-describe.each(both)("the start of a %s", (kind) => {
+describe.each(applicationKinds)("the start of a %s", (kind) => {
   it("waits for its dependency and for its time", async () => {
     const p = await plane()
     const first = await p.submit({ entryPoint: "sleep 5" })

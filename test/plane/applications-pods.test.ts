@@ -1,24 +1,12 @@
 import { describe, expect, it } from "vitest"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
-import type { AttemptId, Replica, WorkloadDetail } from "../../packages/server/src/domain/workloads/index.ts"
-import { aNode, owner, type Submission, type TestPlane } from "../support/plane.ts"
+import type { AttemptId, Replica } from "../../packages/server/src/domain/workloads/index.ts"
+import { applicationKinds, ready, serving, whole } from "../support/applications.ts"
+import { aNode, owner, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
 const plane = usePlanes()
 
-type Kind = "Deployment" | "StatefulSet"
-const both: readonly Kind[] = ["Deployment", "StatefulSet"]
-
-const serving = (kind: Kind, replica: number, rest: Submission = {}): Submission => ({
-  displayName: "serve",
-  kind,
-  entryPoint: "sleep infinity",
-  ...rest,
-  resource: { gpu: "", replica, ...rest.resource },
-})
-const ready = (view: WorkloadDetail) => view.replicas.filter((one) => one.readySinceMs !== null).length
-const whole = (replicas: number) => (view: WorkloadDetail) =>
-  view.workload.phase === "Running" && view.replicas.length === replicas && ready(view) === replicas
 const attemptOf = (replica: Replica | undefined): AttemptId => {
   if (!replica?.attemptId) throw new Error("It was never started.")
   return replica.attemptId
@@ -26,7 +14,7 @@ const attemptOf = (replica: Replica | undefined): AttemptId => {
 const phases = async (p: TestPlane, id: string) =>
   (await p.view(id)).workload.conditions.map((one) => one.type).filter((type) => type.startsWith("K8s"))
 
-describe.each(both)("a pod of a %s", (kind) => {
+describe.each(applicationKinds)("a pod of a %s", (kind) => {
   it("whose readiness comes and goes is never restarted for it; the phase follows", async () => {
     const p = await plane()
     const { id } = await p.submit(serving(kind, 2))
@@ -201,7 +189,7 @@ describe("a StatefulSet", () => {
   })
 })
 
-describe.each(both)("a large %s", (kind) => {
+describe.each(applicationKinds)("a large %s", (kind) => {
   it("costs transactions in proportion to its pods, not to their square", async () => {
     const cost = async (replica: number) => {
       const p = await plane({ nodes: [aNode("n1", 8), aNode("n2", 8)] })

@@ -1,38 +1,19 @@
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import type { WorkloadDetail } from "../../packages/server/src/domain/workloads/index.ts"
-import { aNode, createTestPlane, owner, type Submission, type TestPlane } from "../support/plane.ts"
+import { ready, serving } from "../support/applications.ts"
+import { aNode, owner, type Submission } from "../support/plane.ts"
+import { usePlanes } from "../support/planes.ts"
 
-const planes: TestPlane[] = []
-async function plane(...args: Parameters<typeof createTestPlane>): Promise<TestPlane> {
-  const made = await createTestPlane(...args)
-  planes.push(made)
-  return made
-}
-afterEach(async () => {
-  for (const one of planes.splice(0)) {
-    await one.assertSound()
-    await one.close()
-  }
-})
+const plane = usePlanes()
 
-function serving(change: Submission = {}): Submission {
-  return {
-    displayName: "serve",
-    kind: "Deployment",
-    entryPoint: "sleep infinity",
-    ...change,
-    resource: { replica: 2, ...change.resource },
-  }
-}
-
+const two = (rest: Submission = {}): Submission =>
+  serving("Deployment", 2, { ...rest, resource: { gpu: "1", ...rest.resource } })
 const podIds = (view: WorkloadDetail) => view.replicas.map((replica) => replica.podId)
-const ready = (view: WorkloadDetail) =>
-  view.replicas.filter((replica) => replica.readySinceMs !== null).length
 
 describe("a Deployment", () => {
   it("is admitted as a whole, and runs once all of its pods are ready", async () => {
     const p = await plane()
-    const { id } = await p.submit(serving())
+    const { id } = await p.submit(two())
     const view = await p.reaches(id, "Running")
     expect(ready(view)).toBe(2)
     expect(view.workload).toMatchObject({
@@ -50,11 +31,11 @@ describe("a Deployment", () => {
 
   it("waits as a whole where only a part of it fits", async () => {
     const p = await plane()
-    const { id } = await p.submit(serving({ resource: { gpu: "8" } })).catch(() => ({ id: "" }))
+    const { id } = await p.submit(two({ resource: { gpu: "8" } })).catch(() => ({ id: "" }))
     expect(id).toBe("")
     const first = await p.submit({ resource: { gpu: "7" }, entryPoint: "sleep 60" })
     await p.reaches(first.id, "Running")
-    const second = await p.submit(serving({ resource: { gpu: "2" } }))
+    const second = await p.submit(two({ resource: { gpu: "2" } }))
     await p.advance(1000)
     expect((await p.view(second.id)).replicas).toEqual([])
     await p.reaches(second.id, "Running")
@@ -62,7 +43,7 @@ describe("a Deployment", () => {
 
   it("restarts a pod that ends in its place, later and later", async () => {
     const p = await plane({ script: { pod: () => ({ runMs: 5000, exitCode: 1 }) } })
-    const { id } = await p.submit(serving({ resource: { replica: 1 } }))
+    const { id } = await p.submit(two({ resource: { replica: 1 } }))
     await p.reaches(id, "Running")
     await p.reaches(id, (view) => (view.replicas[0]?.restarts ?? 0) === 4)
     const { replicas } = await p.view(id)
@@ -72,7 +53,7 @@ describe("a Deployment", () => {
 
   it("says that it is not ready when a pod is lost, and has it again by itself", async () => {
     const p = await plane()
-    const { id } = await p.submit(serving())
+    const { id } = await p.submit(two())
     const before = await p.reaches(id, "Running")
     p.world.end(before.attempts[0]?.id ?? ("" as never), 137)
     await p.reaches(id, "NotReady")
@@ -83,7 +64,7 @@ describe("a Deployment", () => {
 
   it("is updated pod by pod, never with fewer ready than it may miss", async () => {
     const p = await plane({ nodes: [aNode("n1", 8)] })
-    const { id } = await p.submit(serving({ resource: { replica: 4 } }))
+    const { id } = await p.submit(two({ resource: { replica: 4 } }))
     const before = await p.reaches(id, "Running")
     await p.plane.workloads.patch(owner, id, { image: "another" })
     let least = 4
@@ -100,7 +81,7 @@ describe("a Deployment", () => {
 
   it("is Updating from the answer to the request on that changes it, and not for a change that is there", async () => {
     const p = await plane()
-    const { id } = await p.submit(serving())
+    const { id } = await p.submit(two())
     const patched = async (change: object) => {
       await p.plane.workloads.patch(owner, id, change)
       return (await p.view(id)).workload.phase
@@ -118,7 +99,7 @@ describe("a Deployment", () => {
 
   it("grows, shrinks, goes down to nothing and comes back", async () => {
     const p = await plane()
-    const { id } = await p.submit(serving())
+    const { id } = await p.submit(two())
     await p.reaches(id, "Running")
     for (const replica of [5, 1, 0, 3]) {
       await p.plane.workloads.patch(owner, id, { replica })
@@ -131,7 +112,7 @@ describe("a Deployment", () => {
     const p = await plane({
       script: { pod: (launch) => (launch.env["BAD"] ? { runMs: 0, exitCode: 1 } : { runMs: null }) },
     })
-    const { id } = await p.submit(serving())
+    const { id } = await p.submit(two())
     await p.reaches(id, "Running")
     await p.plane.workloads.patch(owner, id, { env: { BAD: "1" } })
     await p.advance(600_000)
@@ -146,7 +127,7 @@ describe("a Deployment", () => {
 
   it("is stopped, and gives all of its capacity back", async () => {
     const p = await plane()
-    const { id } = await p.submit(serving())
+    const { id } = await p.submit(two())
     await p.reaches(id, "Running")
     await p.plane.workloads.stop(owner, id)
     const view = await p.reaches(id, (one) => one.workload.phase === "Stopped" && one.replicas.length === 0)
@@ -157,7 +138,7 @@ describe("a Deployment", () => {
 
   it("is the same after a crash at any time of its life", async () => {
     const p = await plane()
-    const { id } = await p.submit(serving())
+    const { id } = await p.submit(two())
     await p.reaches(id, "Running")
     const before = await p.view(id)
     await p.crash()
@@ -171,7 +152,7 @@ describe("a Deployment", () => {
 describe("a StatefulSet", () => {
   it("starts its pods one after the other, under names that stay", async () => {
     const p = await plane({ script: { pod: () => ({ runMs: null, startMs: 2000 }) as never } })
-    const { id } = await p.submit(serving({ kind: "StatefulSet", resource: { replica: 3 } }))
+    const { id } = await p.submit(two({ kind: "StatefulSet", resource: { replica: 3 } }))
     const seen: string[] = []
     await p.until(async () => {
       const view = await p.view(id)
