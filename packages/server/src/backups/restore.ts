@@ -31,6 +31,7 @@ import {
 } from "../store/index.ts"
 import { readArchive, type ReadArchive } from "./archive.ts"
 import { damagedBackup, memberNames, type Manifest } from "./manifest.ts"
+import { syncFolder } from "../kit/sync-folder.ts"
 
 export interface RestoreOptions {
   /** The backup. */
@@ -238,15 +239,6 @@ function syncFile(path: string): void {
     fsyncSync(file)
   } finally {
     closeSync(file)
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r")
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
   }
 }
 

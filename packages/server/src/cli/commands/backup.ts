@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  createWriteStream,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs"
+import { createWriteStream, readFileSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
@@ -21,6 +12,7 @@ import { dataDirs } from "../find-server.ts"
 import { count, humanBytes } from "../human.ts"
 import { readOutputForm, writeDone } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
+import { syncFolder } from "../../kit/sync-folder.ts"
 
 export interface BackupOptions extends CommonOptions {
   readonly offline?: boolean
@@ -162,13 +154,4 @@ function explain(error: unknown, file: string): unknown {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : ""
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r")
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
-  }
 }

@@ -6,7 +6,6 @@ import type { Actor, Reads, Store, Tx } from "../journal/index.ts"
 import { systemActor } from "../journal/index.ts"
 import type { Capacity, ClaimId, ClaimMoves, EndCause } from "../queue/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
-
 import { toldToEnd } from "./lifecycle.ts"
 import { isTerminal } from "./states.ts"
 import type { EndpointStore, ReplicaId, ReplicaStore } from "./applications/types.ts"
