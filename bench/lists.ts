@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import autocannon from "autocannon"
+import { listSortFields as sorts } from "@berth/contract/workloads"
 import { systemClock } from "../packages/server/src/kit/clock.ts"
 import { silentLog } from "../packages/server/src/kit/log.ts"
 import { openStore } from "../packages/server/src/store/index.ts"
@@ -78,31 +79,6 @@ async function fill(path: string): Promise<void> {
 }
 
 const day = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 19)
-
-const sorts = [
-  "creationTime",
-  "startTime",
-  "endTime",
-  "deletionTime",
-  "workloadId",
-  "displayName",
-  "workspaceId",
-  "clusterId",
-  "phase",
-  "kind",
-  "userName",
-  "userId",
-  "priority",
-  "maxRetry",
-  "dispatchCount",
-  "timeout",
-  "ttlSecondsAfterFinished",
-  "description",
-  "image",
-  "entryPoint",
-  "isSupervised",
-  "isTolerateAll",
-]
 
 /** Query strings; those marked `member:` are asked by somebody who sees only some workspaces. */
 const cases: readonly string[] = [
