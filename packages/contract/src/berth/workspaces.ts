@@ -31,6 +31,13 @@ const policyMembers = {
   publishServices: flag(
     "Node ports of its services answer on every interface of the machine, not only on 127.0.0.1. Server owners set it.",
   ),
+  mostGpuRequests: Type.Union([Type.Integer({ minimum: 1, maximum: 1000 }), Type.Null()], {
+    description: "Provisioned GPU requests at a time; null = any number. Server owners set it.",
+  }),
+  autoGpuRequest: flag("Work that asks for GPUs and finds no room in a hold files a GPU request by itself."),
+  joinGpuRequests: flag(
+    "Work without a time-out, or with a longer one, may use a GPU request that somebody made.",
+  ),
 }
 
 export const WorkspacePolicy = Exact(policyMembers, "What holds in a workspace.")
@@ -45,6 +52,9 @@ export const WorkspacePolicyChange = Exact(
     openToAll: Type.Optional(policyMembers.openToAll),
     scopes: Type.Optional(policyMembers.scopes),
     publishServices: Type.Optional(policyMembers.publishServices),
+    mostGpuRequests: Type.Optional(policyMembers.mostGpuRequests),
+    autoGpuRequest: Type.Optional(policyMembers.autoGpuRequest),
+    joinGpuRequests: Type.Optional(policyMembers.joinGpuRequests),
   },
   "What is absent stays as it is, or as the default is.",
 )

@@ -103,6 +103,7 @@ function toClaim(row: Row): Claim {
     pods: row.pods,
     size: fromJson(row.size),
     constraints: fromJson(row.constraints),
+    runsForMs: null,
     preemptible: row.preemptible === 1,
     priority: row.priority,
     rescheduled: row.rescheduled === 1,

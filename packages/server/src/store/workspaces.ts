@@ -1,6 +1,12 @@
 import type { Selectable } from "kysely"
 import { AppError } from "../kit/errors.ts"
-import { type Workspace, type WorkspaceStore, workspaceChanged } from "../domain/workspaces/index.ts"
+import {
+  builtInPolicy,
+  defaultWorkspaceId,
+  type Workspace,
+  type WorkspaceStore,
+  workspaceChanged,
+} from "../domain/workspaces/index.ts"
 import { assertInserted, assertMoved, fromJson, toFlag, toJson } from "./codec.ts"
 import { removeMemberships } from "./identity.ts"
 import type { Database } from "./schema.ts"
@@ -33,7 +39,10 @@ const remove = statement<{ id: string }>("primary")((db, p) =>
 )
 
 /** What rows from before it was there stand for. */
-const addedPolicy = { publishServices: false }
+function addedPolicy(id: string): Partial<Workspace["policy"]> {
+  const gpuRequests = { mostGpuRequests: 1, autoGpuRequest: false, joinGpuRequests: true }
+  return { publishServices: false, ...gpuRequests, ...(id === defaultWorkspaceId ? builtInPolicy : {}) }
+}
 
 function toWorkspace(row: Row): Workspace {
   return {
@@ -41,7 +50,9 @@ function toWorkspace(row: Row): Workspace {
     key: row.key,
     description: row.description,
     clusters: fromJson(row.clusters),
-    policy: { ...addedPolicy, ...fromJson<Workspace["policy"]>(row.policy) },
+    policy: { ...addedPolicy(row.id), ...fromJson<Workspace["policy"]>(row.policy) },
+    namespaces: [],
+    contact: { name: "", email: "" },
     queuePaused: row.queue_paused === 1,
     state: row.state as Workspace["state"],
     createdAtMs: row.created_at_ms,

@@ -21,6 +21,15 @@ export const operations = [
   "workspace.publish", // its services, to other machines
   "workspace.members",
   "workspace.nodes", // static assignment
+  "gpu-request.create",
+  "gpu-request.list",
+  "gpu-request.get",
+  "gpu-request.estimate",
+  "gpu-request.update", // also to cancel, release and extend
+  "gpu-template.list",
+  "gpu-template.write", // bindings too
+  "price.list",
+  "price.set",
   "queue.get",
   "queue.pause",
   "queue.pause-all",

@@ -50,6 +50,16 @@ export const rights: Readonly<Record<Operation, Right>> = {
   "workspace.members": row("change the members of workspace", "all", "no", "all", "no", "no", "no"),
   "workspace.nodes": row("assign nodes to workspace", "all", "no", "no", "no", "no", "no"),
 
+  "gpu-request.create": row("create GPU request", "all", "no", "all", "all", "no", "no"),
+  "gpu-request.list": row("list GPU request", "all", "all", "all", "all", "all", "all"),
+  "gpu-request.get": row("get GPU request", "all", "all", "all", "all", "all", "no"),
+  "gpu-request.estimate": row("ask for wait times", "all", "all", "all", "all", "all", "no"),
+  "gpu-request.update": row("change GPU request", "all", "no", "all", "all", "no", "no"),
+  "gpu-template.list": row("list GPU request template", "all", "all", "all", "all", "all", "all"),
+  "gpu-template.write": row("change GPU request template", "all", "no", "all", "all", "no", "no"),
+  "price.list": row("list price", "all", "all", "all", "all", "all", "all"),
+  "price.set": row("set price", "all", "no", "no", "no", "no", "no"),
+
   "queue.get": row("get queue", "all", "all", "all", "all", "all", "all"),
   "queue.pause": row("pause or resume queue", "all", "no", "all", "no", "no", "no"),
   "queue.pause-all": row("pause or resume all queues", "all", "no", "no", "no", "no", "no"),

@@ -33,7 +33,7 @@ function model(
 
 /** The models that `--simulate` and requests may name shortly. */
 export const gpuModels: readonly GpuModel[] = [
-  model("Tesla-T4", ["T4", "NVIDIA-T4"], 16, { cores: 12, ramGib: 48, diskGib: 225 }),
+  model("Tesla-T4", ["T4", "NVIDIA-T4"], 15, { cores: 12, ramGib: 48, diskGib: 225 }),
   model("Tesla-P100-PCIE-16GB", ["P100"], 16, { cores: 12, ramGib: 64, diskGib: 200 }),
   model("Tesla-V100-SXM2-16GB", ["V100", "V100-16GB"], 16, { cores: 8, ramGib: 61, diskGib: 200 }),
   model("Tesla-V100-SXM2-32GB", ["V100-32GB"], 32, { cores: 12, ramGib: 96, diskGib: 225 }),

@@ -81,6 +81,9 @@ export type SubjectKind =
   | "cluster"
   | "node"
   | "queue"
+  | "gpu-request"
+  | "gpu-template"
+  | "prices"
   | "workload"
   | "pod"
 

@@ -88,7 +88,7 @@ export function runTurn(world: World, queues: readonly WorkspaceQueue[], nowMs: 
       { look: { blockers: walker.blockers, isWaiting: walker.isWaiting }, isOver: walker.next === undefined },
     ]),
   )
-  return { plan: { admissions, preemptions, refusals, more }, looks }
+  return { plan: { admissions, preemptions, filings: [], refusals, more }, looks }
 }
 
 /** Who of the blockers, ahead of the entry, holds it back. */

@@ -1,4 +1,5 @@
 import type { Branded } from "../../kit/ids.ts"
+import type { GpuRequest, GpuRequestId } from "../gpu-requests/index.ts"
 import type { Amounts, Constraints, NodeId, ResourceName } from "../inventory/index.ts"
 import type { Reads, Topic, Tx } from "../journal/index.ts"
 import { topic } from "../journal/index.ts"
@@ -43,6 +44,8 @@ export interface Claim {
   readonly size: Amounts
   readonly constraints: Constraints
   readonly preemptible: boolean
+  /** How long it may take at most once it is bound, its grace included; null = nobody knows. */
+  readonly runsForMs: number | null
   /** 0–2, higher first. */
   readonly priority: number
   /** A retry after a failure: at the head of the queue. */
@@ -102,6 +105,8 @@ export interface Reason {
   readonly nodes?: readonly string[]
   /** Who is in the way: holders, blockers or victims. */
   readonly claimIds?: readonly ClaimId[]
+  /** GPU requests that it waits for, or that are in the way. */
+  readonly requestIds?: readonly GpuRequestId[]
   /** Owner ids (dependencies). */
   readonly on?: readonly string[]
   readonly untilMs?: number
@@ -148,10 +153,16 @@ export interface Refusal {
   readonly claimId: ClaimId
   readonly reason: Reason
 }
+/** A claim for which a GPU request is to be filed: its workspace's holds have no room for it. */
+export interface Filing {
+  readonly claimId: ClaimId
+  readonly version: number
+}
 /** What one turn of the planner decides; pure data. */
 export interface Plan {
   readonly admissions: readonly Admission[]
   readonly preemptions: readonly Preemption[]
+  readonly filings: readonly Filing[]
   /**
    * What was looked at and not admitted, with why: one entry of each shape (what is behind it and asks for
    * the same gets the same answer), and gated or paused ones whose row does not say so yet.
@@ -198,4 +209,20 @@ export interface ClaimOwnerPort {
   bound(tx: Tx, claim: Claim, nowMs: number): Promise<void>
   /** The claim was moved to releasing so that `by` can have its place; null = a drain. */
   evicted(tx: Tx, claim: Claim, cause: EndCause, by: Claim | null, nowMs: number): Promise<void>
+}
+
+/**
+ * What claims need to know of GPU requests, answered from memory (the board of `gpu-requests`). `none` where there
+ * are none: planners of claims can be tried without.
+ */
+export interface Reservations {
+  /** Queued and provisioned ones of the workspace. */
+  requestsOf(workspaceId: string): readonly GpuRequest[]
+  request(id: GpuRequestId): GpuRequest | undefined
+  /** The live automatic one that was filed for the owner of claims. */
+  filedFor(ownerId: string): GpuRequest | undefined
+  /** When a queued one starts, by the plan; null = nobody can say. */
+  startMs(id: GpuRequestId, nowMs: number): number | null
+  /** Whether work of the workspace files GPU requests by itself, by its policy or a template binding. */
+  filesRequests(workspaceId: string): boolean
 }

@@ -27,6 +27,7 @@ export function claimFor(
     size: workload.spec.size,
     constraints: constraintsOf(workload.spec),
     preemptible: true,
+    runsForMs: workload.spec.timeout === null ? null : workload.spec.timeout * 1000,
     priority: workload.priority,
     rescheduled: claim.rescheduled,
     queuedAtMs: workload.createdAtMs,

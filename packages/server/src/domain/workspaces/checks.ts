@@ -18,7 +18,19 @@ export const defaultPolicy: WorkspacePolicy = {
   openToAll: false,
   scopes: [],
   publishServices: false,
+  mostGpuRequests: 1,
+  autoGpuRequest: false,
+  joinGpuRequests: true,
 }
+
+/** The built-in workspace takes what is free, as many requests as there are nodes (DESIGN 4). */
+export const builtInPolicy = {
+  openToAll: true,
+  mostGpuRequests: null,
+  autoGpuRequest: true,
+  joinGpuRequests: false,
+} as const satisfies Partial<WorkspacePolicy>
+const mostGpuRequests = 1_000
 
 /** @throws AppError `invalid` (resource `workspace`) with the issues, when there are any */
 export function refuseIssues(issues: readonly Issue[]): void {
@@ -75,6 +87,15 @@ export function policyIssues(policy: Partial<WorkspacePolicy> | undefined): read
     Number.isInteger(stopGraceSeconds) && stopGraceSeconds >= 0 && stopGraceSeconds <= longestGraceSeconds
   check("stopGraceSeconds", isGrace, `must be a whole number from 0 to ${longestGraceSeconds}`)
   check("publishServices", typeof policy.publishServices === "boolean", "must be true or false")
+  const { mostGpuRequests: most = null } = policy
+  const isCount = most === null || (Number.isInteger(most) && most >= 1 && most <= mostGpuRequests)
+  check(
+    "mostGpuRequests",
+    isCount,
+    `must be a whole number from 1 to ${mostGpuRequests}, or null for any number`,
+  )
+  check("autoGpuRequest", typeof policy.autoGpuRequest === "boolean", "must be true or false")
+  check("joinGpuRequests", typeof policy.joinGpuRequests === "boolean", "must be true or false")
   check("scopes", areScopes(policy.scopes), `must be different ones of ${scopes.join(", ")}`)
   return issues
 }
@@ -96,5 +117,8 @@ export function mergePolicy(before: WorkspacePolicy, change: Partial<WorkspacePo
     openToAll: change.openToAll ?? before.openToAll,
     scopes: change.scopes ?? before.scopes,
     publishServices: change.publishServices ?? before.publishServices,
+    mostGpuRequests: change.mostGpuRequests === undefined ? before.mostGpuRequests : change.mostGpuRequests,
+    autoGpuRequest: change.autoGpuRequest ?? before.autoGpuRequest,
+    joinGpuRequests: change.joinGpuRequests ?? before.joinGpuRequests,
   }
 }

@@ -1,4 +1,6 @@
 export * from "./types.ts"
 export * from "./commands.ts"
 export * from "./workspace-index.ts"
+export { builtInPolicy } from "./checks.ts"
+export { defaultWorkspaceId } from "./removal.ts"
 export { createWorkspaces } from "./service.ts"

@@ -48,6 +48,9 @@ describe("creation", () => {
       openToAll: false,
       scopes: [],
       publishServices: false,
+      mostGpuRequests: 1,
+      autoGpuRequest: false,
+      joinGpuRequests: true,
     })
     await platform.reload()
     expect(platform.workspaces.find(id)).toEqual(made)

@@ -3,6 +3,7 @@ import type { JsonObject } from "../../kit/json.ts"
 import { authorize, workspaceNotFound, type Principal } from "../identity/index.ts"
 import { systemActor, type Tx } from "../journal/index.ts"
 import {
+  builtInPolicy,
   clusterIssues,
   defaultPolicy,
   descriptionIssues,
@@ -69,6 +70,8 @@ async function createWorkspace(
     description: wanted.description,
     clusters: wanted.clusters ?? clusters,
     policy: mergePolicy(usualPolicy(options), wanted.policy),
+    namespaces: [],
+    contact: { name: "", email: "" },
     queuePaused: false,
     state: "active",
     createdAtMs: clock.nowMs(),
@@ -97,7 +100,7 @@ async function updateWorkspace(
   return store.tx(async (tx) => {
     const before = await requireWorkspace(rows, tx, id)
     refuseDeleting(before)
-    authorizePublishing(principal, before, change)
+    authorizeServersOwn(principal, before, change)
     const after = changed(before, change)
     const data = differencesOf(before, after)
     if (Object.keys(data).length === 0) return before
@@ -106,11 +109,14 @@ async function updateWorkspace(
   })
 }
 
-/** Whoever owns a workspace does not open ports of the machine to others: its owners do. */
-function authorizePublishing(principal: Principal, before: Workspace, change: Change): void {
+/** Whoever owns a workspace neither opens ports of the machine to others nor takes more of its nodes: its owners do. */
+function authorizeServersOwn(principal: Principal, before: Workspace, change: Change): void {
   const wanted = change.policy?.publishServices ?? before.policy.publishServices
   if (wanted !== before.policy.publishServices)
     authorize(principal, "workspace.publish", { workspaceId: before.id })
+  const most = change.policy?.mostGpuRequests
+  if (most !== undefined && most !== before.policy.mostGpuRequests)
+    authorize(principal, "workspace.nodes", { workspaceId: before.id })
 }
 
 async function bootstrap(options: WorkspacesOptions, clusters: readonly string[]): Promise<void> {
@@ -120,7 +126,9 @@ async function bootstrap(options: WorkspacesOptions, clusters: readonly string[]
     key: ids.ulid(),
     description: "",
     clusters,
-    policy: { ...usualPolicy(options), openToAll: true },
+    policy: { ...usualPolicy(options), ...builtInPolicy },
+    namespaces: [],
+    contact: { name: "", email: "" },
     queuePaused: false,
     state: "active",
     createdAtMs: clock.nowMs(),

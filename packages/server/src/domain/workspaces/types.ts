@@ -18,6 +18,12 @@ export interface WorkspacePolicy {
   readonly scopes: readonly Scope[]
   /** Node ports of its services are listened on on every interface; set by server Owners only. */
   readonly publishServices: boolean
+  /** Provisioned GPU requests at a time: 1–1,000; null = any number (DESIGN 4; `default` has no limit). */
+  readonly mostGpuRequests: number | null
+  /** Work that asks for GPUs and finds no room in a hold files a GPU request by itself. */
+  readonly autoGpuRequest: boolean
+  /** Whether work may use a GPU request of somebody else that ends before its time-out, or that it has none. */
+  readonly joinGpuRequests: boolean
 }
 
 export interface Workspace {
@@ -29,6 +35,10 @@ export interface Workspace {
   /** Ordered; a gang goes to one of them. */
   readonly clusters: readonly string[]
   readonly policy: WorkspacePolicy
+  /** Asked for by name, beside the one of its own name; each belongs to one workspace on the whole server. */
+  readonly namespaces: readonly string[]
+  /** Who it is for, as free text; "" where nothing was said. */
+  readonly contact: { readonly name: string; readonly email: string }
   readonly queuePaused: boolean
   readonly state: "active" | "deleting"
   readonly createdAtMs: number

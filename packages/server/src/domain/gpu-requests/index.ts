@@ -1,0 +1,5 @@
+export * from "./types.ts"
+export * from "./board-types.ts"
+export * from "./commands.ts"
+export * from "./states.ts"
+export { defaultLimits, type GpuRequestLimits } from "./limits.ts"
