@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
 import type { Role } from "../../packages/server/src/domain/identity/index.ts"
-import type { NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
+import { noReadings, type NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import { createFakeNetwork, type FakeNetwork } from "../../packages/server/src/drivers/fake/fake-network.ts"
 import { createFakeWorld, type FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
@@ -36,9 +36,7 @@ function gpuNode(name: string): NodeFacts {
       uuid: `GPU-${name}-${index}`,
       memoryBytes: 80 * gib,
       usedOutside: false,
-      temperatureC: null,
-      powerW: null,
-      utilisationPercent: null,
+      ...noReadings,
     })),
     physical: amounts,
     capacity: amounts,

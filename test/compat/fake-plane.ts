@@ -5,7 +5,7 @@ import { join } from "node:path"
 import type { ControlPlane } from "../../packages/server/src/control-plane.ts"
 import { createControlPlane } from "../../packages/server/src/control-plane.ts"
 import type { Principal, Role } from "../../packages/server/src/domain/identity/index.ts"
-import type { NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
+import { noReadings, type NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import type { FakeProgram } from "../../packages/server/src/drivers/fake/fake-pod.ts"
 import type { FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
@@ -39,9 +39,7 @@ function gpuNode(name: string, hostIp: string): NodeFacts {
       uuid: `GPU-${name}-${index}`,
       memoryBytes: 80 * gib,
       usedOutside: false,
-      temperatureC: null,
-      powerW: null,
-      utilisationPercent: null,
+      ...noReadings,
     })),
     physical: amounts,
     capacity: amounts,

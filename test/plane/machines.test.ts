@@ -84,6 +84,28 @@ describe("a driver", () => {
 })
 
 describe("a node", () => {
+  it("with a sick GPU is given nothing until it is well, and what runs on it goes on", async () => {
+    const p = await plane({ nodes: [aNode("n1")], script: { pod: () => ({ runMs: 600_000 }) } })
+    const first = await p.submit()
+    await p.reaches(first.id, "Running")
+    p.world.setNodeHealth("n1", false, "GPU 3 is lost.")
+    p.world.setUtilisation("n1", [0, 50])
+    const told: unknown[] = []
+    p.plane.inventory.onReadings((reading) => told.push(reading.maxUtilisationPercent))
+    await p.advance(16_000)
+    expect(told).toEqual([50])
+    expect(node(p, "n1")).toMatchObject({ healthy: false, healthMessage: "GPU 3 is lost." })
+    const second = await p.submit()
+    await p.advance(1_000)
+    expect(await p.view(second.id)).toMatchObject({
+      workload: { phase: "Pending" },
+      reasons: [{ code: "nodes_unhealthy" }],
+    })
+    expect(await phase(p, first.id)).toBe("Running")
+    p.world.setNodeHealth("n1", true)
+    await p.reaches(second.id, "Running")
+  })
+
   it("that is lost takes its jobs along, which start elsewhere and are not charged", async () => {
     const p = await plane({ nodes: two() })
     const { id } = await p.submit({ entryPoint: "sleep 100", resource: { gpu: "8" } })

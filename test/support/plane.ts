@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
 import type { Principal, Role } from "../../packages/server/src/domain/identity/index.ts"
-import type { NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
+import { noReadings, type NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
 import { systemActor, type StoredEvent } from "../../packages/server/src/domain/journal/index.ts"
 import { rebuild } from "../../packages/server/src/domain/queue/index.ts"
 import type {
@@ -100,9 +100,7 @@ export function aNode(name: string, gpus = 8, facts: Partial<NodeFacts> = {}): N
       uuid: `GPU-${name}-${index}`,
       memoryBytes: 80 * gib,
       usedOutside: false,
-      temperatureC: null,
-      powerW: null,
-      utilisationPercent: null,
+      ...noReadings,
     })),
     physical: amounts,
     capacity: amounts,

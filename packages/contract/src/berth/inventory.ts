@@ -41,13 +41,16 @@ export type ClusterList = Static<typeof ClusterList>
 
 export const Gpu = Type.Object(
   {
-    index: int("0-based, in PCI bus order."),
+    index: int("0-based, as the maker's runtime counts: PCI bus order with NVIDIA."),
     uuid: text("The maker's id of it."),
     memoryBytes: int("Its memory, bytes."),
     usedOutside: flag("A process that is not Berth's was seen on it."),
     temperatureC: Nullable(Type.Number(), "Degrees Celsius; null = unknown."),
     powerW: Nullable(Type.Number(), "Watts; null = unknown."),
+    powerLimitW: Nullable(Type.Number(), "The most it may draw, watts; null = unknown."),
     utilisationPercent: Nullable(Type.Number(), "0–100; null = unknown."),
+    memoryUsedBytes: Nullable(Type.Number(), "Memory in use, bytes; null = unknown."),
+    fault: text("What the last look found wrong with it, a sentence; empty when nothing."),
   },
   { description: "One GPU of a node." },
 )

@@ -5,6 +5,7 @@ import {
   type NodeFacts,
   type NodeId,
   nodeChanged,
+  noReadings,
 } from "../domain/inventory/index.ts"
 import { assertInserted, assertMoved, fromJson, toFlag, toJson } from "./codec.ts"
 import type { Database } from "./schema.ts"
@@ -49,8 +50,11 @@ const update = statement<Row>("primary")((db, p) =>
 )
 
 function toNode(row: Row): Node {
+  const facts = fromJson<Omit<NodeFacts, "name">>(row.facts)
   return {
-    ...fromJson<Omit<NodeFacts, "name">>(row.facts),
+    ...facts,
+    // rows of older versions know fewer readings; none of those kept means anything
+    gpus: facts.gpus.map((gpu) => ({ ...noReadings, ...gpu })),
     name: row.name,
     id: row.id as NodeId,
     clusterId: row.cluster_id,

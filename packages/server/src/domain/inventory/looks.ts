@@ -4,7 +4,8 @@ import type { InventoryService } from "./commands.ts"
 import type { NodeIndex } from "./node-index.ts"
 import { observe, observeNothing, type Observation } from "./observe.ts"
 import type { InventoryOptions } from "./options.ts"
-import type { Node, NodeId } from "./types.ts"
+import { maxUtilisationPercent, type NodeReading } from "./gpu-nodes.ts"
+import type { Node, NodeFacts, NodeId } from "./types.ts"
 import { insertNode, updateNode } from "./write-node.ts"
 
 const actor = systemActor("drivers")
@@ -14,12 +15,27 @@ const longestMessage = 500
 export interface Looks extends Pick<InventoryService, "seen" | "unseen"> {
   /** Why the last look at a cluster failed; "" when it did not. */
   driverMessage(clusterId: string): string
+  /** Tells what each look reads, node by node; returns how to stop. A look that fails reads nothing. */
+  onReadings(listener: (reading: NodeReading) => void): () => void
 }
 
 /** What drivers see: written where it differs from what is known, else kept in memory at most. */
 export function createLooks(options: InventoryOptions, index: NodeIndex): Looks {
   const { store, rows, clock } = options
   const messages = new Map(options.clusters.map(({ id }) => [id, notLookedYet]))
+  const listeners = new Set<(reading: NodeReading) => void>()
+
+  /** Of the nodes that this look saw: of one that is missing nothing was read. */
+  function tellReadings(clusterId: string, facts: readonly NodeFacts[], atMs: number) {
+    if (listeners.size === 0) return
+    const seen = new Map(facts.map((fact) => [fact.name, fact]))
+    for (const { id, name } of index.inCluster(clusterId)) {
+      const fact = seen.get(name)
+      if (!fact) continue
+      const reading = { nodeId: id, atMs, maxUtilisationPercent: maxUtilisationPercent(fact.gpus) }
+      for (const listener of listeners) listener(reading)
+    }
+  }
 
   /** Most looks find nothing new: they cost no transaction. One that does decides again on the rows. */
   async function write(clusterId: string, look: (known: readonly Node[]) => readonly Observation[]) {
@@ -42,11 +58,16 @@ export function createLooks(options: InventoryOptions, index: NodeIndex): Looks 
       await write(clusterId, (known) => observe(known, facts, { clusterId, atMs, idFor }))
       index.read(clusterId, facts, atMs)
       messages.set(clusterId, "")
+      tellReadings(clusterId, facts, atMs)
     },
     async unseen(clusterId, message) {
       const sentence = message.slice(0, longestMessage)
       messages.set(clusterId, sentence)
       await write(clusterId, (known) => observeNothing(known, sentence))
+    },
+    onReadings(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
     driverMessage: (clusterId) => messages.get(clusterId) ?? "",
   }

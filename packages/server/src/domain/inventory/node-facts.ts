@@ -1,14 +1,15 @@
 import type { Json } from "../../kit/json.ts"
-import type { Gpu, Node, NodeFacts } from "./types.ts"
+import { noReadings, type Gpu, type GpuReadings, type Node, type NodeFacts } from "./types.ts"
 
 /** What changes at every look and decides nothing: kept in memory, never written. */
 export interface Readings {
   readonly seenAtMs: number
-  readonly gpus: ReadonlyMap<string, Pick<Gpu, "temperatureC" | "powerW" | "utilisationPercent">>
+  /** By uuid. */
+  readonly gpus: ReadonlyMap<string, GpuReadings>
 }
 
 export function readingsOf(facts: NodeFacts, seenAtMs: number): Readings {
-  return { seenAtMs, gpus: new Map(facts.gpus.map((gpu) => [gpu.uuid, gpu])) }
+  return { seenAtMs, gpus: new Map(facts.gpus.map((gpu) => [gpu.uuid, readingsOfGpu(gpu)])) }
 }
 
 /** The facts as they are written: without the readings, and nothing else that a driver may have put there. */
@@ -38,9 +39,7 @@ export function withReadings(node: Node, readings: Readings | undefined): Node {
     lastSeenAtMs: Math.max(node.lastSeenAtMs, readings.seenAtMs),
     gpus: node.gpus.map((gpu) => {
       const now = readings.gpus.get(gpu.uuid)
-      if (!now) return gpu
-      const { temperatureC, powerW, utilisationPercent } = now
-      return { ...gpu, temperatureC, powerW, utilisationPercent }
+      return now ? { ...gpu, ...now } : gpu
     }),
   }
 }
@@ -54,7 +53,12 @@ export function movedFacts(before: NodeFacts, after: NodeFacts): readonly (keyof
 
 function withoutReadings(gpu: Gpu): Gpu {
   const { index, uuid, memoryBytes, usedOutside } = gpu
-  return { index, uuid, memoryBytes, usedOutside, temperatureC: null, powerW: null, utilisationPercent: null }
+  return { index, uuid, memoryBytes, usedOutside, ...noReadings }
+}
+
+function readingsOfGpu(gpu: Gpu): GpuReadings {
+  const { temperatureC, powerW, powerLimitW, utilisationPercent, memoryUsedBytes, fault } = gpu
+  return { temperatureC, powerW, powerLimitW, utilisationPercent, memoryUsedBytes, fault }
 }
 
 /** JSON with sorted member names. */

@@ -33,6 +33,27 @@ describe("a look", () => {
     ])
   })
 
+  it("tells at every look how busy each node it saw was, whether or not anything was written", async () => {
+    const { inventory, clock } = platform
+    const told: unknown[] = []
+    const stop = inventory.onReadings(({ nodeId, ...rest }) => told.push([node("n1").id === nodeId, rest]))
+    await inventory.seen("local", [aMachine("n1")])
+    await clock.advance(1_000)
+    const busy = aMachine("n1").gpus.map((gpu, at) => ({ ...gpu, utilisationPercent: at * 60 }))
+    await inventory.seen("local", [aMachine("n1", { gpus: busy })])
+    await inventory.unseen("local", "no driver")
+    const atMs = clock.nowMs()
+    expect(told).toEqual([
+      [true, { atMs: atMs - 1_000, maxUtilisationPercent: 0 }],
+      [true, { atMs, maxUtilisationPercent: 60 }],
+    ])
+    await inventory.seen("local", [aMachine("n2")])
+    expect(told[2]).toEqual([false, { atMs, maxUtilisationPercent: 0 }])
+    stop()
+    await inventory.seen("local", [aMachine("n1")])
+    expect(told).toHaveLength(3)
+  })
+
   it("keeps a node's id over a restart and gives the notices in the order of the versions", async () => {
     const { inventory } = platform
     await inventory.seen("local", [aMachine("n1")])

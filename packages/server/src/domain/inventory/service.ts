@@ -2,7 +2,7 @@ import { authorize } from "../identity/index.ts"
 import type { InventoryService } from "./commands.ts"
 import { createDecisions, type Decisions } from "./decisions.ts"
 import { findNode, shownTo } from "./find-node.ts"
-import { createLooks } from "./looks.ts"
+import { createLooks, type Looks } from "./looks.ts"
 import { createNodeIndex, type NodeIndex } from "./node-index.ts"
 import type { InventoryOptions } from "./options.ts"
 
@@ -11,6 +11,7 @@ export interface LiveInventory
   extends
     InventoryService,
     Pick<Decisions, "drained">,
+    Pick<Looks, "onReadings">,
     Pick<NodeIndex, "load" | "follow" | "byId" | "list"> {}
 
 const server = { workspaceId: null }
@@ -26,6 +27,7 @@ export function createInventory(options: InventoryOptions): LiveInventory {
     ...createDecisions(options, index),
     seen: looks.seen,
     unseen: looks.unseen,
+    onReadings: looks.onReadings,
     load: index.load,
     follow: index.follow,
     byId: index.byId,

@@ -15,16 +15,36 @@ export const resourceNames = ["gpu", "cpu", "memory", "ephemeral-storage"] as co
 /** The names that reasons and messages use for the four amounts. */
 export type ResourceName = (typeof resourceNames)[number]
 
-export interface Gpu {
-  /** As the driver numbers it (PCI bus order), 0-based. */
+/** What of a GPU moves from look to look: kept in memory, never written. null = unknown. */
+export interface GpuReadings {
+  readonly temperatureC: number | null
+  readonly powerW: number | null
+  /** The most it may draw. */
+  readonly powerLimitW: number | null
+  /** 0–100: the share of time in which it computed. */
+  readonly utilisationPercent: number | null
+  readonly memoryUsedBytes: number | null
+  /** What the last look found wrong with it, a sentence; "" when nothing. One odd look is no verdict on the node. */
+  readonly fault: string
+}
+
+/** Of a GPU that was not looked at, or only declared. */
+export const noReadings: GpuReadings = {
+  temperatureC: null,
+  powerW: null,
+  powerLimitW: null,
+  utilisationPercent: null,
+  memoryUsedBytes: null,
+  fault: "",
+}
+
+export interface Gpu extends GpuReadings {
+  /** As the maker's runtime numbers it (NVIDIA: PCI bus order, AMD: the kernel's order), 0-based. */
   readonly index: number
   readonly uuid: string
   readonly memoryBytes: number
   /** A process that is not ours was seen on it: placed last. */
   readonly usedOutside: boolean
-  readonly temperatureC: number | null
-  readonly powerW: number | null
-  readonly utilisationPercent: number | null
 }
 
 export interface Taint {

@@ -1,5 +1,5 @@
 import type { Gpu, Node, NodeId } from "../inventory/index.ts"
-import { unconstrained } from "../inventory/index.ts"
+import { noReadings, unconstrained } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { Capacity } from "./commands.ts"
 import { createCapacity, rebuild } from "./capacity.ts"
@@ -45,9 +45,7 @@ export function aGpu(index: number, usedOutside = false): Gpu {
     uuid: `GPU-${index}`,
     memoryBytes: 80 * gib,
     usedOutside,
-    temperatureC: null,
-    powerW: null,
-    utilisationPercent: null,
+    ...noReadings,
   }
 }
 

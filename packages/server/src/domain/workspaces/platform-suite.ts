@@ -7,7 +7,7 @@ import { createVirtualClock } from "../../kit/clock.ts"
 import { createIds } from "../../kit/ids.ts"
 import { silentLog } from "../../kit/log.ts"
 import { createDirectory, createIdentity, type Principal, type UserId } from "../identity/index.ts"
-import { createInventory, nodeChanged, type Node, type NodeFacts } from "../inventory/index.ts"
+import { createInventory, nodeChanged, noReadings, type Node, type NodeFacts } from "../inventory/index.ts"
 import { createWorkspaceIndex, createWorkspaces, type Workspace } from "./index.ts"
 
 const from = { address: "127.0.0.1", requestId: "req-1" }
@@ -149,6 +149,7 @@ export function aMachine(name: string, facts: Partial<NodeFacts> = {}): NodeFact
     uuid: `GPU-${name}-${index}`,
     memoryBytes: 80 * 2 ** 30,
     usedOutside: false,
+    ...noReadings,
     temperatureC: 40,
     powerW: 100,
     utilisationPercent: 0,

@@ -38,6 +38,10 @@ export interface FakeWorld {
   /** Replaces the script for pods that start from now on. */
   use(script: FakeScript): void
   setNode(facts: NodeFacts): void
+  /** From the next look on the node is healthy, or is not, with a sentence; no effect on one that is not there. */
+  setNodeHealth(name: string, healthy: boolean, message?: string): void
+  /** What the next looks read of the node's GPUs, in their order; GPUs beyond the list, and null, tell nothing. */
+  setUtilisation(name: string, percents: readonly (number | null)[]): void
   /** The node is no longer there; its pods are lost. */
   removeNode(name: string): void
   /** Its pods are lost with cause `node_lost`, and its boot id changes. */
@@ -164,6 +168,11 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
     return `127.64.${Math.floor(addresses / 254)}.${(addresses % 254) + 1}`
   }
 
+  function change(name: string, by: (facts: NodeFacts) => Partial<NodeFacts>) {
+    const facts = nodes.get(name)
+    if (facts) nodes.set(name, { ...facts, ...by(facts) })
+  }
+
   function loseNode(name: string) {
     const mono = clock.monotonicMs()
     for (const attempt of attempts.values())
@@ -272,13 +281,20 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
       script = next
     },
     setNode: (facts) => void nodes.set(facts.name, facts),
+    setNodeHealth(name, healthy, message = "A GPU is lost.") {
+      change(name, () => ({ healthy, healthMessage: healthy ? "" : message }))
+    },
+    setUtilisation(name, percents) {
+      change(name, ({ gpus }) => ({
+        gpus: gpus.map((gpu, at) => ({ ...gpu, utilisationPercent: percents[at] ?? null })),
+      }))
+    },
     removeNode(name) {
       nodes.delete(name)
       loseNode(name)
     },
     reboot(name) {
-      const facts = nodes.get(name)
-      if (facts) nodes.set(name, { ...facts, bootId: `${facts.bootId.split("+")[0]}+${++boots}` })
+      change(name, ({ bootId }) => ({ bootId: `${bootId.split("+")[0]}+${++boots}` }))
       loseNode(name)
     },
     setDown(message) {

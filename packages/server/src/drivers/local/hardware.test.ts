@@ -227,7 +227,7 @@ Quadro P400, GPU-4, 00000000:90:00.0, 2048, 30, [N/A], 0, [N/A]
     const [gh] = await make({
       run: recorded(ended(spark.replace("NVIDIA GB10", "NVIDIA GH200 480GB"))),
     }).fingerprint(never)
-    expect(gh?.gpus[0]?.memoryBytes).toBe(96 * gib)
+    expect(gh?.gpus[0]?.memoryBytes).toBe(97871 * 1024 ** 2)
   })
 
   it("stays healthy without GPUs where the tool never worked", async () => {

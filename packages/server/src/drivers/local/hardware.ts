@@ -1,7 +1,7 @@
 import { readFile, statfs } from "node:fs/promises"
 import { arch, availableParallelism, hostname, totalmem } from "node:os"
 import type { Amounts, Gpu, NodeFacts, NodeSource } from "../../domain/inventory/index.ts"
-import { findGpuModel } from "../../domain/inventory/index.ts"
+import { findGpuModel, gpuProductLabel, noReadings } from "../../domain/inventory/index.ts"
 import type { Clock } from "../../kit/clock.ts"
 import type { Log } from "../../kit/log.ts"
 import type { RunCommand } from "./hardware-run.ts"
@@ -101,7 +101,7 @@ export function createLocalNodes(options: LocalNodesOptions): NodeSource {
       {
         ...node,
         gpuModel: model,
-        labels: model ? { ...node.labels, "nvidia.com/gpu.product": model } : node.labels,
+        labels: model ? { ...node.labels, [gpuProductLabel(model)]: model } : node.labels,
         healthy: fault === "",
         healthMessage: fault,
       },
@@ -136,6 +136,7 @@ function toGpu(gpu: NvidiaGpu, isOurs: (pid: number) => boolean): Gpu {
     // Machines whose GPU shares the memory of the CPU do not say: the model's table does, where it knows it.
     memoryBytes: gpu.memoryBytes || (findGpuModel(gpu.model)?.memoryBytes ?? 0),
     usedOutside: gpu.pids.some((pid) => !isOurs(pid)),
+    ...noReadings,
     temperatureC: gpu.temperatureC,
     powerW: gpu.powerW,
     utilisationPercent: gpu.utilisationPercent,

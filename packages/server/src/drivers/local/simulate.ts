@@ -4,6 +4,8 @@ import {
   declaredInstanceType,
   findGpuModel,
   gpuModels,
+  gpuProductLabel,
+  noReadings,
 } from "../../domain/inventory/index.ts"
 
 /** A group of equal machines that are declared, not real. */
@@ -106,7 +108,7 @@ function declareNode(
     labels: {
       "kubernetes.io/hostname": name,
       "node.kubernetes.io/instance-type": instanceType,
-      "nvidia.com/gpu.product": model.name,
+      [gpuProductLabel(model.name)]: model.name,
     },
     taints: [],
     simulated: true,
@@ -122,8 +124,6 @@ function declareGpu(model: GpuModel, node: string, index: number): Gpu {
     uuid: `SIM-${node}-${index}`,
     memoryBytes: model.memoryBytes,
     usedOutside: false,
-    temperatureC: null,
-    powerW: null,
-    utilisationPercent: null,
+    ...noReadings,
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { type UserId, keyChanged, membershipChanged, userChanged } from "../../domain/identity/index.ts"
-import { type NodeId, nodeChanged } from "../../domain/inventory/index.ts"
+import { type NodeId, nodeChanged, noReadings } from "../../domain/inventory/index.ts"
 import { type Tx, type Topic } from "../../domain/journal/index.ts"
 import { claimChanged, queueControlChanged } from "../../domain/queue/index.ts"
 import { workspaceChanged } from "../../domain/workspaces/index.ts"
@@ -158,7 +158,7 @@ export function rowCases(open: OpenHarness): void {
         uuid: "GPU-1",
         memoryBytes: 80 * 2 ** 30,
         usedOutside: false,
-        temperatureC: null,
+        ...noReadings,
         powerW: 300,
         utilisationPercent: 12,
       }
