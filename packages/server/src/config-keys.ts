@@ -1,4 +1,4 @@
-import type { ConfigType, Parsed } from "./config-types.ts"
+import type { ConfigType, Parsed, RateLimitSetting } from "./config-types.ts"
 import {
   choiceType,
   hostType,
@@ -7,6 +7,7 @@ import {
   listType,
   numberType,
   optionalTextType,
+  rateLimitType,
   switchType,
   textType,
   uidRangeType,
@@ -141,6 +142,12 @@ export const configKeys = {
     ["--allow-host", "BERTH_ALLOW_HOST"],
     [],
     "A further name that requests may use as Host. Repeatable.",
+  ),
+  rateLimit: key<RateLimitSetting>(
+    rateLimitType,
+    ["--rate-limit", "BERTH_RATE_LIMIT"],
+    "auto",
+    "Requests a second that each API key may make; auto: none on loopback, else 500 with a burst of 1000. Failed sign-ins are held to 10 a second for each address in any case.",
   ),
   openMetrics: key(
     switchType,

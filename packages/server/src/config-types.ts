@@ -180,6 +180,29 @@ export const uidRangeType: ConfigType<UidRange> = single(
   (value) => `${value.first}-${value.last}`,
 )
 
+/** How fast a key may ask; `auto` depends on where the server listens. */
+export type RateLimitSetting = "auto" | "off" | { readonly perSecond: number; readonly burst: number }
+
+const mostPerSecond = 1_000_000
+
+/** `auto`, `off`, or so many requests a second, with a burst of twice as many unless it is said. */
+export const rateLimitType: ConfigType<RateLimitSetting> = single<RateLimitSetting>(
+  "auto|off|RATE[,burst=BURST]",
+  (raw) => {
+    if (raw === "auto" || raw === "off") return good(raw)
+    // what YAML takes a bare off for
+    if (raw === false) return good("off")
+    const match = /^(\d{1,7})(?:,burst=(\d{1,8}))?$/.exec(String(raw).trim())
+    const perSecond = Number(match?.[1])
+    const burst = Number(match?.[2] ?? 2 * perSecond)
+    const fits = match !== null && perSecond >= 1 && perSecond <= mostPerSecond && burst >= 1
+    return fits
+      ? good({ perSecond, burst })
+      : fail(`must be auto, off, or RATE[,burst=BURST] such as 500 or 500,burst=1000, not ${quoted(raw)}`)
+  },
+  (value) => (typeof value === "string" ? value : `${value.perSecond},burst=${value.burst}`),
+)
+
 /** A DNS-1123 label: what clusters and workspaces are called. */
 export const labelType: ConfigType<string> = single(
   "NAME",

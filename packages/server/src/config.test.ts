@@ -109,6 +109,22 @@ describe("loadConfig", () => {
       expect(faults({ listen, noAuth: true })).toEqual([])
   })
 
+  it("limits keys by itself only where others can reach the server, or as it is told", () => {
+    const far = { listen: "0.0.0.0:80", behindProxy: true }
+    const limitOf = (flags: ConfigFlags) => load(flags).rateLimit
+    expect(limitOf({})).toBeNull()
+    expect(limitOf(far)).toEqual({ perSecond: 500, burst: 1000 })
+    expect(limitOf({ ...far, rateLimit: "off" })).toBeNull()
+    expect(limitOf({ rateLimit: "20" })).toEqual({ perSecond: 20, burst: 40 })
+    expect(limitOf({ rateLimit: "20,burst=5" })).toEqual({ perSecond: 20, burst: 5 })
+    expect(load({}, {}, "rateLimit: 7\n").rateLimit).toEqual({ perSecond: 7, burst: 14 })
+    expect(load({ listen: "0.0.0.0:80", behindProxy: true }, {}, "rateLimit: off\n").rateLimit).toBeNull()
+    for (const rateLimit of ["0", "-1", "1.5", "5,burst=0", "5, burst=9", "many", "1000001", "5,burst"])
+      expect(faults({ rateLimit })).toEqual([
+        `--rate-limit must be auto, off, or RATE[,burst=BURST] such as 500 or 500,burst=1000, not "${rateLimit}".`,
+      ])
+  })
+
   it("wants both halves of TLS", () => {
     expect(faults({ tlsCert: "c.pem" })).toEqual([expect.stringMatching(/^--tls-key is missing/)])
     expect(faults({ tlsKey: "k.pem" })).toEqual([expect.stringMatching(/^--tls-cert is missing/)])

@@ -27,6 +27,8 @@ export interface Config {
   readonly behindProxy: boolean
   /** Lower case, without brackets. */
   readonly allowHost: readonly string[]
+  /** For each API key; null = none. */
+  readonly rateLimit: { readonly perSecond: number; readonly burst: number } | null
   readonly openMetrics: boolean
   readonly logLevel: LogLevel
   /** At least one, no name twice. */
@@ -218,9 +220,14 @@ export function isLoopbackHost(host: string): boolean {
   return isIP(name) === 4 && name.startsWith("127.")
 }
 
+/** DESIGN 7: programs of this machine are nobody's to hold back. */
+function automaticRateLimit(listen: ListenAddress): Config["rateLimit"] {
+  return isLoopbackHost(listen.host) ? null : { perSecond: 500, burst: 1000 }
+}
+
 function assemble(values: ConfigValues): Config {
   const { data, database, listen, simulate, demo, noAuth, tlsCert, tlsKey, behindProxy, allowHost } = values
-  const { openMetrics, logLevel, clusters, stopGraceSeconds } = values
+  const { rateLimit, openMetrics, logLevel, clusters, stopGraceSeconds } = values
   return {
     data,
     database,
@@ -232,6 +239,7 @@ function assemble(values: ConfigValues): Config {
     tlsKey,
     behindProxy,
     allowHost,
+    rateLimit: rateLimit === "auto" ? automaticRateLimit(listen) : rateLimit === "off" ? null : rateLimit,
     openMetrics,
     logLevel,
     clusters,

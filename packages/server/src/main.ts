@@ -145,6 +145,7 @@ async function build(
       allowedHosts: [config.listen.host, ...config.allowHost],
       behindProxy: config.behindProxy,
       openMetrics: config.openMetrics,
+      keyLimit: config.rateLimit,
       listenIsLoopback: isLoopback,
       mostConnections: connectionLimit(),
     },

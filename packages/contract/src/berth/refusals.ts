@@ -49,7 +49,7 @@ export const refusals: Readonly<Record<number, BerthRefusal>> = {
   413: refusal("The body is larger than 64 KiB.", "too_large", "The body is larger than 65536 bytes."),
   422: refusal("What the server has can never hold it.", "insufficient", "No node has 16 GPUs."),
   429: refusal(
-    "A limit of the server: see `Retry-After`.",
+    "The key asks too often, or another limit of the server: see `Retry-After`.",
     "too_many",
     "All 256 streams of the server are in use.",
   ),

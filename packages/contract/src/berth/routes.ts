@@ -275,7 +275,7 @@ export const berthRoutes = {
     path: "/berth/v1/keys",
     operation: "key.create",
     summary: "Make an API key; the token is shown this once",
-    refusals: [404, 429],
+    refusals: [404],
     example: { name: "ci", role: "editor", workspaceId: "vision", expiresInSeconds: 2_592_000 },
     body: CreateKey,
     status: 201,
@@ -348,7 +348,6 @@ export const berthRoutes = {
     description:
       "With `Accept: text/event-stream` an event stream: an `id` is the byte offset, and a request with `Last-Event-ID` goes on after it (its `tail` and `since` then count for nothing). A comment every 15 s keeps the connection open; a reader that takes nothing for 30 s is cut.",
     query: PodLogQuery,
-    refusals: [429],
     status: 200,
     media: {
       "text/plain": {
@@ -368,7 +367,7 @@ export const berthRoutes = {
     description:
       "With `Accept: text/event-stream` every event after `Last-Event-ID` (or `cursor`), else from now on, for as long as the caller may see them. Otherwise one page after `cursor`, else from the oldest that is kept; with `backwards` the newest, or those before `cursor`, newest first.",
     query: EventsQuery,
-    refusals: [404, 410, 429],
+    refusals: [404, 410],
     media: {
       "text/event-stream": {
         description: "Each event once it is committed; `error` when it breaks off. A comment every 15 s.",

@@ -10,8 +10,8 @@ import type {
   ResponseObject,
 } from "./types.ts"
 
-/** Any request may be refused with these: malformed, no token, no right, a fault, not ready, too slow. */
-const anyRefusals = [400, 401, 403, 500, 503, 504] as const
+/** Any request may be refused with these: malformed, no token, no right, too many, a fault, not ready, too slow. */
+const anyRefusals = [400, 401, 403, 429, 500, 503, 504] as const
 
 /**
  * A family's document, made from its route table and schemas.

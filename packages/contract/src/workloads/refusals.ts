@@ -39,7 +39,11 @@ export const refusals: Readonly<Record<number, WorkloadsRefusal>> = {
     "Primus.00006",
     "Request entity is too large: the max length is 2097152 bytes",
   ),
-  429: refusal("A limit of the server: see `Retry-After`.", "Primus.00008", "Too many requests."),
+  429: refusal(
+    "The key asks too often, or another limit of the server: see `Retry-After`.",
+    "Primus.00008",
+    "Too many requests of this key; try again in 1 s.",
+  ),
   500: refusal(
     "A fault of the server.",
     "Primus.00001",

@@ -5,7 +5,7 @@ import type { FastifyInstance } from "fastify"
 import { pino } from "pino"
 import { afterEach, describe, expect, it } from "vitest"
 import type { Directory, Principal, UserId } from "../domain/identity/index.ts"
-import { systemActor } from "../domain/journal/index.ts"
+import { systemActor, type Refusal } from "../domain/journal/index.ts"
 import { systemClock } from "../kit/clock.ts"
 import { AppError } from "../kit/errors.ts"
 import { createIds } from "../kit/ids.ts"
@@ -84,7 +84,11 @@ afterEach(async () => {
 
 async function makeApp(
   config: Partial<AppConfig> = {},
-  options: { readonly isReady?: () => boolean; readonly family?: Family } = {},
+  options: {
+    readonly isReady?: () => boolean
+    readonly family?: Family
+    readonly onRefused?: (refusal: Refusal) => void
+  } = {},
 ): Promise<Made> {
   const lines: Record<string, unknown>[] = []
   const done: { operation: string; status: number; family: string }[] = []
@@ -113,6 +117,7 @@ async function makeApp(
       ...config,
     },
     families: [options.family ?? testFamily()],
+    ...(options.onRefused ? { onRefused: options.onRefused } : {}),
     streams: createStreams({ clock: systemClock, most: 4 }),
     meter: { requestDone: (request) => done.push({ ...request }) },
     metrics: { contentType: "text/plain; version=0.0.4", text: () => Promise.resolve("figures 1\n") },
@@ -173,6 +178,55 @@ describe("credentials", () => {
     expect((await app.inject("/healthz")).statusCode).toBe(200)
     const open = await makeApp({ openMetrics: true })
     expect((await open.app.inject("/metrics")).statusCode).toBe(200)
+  })
+})
+
+describe("too many", () => {
+  it("requests of a key are refused in the family's words with when to try again; probes are not counted", async () => {
+    const { app, lines } = await makeApp({ keyLimit: { perSecond: 0.1, burst: 2 } })
+    const ask = () => app.inject({ url: "/test/who", headers: auth })
+    expect([await ask(), await ask()].map((answer) => answer.statusCode)).toEqual([200, 200])
+    const third = await ask()
+    expect([third.statusCode, third.json(), third.headers["retry-after"]]).toEqual([
+      429,
+      { oops: "too_many" },
+      "10",
+    ])
+    expect(lines.at(-1)).toMatchObject({ status: 429, errorCode: "too_many", errorDetail: "rate" })
+    expect(lines.at(-1)).toMatchObject({ userId: "usr_keyed" })
+    for (let at = 0; at < 5; at++) expect((await app.inject("/healthz")).statusCode).toBe(200)
+    expect((await app.inject({ url: "/test/nothing", headers: auth })).statusCode).toBe(429)
+  })
+
+  it("failed sign-ins of an address are, while a good credential from there still passes", async () => {
+    const { app } = await makeApp({ failureLimit: { perSecond: 0.5, burst: 3 } })
+    const sent = { authorization: "Bearer wrong" }
+    const statuses: number[] = []
+    for (let at = 0; at < 5; at++)
+      statuses.push((await app.inject({ url: "/test/who", headers: sent })).statusCode)
+    expect(statuses).toEqual([401, 401, 401, 429, 429])
+    const limited = await app.inject("/test/who")
+    expect([limited.statusCode, limited.json()]).toEqual([429, { oops: "too_many" }])
+    expect(Number(limited.headers["retry-after"])).toBeGreaterThan(0)
+    expect(limited.headers["www-authenticate"]).toBeUndefined()
+    expect((await app.inject({ url: "/test/who", headers: auth })).statusCode).toBe(200)
+    expect((await app.inject("/readyz")).statusCode).toBe(200)
+    const other = await app.inject({ url: "/test/who", headers: sent, remoteAddress: "10.9.9.9" })
+    expect(other.statusCode).toBe(401)
+  })
+
+  it("failed sign-ins stand in the audit also where they were answered with 429", async () => {
+    const refusals: Refusal[] = []
+    const { app } = await makeApp(
+      { failureLimit: { perSecond: 0.5, burst: 1 } },
+      { onRefused: (refusal) => refusals.push(refusal) },
+    )
+    for (let at = 0; at < 3; at++) await app.inject("/test/who")
+    expect(refusals.map(({ status, detail }) => [status, detail])).toEqual([
+      [401, "missing"],
+      [429, "failed_sign_ins"],
+      [429, "failed_sign_ins"],
+    ])
   })
 })
 

@@ -9,6 +9,7 @@ import {
 import type { Principal } from "../domain/identity/index.ts"
 import type { Refusal } from "../domain/journal/index.ts"
 import { AppError } from "../kit/errors.ts"
+import type { RateLimit } from "../kit/rate-limiter.ts"
 import type { Log } from "../kit/log.ts"
 import { addProbes, type Metrics } from "./probes.ts"
 import { createAccessLog, type HttpMeter, type RequestTrace } from "./plugins/access-log.ts"
@@ -19,6 +20,7 @@ import { createFamilyFinder } from "./plugins/families.ts"
 import type { ErrorAnswer, Family, RequestPlace } from "./plugins/family.ts"
 import { appErrorFrom } from "./plugins/foreign-errors.ts"
 import { checkOrigin, createHostCheck } from "./plugins/hosts.ts"
+import { createFailureLimit, createKeyLimit, type FailureLimit } from "./plugins/limits.ts"
 import { plainErrorAnswer } from "./plugins/plain-errors.ts"
 import { refusalOf } from "./plugins/refused.ts"
 import { requestIdOf } from "./plugins/request-id.ts"
@@ -36,6 +38,10 @@ export interface AppConfig {
   /** `/metrics` needs no token. */
   readonly openMetrics: boolean
   readonly listenIsLoopback: boolean
+  /** How fast each API key may ask; null (the default) = as it likes. */
+  readonly keyLimit?: RateLimit | null
+  /** How fast each address may fail to sign in. Default 10 a second, 20 at once. */
+  readonly failureLimit?: RateLimit
   /** A request that is not answered by then is given up with an error. Default 30,000. */
   readonly requestDeadlineMs?: number
   /** More connections at once are closed as they come. Default 8,192. */
@@ -85,7 +91,8 @@ declare module "fastify" {
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, services } = options
   if (config.noAuth && !config.listenIsLoopback) throw new Error("--no-auth is for loopback addresses only.")
-  const respond = createResponder(options.families)
+  const limitFailure = createFailureLimit(config.failureLimit, services.clock)
+  const respond = createResponder(options.families, limitFailure)
   const app = createServer(options, respond)
   app.server.maxConnections = config.mostConnections ?? defaultMostConnections
   const isClosing = watchClosing(app)
@@ -145,12 +152,12 @@ function noRouteError(request: FastifyRequest, routes: RouteTable): AppError {
 type Respond = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
 /** Answers with an error in the words of the family that the path belongs to. */
-function createResponder(families: readonly Family[]): Respond {
+function createResponder(families: readonly Family[], limitFailure: FailureLimit): Respond {
   const familyOf = createFamilyFinder(families)
   return (thrown, request, reply) => {
     const url = request.raw.url ?? ""
     const family = familyOf(url)
-    const error = appErrorFrom(thrown, family?.bodyLimit ?? 0)
+    const error = limitFailure(appErrorFrom(thrown, family?.bodyLimit ?? 0), request.ip)
     const place: RequestPlace = { method: request.method, url, requestId: request.id }
     const answer = family ? family.errorAnswer(error, place) : plainErrorAnswer(error, place)
     // Not there when the router itself refused: no hook ran.
@@ -241,11 +248,12 @@ function giveUp(reply: FastifyReply, afterMs: number): void {
     )
 }
 
-/** The checks before every handler, in this order: host, origin, readiness, credential. */
+/** The checks before every handler, in this order: host, origin, readiness, credential, rate. */
 function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => boolean): void {
   const { config, services } = options
   const checkHost = createHostCheck(config.allowedHosts)
   const authenticate = createAuthentication({ directory: services.directory, noAuth: config.noAuth })
+  const charge = createKeyLimit(config.keyLimit ?? null, services.clock)
   app.decorateRequest("heldPrincipal")
   app.decorateRequest("principal", { getter: principalOf })
   app.decorateRequest("renewPrincipal", function renew(this: FastifyRequest) {
@@ -256,7 +264,12 @@ function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => bo
     if (config.noAuth) checkOrigin(request.method, request.headers)
     const route = request.routeOptions.config
     if (route?.isEarly !== true) checkReady(services, isClosing())
-    if (route?.isOpen !== true) request.heldPrincipal = authenticate(request)
+    if (route?.isOpen !== true) {
+      const principal = authenticate(request)
+      // before the charge: the audit says whose request was turned away
+      request.heldPrincipal = principal
+      charge(principal)
+    }
     done()
   })
 }
