@@ -16,6 +16,7 @@ import type { Services } from "../../packages/server/src/http/services.ts"
 import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
 import { createVirtualClock, type VirtualClock } from "../../packages/server/src/kit/clock.ts"
 import { createIds } from "../../packages/server/src/kit/ids.ts"
+import type { RateLimit } from "../../packages/server/src/kit/rate-limiter.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createTelemetry } from "../../packages/server/src/telemetry/telemetry.ts"
@@ -23,6 +24,8 @@ import { createTelemetry } from "../../packages/server/src/telemetry/telemetry.t
 const cluster = "local"
 const gib = 2 ** 30
 const patienceMs = 20_000
+/** Time stands still while a test asks for everything without a token. */
+const asManyAsItTakes: RateLimit = { perSecond: 1, burst: 1_000_000 }
 
 function gpuNode(name: string): NodeFacts {
   const amounts = { cpuMilli: 64_000, memoryBytes: 512 * gib, gpus: 8, ephemeralBytes: 1000 * gib }
@@ -91,7 +94,12 @@ export interface CallOptions {
 }
 
 export async function startBerthServer(
-  options: { readonly noAuth?: boolean; readonly mostStreams?: number; readonly openMetrics?: boolean } = {},
+  options: {
+    readonly noAuth?: boolean
+    readonly mostStreams?: number
+    readonly openMetrics?: boolean
+    readonly failureLimit?: RateLimit
+  } = {},
 ): Promise<BerthServer> {
   const { noAuth = false, mostStreams = 256, openMetrics = false } = options
   const directory = mkdtempSync(join(tmpdir(), "berth-http-"))
@@ -134,7 +142,14 @@ export async function startBerthServer(
   const app = await createApp({
     services,
     log: silentLog,
-    config: { noAuth, allowedHosts: ["berth.test"], behindProxy: false, openMetrics, listenIsLoopback: true },
+    config: {
+      noAuth,
+      allowedHosts: ["berth.test"],
+      behindProxy: false,
+      openMetrics,
+      listenIsLoopback: true,
+      failureLimit: options.failureLimit ?? asManyAsItTakes,
+    },
     families: publishedFamilies({
       streams,
       noAuth,

@@ -131,6 +131,8 @@ export async function startFakePlane(options: { readonly noAuth: boolean }): Pro
       behindProxy: false,
       openMetrics: false,
       listenIsLoopback: true,
+      // time stands still while a test asks
+      failureLimit: { perSecond: 1, burst: 1_000_000 },
     },
     families: [workloadsFamily],
     streams: createStreams({ clock, most: 1 }),
