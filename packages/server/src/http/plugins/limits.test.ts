@@ -66,6 +66,6 @@ describe("requests of a key", () => {
 
   it("pass where there is no limit", () => {
     const charge = createKeyLimit(null, createVirtualClock())
-    for (let at = 0; at < 10_000; at++) charge(key("a"))
+    expect(() => Array.from({ length: 10_000 }, () => charge(key("a")))).not.toThrow()
   })
 })

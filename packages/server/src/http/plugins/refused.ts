@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify"
 import type { Refusal } from "../../domain/journal/index.ts"
+import type { AppError } from "../../kit/errors.ts"
 import { failedSignInsDetail } from "./limits.ts"
 import { operationOf, type RequestTrace } from "./access-log.ts"
 
@@ -13,11 +14,11 @@ export function refusalOf(request: FastifyRequest, trace: RequestTrace, status: 
   if (!failure || status < 400 || status >= 500 || request.routeOptions.url === undefined) return undefined
   const actor = request.heldPrincipal?.actor ?? null
   const isRead = request.method === "GET" || request.method === "HEAD"
-  const isAboutRights =
-    failure.code === "unauthenticated" ||
-    failure.code === "forbidden" ||
-    failure.detail === failedSignInsDetail
-  if (!isAboutRights && (isRead || actor === null)) return undefined
+  if (!isAboutRights(failure) && (isRead || actor === null)) return undefined
   const { code, detail } = failure
   return { actor, address: request.ip, operation: operationOf(request), status, code, detail }
+}
+
+function isAboutRights({ code, detail }: AppError): boolean {
+  return code === "unauthenticated" || code === "forbidden" || detail === failedSignInsDetail
 }
