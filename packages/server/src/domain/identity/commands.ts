@@ -21,6 +21,7 @@ export const operations = [
   "workspace.publish", // its services, to other machines
   "workspace.members",
   "workspace.nodes", // static assignment
+  "workspace.namespaces", // claim them
   "gpu-request.create",
   "gpu-request.list",
   "gpu-request.get",

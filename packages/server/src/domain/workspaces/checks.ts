@@ -1,14 +1,10 @@
 import { AppError, type Issue } from "../../kit/errors.ts"
-import { scopes, type WorkspacePolicy } from "./types.ts"
+import { controlPattern, labelPattern } from "./labels.ts"
+import { isReservedNamespace } from "./namespaces.ts"
+import { defaultWorkspaceId, scopes, type WorkspacePolicy } from "./types.ts"
 
-const labelPattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
-/** Everything below a space but tab and line ends, and DEL. */
-const controlPattern = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/
 const longestDescription = 1_024
 const longestGraceSeconds = 600
-
-/** Namespaces that belong to the built-in workspace or to Kubernetes itself; a workspace owns the namespace of its name. */
-const reservedIds: readonly string[] = ["ray-system", "kube-system", "kube-public", "kube-node-lease"]
 
 /** What a workspace has where nothing is said. */
 export const defaultPolicy: WorkspacePolicy = {
@@ -44,7 +40,9 @@ export function idIssues(id: string): readonly Issue[] {
     return [
       { path, message: "must be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit" },
     ]
-  return reservedIds.includes(id) ? [{ path, message: `"${id}" is a reserved name` }] : []
+  // It would own the namespace of its name. The built-in workspace is there already, which the row says.
+  const isReserved = id !== defaultWorkspaceId && isReservedNamespace(id)
+  return isReserved ? [{ path, message: `"${id}" is a reserved name` }] : []
 }
 
 export function descriptionIssues(description: string | undefined): readonly Issue[] {

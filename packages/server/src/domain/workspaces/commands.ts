@@ -5,6 +5,7 @@ import type { Workspace, WorkspacePolicy } from "./types.ts"
 export interface WorkspaceService {
   list(principal: Principal): Promise<readonly Workspace[]>
   get(principal: Principal, id: string): Promise<Workspace>
+  /** @throws AppError `already_exists` (detail: the state of the other), `conflict` detail `namespace_taken` (facts: namespace, holder) */
   create(
     principal: Principal,
     workspace: {
@@ -12,8 +13,16 @@ export interface WorkspaceService {
       readonly description: string
       readonly clusters: readonly string[] | null
       readonly policy: Partial<WorkspacePolicy>
+      /** Beside the one of its own name; at most 64. Default none. */
+      readonly namespaces?: readonly string[]
+      /** At most 256 characters each. Default "". */
+      readonly contact?: Workspace["contact"]
     },
   ): Promise<Workspace>
+  /**
+   * Members that are undefined change nothing; `namespaces` replaces the whole list.
+   * @throws AppError `conflict` detail `deleting`, or `namespace_taken` (facts: namespace, holder) as `create`
+   */
   update(
     principal: Principal,
     id: string,
@@ -21,6 +30,9 @@ export interface WorkspaceService {
       readonly description?: string
       readonly clusters?: readonly string[]
       readonly policy?: Partial<WorkspacePolicy>
+      /** Only a server Owner adds one. */
+      readonly namespaces?: readonly string[]
+      readonly contact?: Partial<Workspace["contact"]>
     },
   ): Promise<Workspace>
   /** `default` cannot be deleted; state `deleting` until its work is over, then gone. 409 while work is live unless `force`. */
@@ -29,6 +41,8 @@ export interface WorkspaceService {
   setMember(principal: Principal, id: string, userId: UserId, role: Role | null): Promise<void>
   /** In memory, for other slices: undefined when there is none. */
   find(id: string): Workspace | undefined
+  /** In memory: the id of the workspace that a namespace belongs to; undefined when it is nobody's. */
+  namespaceOwner(name: string): string | undefined
   /** Makes `default` at first start. */
   bootstrap(clusters: readonly string[]): Promise<void>
 }

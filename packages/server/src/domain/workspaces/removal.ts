@@ -4,10 +4,7 @@ import { systemActor, type Tx } from "../journal/index.ts"
 import type { WorkspaceService } from "./commands.ts"
 import type { WorkspacesOptions } from "./options.ts"
 import { requireWorkspace, writeWorkspace } from "./tell.ts"
-import type { Workspace } from "./types.ts"
-
-/** The built-in workspace: always there, open to all unless its policy says otherwise. */
-export const defaultWorkspaceId = "default"
+import { defaultWorkspaceId, type Workspace } from "./types.ts"
 
 export interface Removal extends Pick<WorkspaceService, "remove"> {
   /**

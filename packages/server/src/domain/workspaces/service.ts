@@ -14,10 +14,13 @@ import {
 } from "./checks.ts"
 import type { WorkspaceService } from "./commands.ts"
 import { createMembers } from "./members.ts"
+import { contactIssues, namespaceIssues, refuseTakenNamespaces } from "./namespaces.ts"
 import type { WorkspacesOptions } from "./options.ts"
-import { createRemoval, defaultWorkspaceId, type Removal } from "./removal.ts"
+import { createRemoval, type Removal } from "./removal.ts"
 import { requireWorkspace, tellWorkspace, writeWorkspace, type WorkspaceChange } from "./tell.ts"
-import type { Workspace } from "./types.ts"
+import { defaultWorkspaceId, type Workspace } from "./types.ts"
+
+const nobody: Workspace["contact"] = { name: "", email: "" }
 
 type Change = Parameters<WorkspaceService["update"]>[2]
 
@@ -43,6 +46,7 @@ export function createWorkspaces(options: WorkspacesOptions): WorkspaceService &
     create: (principal, wanted) => createWorkspace(options, principal, wanted),
     update: (principal, id, change) => updateWorkspace(options, principal, id, change),
     find: (id) => index.find(id),
+    namespaceOwner: (name) => index.namespaceOwner(name),
     bootstrap: (clusters) => bootstrap(options, clusters),
   }
 }
@@ -63,6 +67,8 @@ async function createWorkspace(
     ...descriptionIssues(wanted.description),
     ...clusterIssues(wanted.clusters, clusters),
     ...policyIssues(wanted.policy),
+    ...namespaceIssues(wanted.namespaces, wanted.id),
+    ...contactIssues(wanted.contact),
   ])
   const workspace: Workspace = {
     id: wanted.id,
@@ -70,8 +76,8 @@ async function createWorkspace(
     description: wanted.description,
     clusters: wanted.clusters ?? clusters,
     policy: mergePolicy(usualPolicy(options), wanted.policy),
-    namespaces: [],
-    contact: { name: "", email: "" },
+    namespaces: wanted.namespaces ?? [],
+    contact: wanted.contact ?? nobody,
     queuePaused: false,
     state: "active",
     createdAtMs: clock.nowMs(),
@@ -80,6 +86,7 @@ async function createWorkspace(
   return store.tx(async (tx) => {
     const other = await rows.byId(tx, workspace.id)
     if (other) throw alreadyExists(other)
+    await refuseTakenNamespaces(rows, tx, workspace)
     await insert(options, tx, workspace, created(workspace, principal.actor))
     return workspace
   })
@@ -95,6 +102,8 @@ async function updateWorkspace(
     ...descriptionIssues(change.description),
     ...clusterIssues(change.clusters, clusters),
     ...policyIssues(change.policy),
+    ...namespaceIssues(change.namespaces, id),
+    ...contactIssues(change.contact),
   ])
   const atMs = clock.nowMs()
   return store.tx(async (tx) => {
@@ -102,6 +111,7 @@ async function updateWorkspace(
     refuseDeleting(before)
     authorizeServersOwn(principal, before, change)
     const after = changed(before, change)
+    if (change.namespaces !== undefined) await refuseTakenNamespaces(rows, tx, after)
     const data = differencesOf(before, after)
     if (Object.keys(data).length === 0) return before
     const head = { operation: "workspace.update", event: "workspace.updated" } as const
@@ -109,7 +119,10 @@ async function updateWorkspace(
   })
 }
 
-/** Whoever owns a workspace neither opens ports of the machine to others nor takes more of its nodes: its owners do. */
+/**
+ * Whoever owns a workspace neither opens ports of the machine to others, nor takes more of its nodes, nor claims
+ * namespaces, of which there is one of each name on the whole server: its owners do.
+ */
 function authorizeServersOwn(principal: Principal, before: Workspace, change: Change): void {
   const wanted = change.policy?.publishServices ?? before.policy.publishServices
   if (wanted !== before.policy.publishServices)
@@ -117,6 +130,8 @@ function authorizeServersOwn(principal: Principal, before: Workspace, change: Ch
   const most = change.policy?.mostGpuRequests
   if (most !== undefined && most !== before.policy.mostGpuRequests)
     authorize(principal, "workspace.nodes", { workspaceId: before.id })
+  const isClaim = change.namespaces?.some((name) => !before.namespaces.includes(name)) ?? false
+  if (isClaim) authorize(principal, "workspace.namespaces", { workspaceId: before.id })
 }
 
 async function bootstrap(options: WorkspacesOptions, clusters: readonly string[]): Promise<void> {
@@ -128,7 +143,7 @@ async function bootstrap(options: WorkspacesOptions, clusters: readonly string[]
     clusters,
     policy: { ...usualPolicy(options), ...builtInPolicy },
     namespaces: [],
-    contact: { name: "", email: "" },
+    contact: nobody,
     queuePaused: false,
     state: "active",
     createdAtMs: clock.nowMs(),
@@ -146,13 +161,13 @@ async function insert(options: WorkspacesOptions, tx: Tx, workspace: Workspace, 
 }
 
 function created(workspace: Workspace, actor: WorkspaceChange["actor"]): WorkspaceChange {
-  const { clusters, policy, createdAtMs } = workspace
+  const { clusters, policy, namespaces, contact, createdAtMs } = workspace
   return {
     operation: "workspace.create",
     event: "workspace.created",
     actor,
     atMs: createdAtMs,
-    data: { clusters, policy: { ...policy } },
+    data: { clusters, policy: { ...policy }, namespaces, contact: { ...contact } },
   }
 }
 
@@ -162,15 +177,19 @@ function changed(before: Workspace, change: Change): Workspace {
     description: change.description ?? before.description,
     clusters: change.clusters ?? before.clusters,
     policy: mergePolicy(before.policy, change.policy ?? {}),
+    namespaces: change.namespaces ?? before.namespaces,
+    contact: { ...before.contact, ...change.contact },
   }
 }
 
 /** Each member that moved, as it was and as it is. */
 function differencesOf(before: Workspace, after: Workspace): JsonObject {
-  const flat = ({ description, clusters, policy }: Workspace): JsonObject => ({
+  const flat = ({ description, clusters, policy, namespaces, contact }: Workspace): JsonObject => ({
     description,
     clusters,
     ...policy,
+    namespaces,
+    contact: { name: contact.name, email: contact.email },
   })
   const [was, is] = [flat(before), flat(after)]
   const moved = Object.keys(is).filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]))

@@ -5,6 +5,9 @@ export type QueuePolicy = "fifo" | "balance"
 export const scopes = ["Train", "Infer", "Authoring"] as const
 export type Scope = (typeof scopes)[number]
 
+/** The built-in workspace: always there, open to all unless its policy says otherwise. */
+export const defaultWorkspaceId = "default"
+
 export interface WorkspacePolicy {
   /** Order inside the queue when the head does not fit (DESIGN 4). */
   readonly queuePolicy: QueuePolicy
