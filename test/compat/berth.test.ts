@@ -185,6 +185,9 @@ describe("workspaces and members", () => {
       openToAll: true,
       scopes: ["Train"],
       publishServices: true,
+      mostGpuRequests: null,
+      autoGpuRequest: true,
+      joinGpuRequests: false,
     }
     const changed = await expectOk("updateWorkspace", "/berth/v1/workspaces/policy", { json: { policy } })
     expect(changed.json.policy).toEqual(policy)

@@ -60,6 +60,21 @@ export const WorkspacePolicyChange = Exact(
 )
 export type WorkspacePolicyChange = Static<typeof WorkspacePolicyChange>
 
+const contactMembers = {
+  name: text("A person or team, as free text.", { maxLength: 256 }),
+  email: text("As free text.", { maxLength: 256 }),
+}
+const Contact = Exact(
+  { name: Type.Optional(contactMembers.name), email: Type.Optional(contactMembers.email) },
+  "Who it is for. What is absent stays as it is.",
+)
+const Namespaces = Type.Array(dnsLabel("A namespace."), {
+  maxItems: 64,
+  uniqueItems: true,
+  description:
+    "Namespaces that are its own beside the one of its name; each belongs to one workspace of the server. `default`, `ray-system` and names that begin with `kube-` are nobody's to claim. Server owners add them.",
+})
+
 export const Workspace = Type.Object(
   {
     id: text("Its name, for ever."),
@@ -69,6 +84,11 @@ export const Workspace = Type.Object(
       description: "Where its work may run, in order of preference.",
     }),
     policy: WorkspacePolicy,
+    namespaces: Type.Array(Type.String(), {
+      description:
+        "Asked for by name; each belongs to one workspace. The one of its own name is always its own.",
+    }),
+    contact: Type.Object(contactMembers, { description: "Who it is for, as its maker wrote it." }),
     queuePaused: flag("Nothing is admitted from its queue."),
     state: oneOf(["active", "deleting"], "`deleting`: its work is being stopped; then it is gone."),
     role: Nullable(Role, "What the caller is in it; null = it only sees it."),
@@ -92,6 +112,8 @@ export const CreateWorkspace = Exact(
       clusterNames("Where its work may run, in order of preference. Default: all clusters."),
     ),
     policy: Type.Optional(WorkspacePolicyChange),
+    namespaces: Type.Optional(Namespaces),
+    contact: Type.Optional(Contact),
   },
   "A new workspace.",
 )
@@ -102,6 +124,8 @@ export const UpdateWorkspace = Exact(
     description: Type.Optional(Description),
     clusters: Type.Optional(clusterNames("Where its work may run, in order of preference.")),
     policy: Type.Optional(WorkspacePolicyChange),
+    namespaces: Type.Optional(Namespaces),
+    contact: Type.Optional(Contact),
   },
   "What is absent stays as it is.",
 )

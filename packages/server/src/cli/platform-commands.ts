@@ -125,6 +125,15 @@ const workspaceFlags = [
   flag("--publish-services", "node ports of its services answer on every interface (server owners)"),
   flag("--no-publish-services", "they answer on 127.0.0.1 alone"),
   listFlag("--scope <KIND>", "takes only Train, Infer or Authoring work; all = any"),
+  flag("--gpu-requests <N>", "GPU requests that hold nodes at a time, or any (server owners)"),
+  flag("--auto-gpu", "work that asks for GPUs and finds none held files a GPU request by itself"),
+  flag("--no-auto-gpu", "it waits until somebody asks for GPUs"),
+  flag("--join-gpu", "work that may outlast a GPU request may use it"),
+  flag("--no-join-gpu", "it may not"),
+  listFlag("--namespace <NAME>", "a namespace that is its own, beside the one of its name (server owners)"),
+  flag("--no-namespaces", "none but the one of its name"),
+  flag("--contact <NAME>", "who it is for"),
+  flag("--email <ADDRESS>", "where to write to them"),
 ]
 
 const membersGroup: GroupSpec = {

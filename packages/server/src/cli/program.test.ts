@@ -787,6 +787,9 @@ describe("other commands", () => {
       "Infer",
     )
     await set("--scope", "all", "--description", "")
+    await set("--gpu-requests", "any", "--auto-gpu", "--no-join-gpu", "--email", "a@b")
+    await set("--gpu-requests", "2", "--namespace", "one", "--namespace", "two", "--contact", "Ada")
+    await set("--no-namespaces")
     expect(api.bodies("PATCH /berth/v1/workspaces/a")).toEqual([
       { policy: { enablePreempt: false } },
       {
@@ -800,7 +803,16 @@ describe("other commands", () => {
         },
       },
       { description: "", policy: { scopes: [] } },
+      {
+        policy: { mostGpuRequests: null, autoGpuRequest: true, joinGpuRequests: false },
+        contact: { email: "a@b" },
+      },
+      { policy: { mostGpuRequests: 2 }, namespaces: ["one", "two"], contact: { name: "Ada" } },
+      { namespaces: [] },
     ])
+    for (const count of ["0", "1001", "some"]) expect((await set("--gpu-requests", count)).code).toBe(2)
+    expect((await set("--no-namespaces", "--namespace", "one")).code).toBe(2)
+    expect(api.bodies("PATCH /berth/v1/workspaces/a")).toHaveLength(6)
   })
 
   it("events -o json -f writes one event a line and ends with Ctrl-C", async () => {

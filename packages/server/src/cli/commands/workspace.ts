@@ -17,6 +17,15 @@ export interface WorkspaceOptions extends CommonOptions {
   readonly openToAll?: boolean
   readonly publishServices?: boolean
   readonly scope?: readonly string[]
+  /** N or any. */
+  readonly gpuRequests?: string
+  readonly autoGpu?: boolean
+  readonly joinGpu?: boolean
+  readonly namespace?: readonly string[]
+  /** false: none but the one of its own name. */
+  readonly namespaces?: boolean
+  readonly contact?: string
+  readonly email?: string
   readonly force?: boolean
 }
 
@@ -62,6 +71,11 @@ function facts(one: Workspace): readonly (readonly [string, string])[] {
     ["open-to-all", String(policy.openToAll)],
     ["publish-services", String(policy.publishServices)],
     ["scopes", policy.scopes.join(" ") || "all"],
+    ["gpu-requests", policy.mostGpuRequests === null ? "any number" : `${policy.mostGpuRequests} at a time`],
+    ["auto-gpu", String(policy.autoGpuRequest)],
+    ["join-gpu", String(policy.joinGpuRequests)],
+    ["namespaces", [one.id, ...one.namespaces.filter((name) => name !== one.id)].join(" ")],
+    ["contact", [one.contact.name, one.contact.email].filter((text) => text !== "").join(", ")],
     ["created", one.createdAt],
   ]
 }
@@ -92,6 +106,8 @@ interface WorkspaceChange {
   description?: string
   clusters?: string[]
   policy?: WorkspacePolicyChange
+  namespaces?: string[]
+  contact?: { name?: string; email?: string }
 }
 
 function readChange(options: WorkspaceOptions): WorkspaceChange {
@@ -100,18 +116,21 @@ function readChange(options: WorkspaceOptions): WorkspaceChange {
   if (options.description !== undefined) change.description = options.description
   if (options.cluster !== undefined) change.clusters = [...options.cluster]
   if (Object.keys(policy).length > 0) change.policy = policy
+  const { namespace, namespaces, contact, email } = options
+  if (namespaces === false && namespace !== undefined)
+    throw usageError("--namespace and --no-namespaces cannot go together.")
+  if (namespace !== undefined || namespaces === false) change.namespaces = [...(namespace ?? [])]
+  if (contact !== undefined || email !== undefined)
+    change.contact = {
+      ...(contact === undefined ? {} : { name: contact }),
+      ...(email === undefined ? {} : { email }),
+    }
   return change
 }
 
-function readPolicy({
-  policy,
-  preempt,
-  stopGrace,
-  openToAll,
-  publishServices,
-  scope,
-}: WorkspaceOptions): WorkspacePolicyChange {
-  const change: WorkspacePolicyChange = {}
+function readPolicy(options: WorkspaceOptions): WorkspacePolicyChange {
+  const { policy, preempt, stopGrace, openToAll, publishServices, scope } = options
+  const change: WorkspacePolicyChange = readGpuPolicy(options)
   if (policy !== undefined) change.queuePolicy = readChoice("--policy", policy, ["fifo", "balance"])
   if (preempt !== undefined) change.enablePreempt = preempt
   if (stopGrace !== undefined)
@@ -122,6 +141,16 @@ function readPolicy({
     change.scopes = scope
       .filter((one) => one !== "all")
       .map((one) => readChoice("--scope", one, ["Train", "Infer", "Authoring"]))
+  return change
+}
+
+function readGpuPolicy({ gpuRequests, autoGpu, joinGpu }: WorkspaceOptions): WorkspacePolicyChange {
+  const change: WorkspacePolicyChange = {}
+  if (gpuRequests !== undefined)
+    change.mostGpuRequests =
+      gpuRequests === "any" ? null : readCount("--gpu-requests", gpuRequests, { min: 1, max: 1000 })
+  if (autoGpu !== undefined) change.autoGpuRequest = autoGpu
+  if (joinGpu !== undefined) change.joinGpuRequests = joinGpu
   return change
 }
 

@@ -49,6 +49,8 @@ export function toWorkspace(workspace: Workspace, principal: Principal): WireWor
     description: workspace.description,
     clusters: [...workspace.clusters],
     policy: { ...workspace.policy, scopes: [...workspace.policy.scopes] },
+    namespaces: [...workspace.namespaces],
+    contact: { ...workspace.contact },
     queuePaused: workspace.queuePaused,
     state: workspace.state,
     role: principal.roleIn(workspace.id),

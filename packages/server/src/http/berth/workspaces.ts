@@ -35,6 +35,8 @@ export function workspaceHandlers(services: Services) {
         description: body.description ?? "",
         clusters: body.clusters ?? null,
         policy: policyOf(body.policy ?? {}),
+        namespaces: body.namespaces ?? [],
+        contact: { name: body.contact?.name ?? "", email: body.contact?.email ?? "" },
       })
       return toWorkspace(made, request.principal)
     },
@@ -47,6 +49,8 @@ export function workspaceHandlers(services: Services) {
         ...(body.description === undefined ? {} : { description: body.description }),
         ...(body.clusters === undefined ? {} : { clusters: body.clusters }),
         ...(body.policy === undefined ? {} : { policy: policyOf(body.policy) }),
+        ...(body.namespaces === undefined ? {} : { namespaces: body.namespaces }),
+        ...(body.contact === undefined ? {} : { contact: body.contact }),
       })
       return toWorkspace(changed, request.principal)
     },
