@@ -112,11 +112,15 @@ interface WorkspaceChange {
 
 function readChange(options: WorkspaceOptions): WorkspaceChange {
   const policy = readPolicy(options)
-  const change: WorkspaceChange = {}
+  const change: WorkspaceChange = readBelongings(options)
   if (options.description !== undefined) change.description = options.description
   if (options.cluster !== undefined) change.clusters = [...options.cluster]
   if (Object.keys(policy).length > 0) change.policy = policy
-  const { namespace, namespaces, contact, email } = options
+  return change
+}
+
+function readBelongings({ namespace, namespaces, contact, email }: WorkspaceOptions): WorkspaceChange {
+  const change: WorkspaceChange = {}
   if (namespaces === false && namespace !== undefined)
     throw usageError("--namespace and --no-namespaces cannot go together.")
   if (namespace !== undefined || namespaces === false) change.namespaces = [...(namespace ?? [])]
