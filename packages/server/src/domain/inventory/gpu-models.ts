@@ -114,7 +114,7 @@ export const gpuModels: readonly GpuModel[] = [
   // two of these are on one module, and each is a GPU of its own; watts are the module's
   model(
     "AMD-Instinct-MI250X",
-    ["MI250X", "MI250"],
+    ["MI250X", "MI250", "MI200"],
     { mib: 65520, watts: 560 },
     { cores: 16, ramGib: 128, diskGib: 1000 },
   ),

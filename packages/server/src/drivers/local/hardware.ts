@@ -1,13 +1,14 @@
 import { readFile, statfs } from "node:fs/promises"
 import { arch, availableParallelism, hostname, totalmem } from "node:os"
 import type { Amounts, Gpu, NodeFacts, NodeSource } from "../../domain/inventory/index.ts"
-import { findGpuModel, gpuProductLabel, noReadings } from "../../domain/inventory/index.ts"
+import { gpuProductLabel } from "../../domain/inventory/index.ts"
 import type { Clock } from "../../kit/clock.ts"
 import type { Log } from "../../kit/log.ts"
 import type { RunCommand } from "./hardware-run.ts"
 import { createRunCommand } from "./hardware-run.ts"
-import type { NvidiaGpu, NvidiaLook } from "./nvidia.ts"
-import { lookAtNvidia } from "./nvidia.ts"
+import { kfdProcesses } from "./kfd.ts"
+import { createLocalGpus, type LocalGpus } from "./local-gpus.ts"
+import type { KfdProcesses } from "./amd-cards.ts"
 import type { SimulatedNodes } from "./simulate.ts"
 import { declareNodes } from "./simulate.ts"
 
@@ -42,61 +43,37 @@ export interface LocalNodesOptions {
   readonly isOurs?: (pid: number) => boolean
   /** Default: starts the command, with a deadline of 10 s. */
   readonly run?: RunCommand
+  /** Default: what the kernel shows. */
+  readonly kfdProcesses?: KfdProcesses
   /** Default: this machine. */
   readonly machine?: () => Promise<MachineFacts>
 }
 
+const noLocalGpus: LocalGpus = { gpus: [], model: null, fault: "" }
+
 /**
  * The machines of a local cluster: this one, and those that are declared. Each look is whole; nothing is remembered
- * but the GPUs seen before, so that one that disappears is missed.
+ * but the GPUs seen before, so that one that disappears is missed, and their health.
  */
 export function createLocalNodes(options: LocalNodesOptions): NodeSource {
-  const { clusterId, clock, log, simulate, hasMachine = true, isOurs = () => false } = options
+  const { clusterId, clock, log, simulate, hasMachine = true } = options
   const hasRealGpus = options.hasRealGpus ?? simulate.length === 0
   const overcommit = options.overcommit ?? { cpu: 4, memory: 2 }
-  const run = options.run ?? createRunCommand(clock, toolDeadlineMs)
   const machine = options.machine ?? (() => readMachine(options.dataDir))
-  const said = new Set<string>()
-  let known: readonly NvidiaGpu[] = []
-
-  /** A standing condition is logged once, not at every look. */
-  function sayOnce(message: string) {
-    if (said.has(message) || said.size > 100) return
-    said.add(message)
-    log.warn({ clusterId, reason: message }, "GPU cannot be used")
-  }
-
-  function usable(look: NvidiaLook): { readonly gpus: readonly NvidiaGpu[]; readonly fault: string } {
-    if (!look.ok) {
-      sayOnce(look.message)
-      return { gpus: known, fault: known.length > 0 ? look.message : "" }
-    }
-    for (const message of look.broken) sayOnce(message)
-    const offered = oneModel(look.gpus, sayOnce)
-    const missing = known.filter(({ uuid }) => !offered.some((gpu) => gpu.uuid === uuid))
-    if (missing.length === 0) {
-      known = offered
-      return { gpus: offered, fault: "" }
-    }
-    const names = missing.map(({ index, uuid }) => `${index} (${uuid})`).join(", ")
-    return {
-      gpus: known,
-      fault: `GPU ${names} is no longer there; if it was taken out on purpose, restart the server.`,
-    }
-  }
+  const lookAtGpus = createLocalGpus({
+    clusterId,
+    run: options.run ?? createRunCommand(clock, toolDeadlineMs),
+    log,
+    isOurs: options.isOurs ?? (() => false),
+    kfdProcesses: options.kfdProcesses ?? (() => kfdProcesses()),
+  })
 
   async function fingerprint(signal: AbortSignal): Promise<readonly NodeFacts[]> {
     const facts = await machine()
     const declared = declareNodes(simulate, facts.bootId)
     if (!hasMachine) return declared
-    const look = hasRealGpus ? await lookAtNvidia(run, signal) : { ok: true as const, gpus: [], broken: [] }
-    const { gpus, fault } = usable(look)
-    const node = machineNode(
-      facts,
-      gpus.map((gpu) => toGpu(gpu, isOurs)),
-      overcommit,
-    )
-    const model = gpus[0]?.model ?? null
+    const { gpus, model, fault } = hasRealGpus ? await lookAtGpus(signal) : noLocalGpus
+    const node = machineNode(facts, gpus, overcommit)
     return [
       {
         ...node,
@@ -110,37 +87,6 @@ export function createLocalNodes(options: LocalNodesOptions): NodeSource {
   }
 
   return { clusterId, fingerprint }
-}
-
-/** The whole GPUs of the model that there are most of: a node shows one model. */
-function oneModel(gpus: readonly NvidiaGpu[], say: (message: string) => void): readonly NvidiaGpu[] {
-  const whole = gpus.filter((gpu) => !gpu.isSplit)
-  for (const gpu of gpus) if (gpu.isSplit) say(`GPU ${gpu.index} (${gpu.uuid}) is split into MIG devices.`)
-  const byModel = Map.groupBy(whole, ({ model }) => model)
-  let best: readonly NvidiaGpu[] = []
-  for (const group of byModel.values()) if (isBetter(group, best)) best = group
-  for (const [model, group] of byModel)
-    if (group !== best) say(`${group.length} GPUs of model ${model} are left out: a node offers one model.`)
-  return best
-}
-
-function isBetter(group: readonly NvidiaGpu[], than: readonly NvidiaGpu[]): boolean {
-  if (group.length !== than.length) return group.length > than.length
-  return (group[0]?.memoryBytes ?? 0) > (than[0]?.memoryBytes ?? 0)
-}
-
-function toGpu(gpu: NvidiaGpu, isOurs: (pid: number) => boolean): Gpu {
-  return {
-    index: gpu.index,
-    uuid: gpu.uuid,
-    // Machines whose GPU shares the memory of the CPU do not say: the model's table does, where it knows it.
-    memoryBytes: gpu.memoryBytes || (findGpuModel(gpu.model)?.memoryBytes ?? 0),
-    usedOutside: gpu.pids.some((pid) => !isOurs(pid)),
-    ...noReadings,
-    temperatureC: gpu.temperatureC,
-    powerW: gpu.powerW,
-    utilisationPercent: gpu.utilisationPercent,
-  }
 }
 
 function machineNode(
