@@ -6,6 +6,7 @@ import { createStrays } from "./control/strays.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
+import type { GpuRequestStore, GpuSettingsStore } from "./domain/gpu-requests/index.ts"
 import { createDirectory, createIdentity, type IdentityStore } from "./domain/identity/index.ts"
 import {
   createInventory,
@@ -62,6 +63,8 @@ export interface Rows {
   readonly workloads: WorkloadStore
   readonly replicas: ReplicaStore
   readonly endpoints: EndpointStore
+  readonly gpuRequests: GpuRequestStore
+  readonly gpuSettings: GpuSettingsStore
 }
 
 export interface ControlPlaneOptions {
@@ -316,6 +319,9 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       const gone = await store.tx((tx) => rows.workloads.prune(tx, nowMs - keepWorkloadsMs, pruneStep))
       if (gone.length === 0) break
     }
+    for (let step = 0; step < 1000; step++)
+      if ((await store.tx((tx) => rows.gpuRequests.prune(tx, nowMs - keepWorkloadsMs, pruneStep))) === 0)
+        break
   }
 
   async function writeKeyUse(): Promise<void> {

@@ -108,7 +108,8 @@ function parseCursor(cursor: string): number {
   return seq
 }
 
-function invalidCursor(): AppError {
+/** What a cursor that no list has given out is refused with. */
+export function invalidCursor(): AppError {
   const issues = [{ path: ["cursor"], message: "is not a cursor of this server" }]
   return new AppError("invalid", "The cursor is not one of this server.", { issues })
 }

@@ -1,4 +1,12 @@
 import type { ApiKey, KeyId, User, UserId } from "../domain/identity/index.ts"
+import type {
+  GpuBinding,
+  GpuRequest,
+  GpuRequestId,
+  GpuTemplate,
+  GpuWish,
+  NodeHold,
+} from "../domain/gpu-requests/index.ts"
 import type { Node, NodeId } from "../domain/inventory/index.ts"
 import { type NewAuditRecord, type NewEvent, systemActor } from "../domain/journal/index.ts"
 import type { Claim, ClaimId } from "../domain/queue/index.ts"
@@ -140,6 +148,105 @@ export function sampleEndpoint(n: number, change: Partial<Endpoint> = {}): Endpo
     targetPort: 8080,
     nodePort: 30_000 + n,
     createdAtMs: 1_000,
+    ...change,
+  }
+}
+
+export function sampleGpuWish(change: Partial<GpuWish> = {}): GpuWish {
+  return {
+    clusters: ["local"],
+    instanceType: null,
+    gpuModel: "Tesla-T4",
+    memoryGibPerGpu: 15,
+    gpusPerNode: 1,
+    nodes: 1,
+    pods: null,
+    ...change,
+  }
+}
+
+export function sampleGpuRequest(n: number, change: Partial<GpuRequest> = {}): GpuRequest {
+  return {
+    id: `gpr_${String(n).padStart(26, "0")}` as GpuRequestId,
+    // spread, as random ones are
+    shownId: `gpr-${((n * 2_654_435_761) % 2 ** 32).toString(16).padStart(8, "0")}-${(n % 65_536).toString(16).padStart(4, "0")}`,
+    name: `request ${n}`,
+    workspaceId: "default",
+    userId: "usr_1",
+    wish: sampleGpuWish(),
+    priority: 100,
+    durationMs: 3_600_000,
+    idleTimeoutMs: null,
+    requeueOnFailure: false,
+    enableEviction: false,
+    multiNode: false,
+    automatic: null,
+    state: "queued",
+    createdAtMs: epochMs + n * 1000,
+    startedAtMs: null,
+    endsAtMs: null,
+    endedAtMs: null,
+    nodes: [],
+    place: null,
+    remainingMs: null,
+    heldBeforeMs: 0,
+    retries: 0,
+    cause: null,
+    failureReason: "",
+    promised: null,
+    estimate: null,
+    idleSinceMs: null,
+    idleMs: 0,
+    version: 1,
+    ...change,
+  }
+}
+
+/** The hold of the node `n` by the request `n`. */
+export function sampleHold(n: number, change: Partial<NodeHold> = {}): NodeHold {
+  return {
+    nodeId: sampleNode(n).id,
+    requestId: sampleGpuRequest(n).id,
+    workspaceId: "default",
+    state: "held",
+    sinceMs: epochMs,
+    drainDeadlineMs: null,
+    untilMs: epochMs + 3_600_000,
+    automatic: false,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleGpuTemplate(name: string, change: Partial<GpuTemplate> = {}): GpuTemplate {
+  return {
+    name,
+    workspaceId: null,
+    clusterName: "local",
+    gpusPerNode: 1,
+    nodes: 1,
+    memoryGibPerGpu: 15,
+    gpuModel: "Tesla-T4",
+    instanceType: "simulated",
+    durationMs: 3_600_000,
+    priority: 100,
+    enforceIdleTimeout: false,
+    idleTimeoutMs: null,
+    enableEviction: false,
+    requeueOnFailure: false,
+    createdAtMs: epochMs,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleGpuBinding(workspaceId: string, change: Partial<GpuBinding> = {}): GpuBinding {
+  return {
+    workspaceId,
+    clusters: [{ clusterName: "local", defaultTemplate: "small", templates: ["small"] }],
+    enableAutomatic: false,
+    createdAtMs: epochMs,
+    version: 1,
     ...change,
   }
 }

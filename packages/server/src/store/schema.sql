@@ -76,7 +76,7 @@ CREATE TABLE claim (
   releasing_at_ms integer,
   release_deadline_ms integer,
   version integer not null
-) strict;
+, runs_for_ms integer) strict;
 
 CREATE INDEX claim_by_owner on claim (owner_kind, owner_id, state);
 
@@ -114,6 +114,94 @@ CREATE INDEX event_by_subject on event (subject_kind, subject_id, seq);
 
 CREATE INDEX event_by_workspace on event (workspace_id, seq);
 
+CREATE TABLE gpu_binding (
+  workspace_id text not null primary key,
+  clusters text not null,
+  enable_automatic integer not null,
+  created_at_ms integer not null,
+  version integer not null
+) strict;
+
+CREATE TABLE gpu_price (
+  gpu_model text not null,
+  instance_type text not null,
+  micros_per_gpu_hour integer not null,
+  currency text not null,
+  primary key (gpu_model, instance_type)
+) strict;
+
+CREATE TABLE gpu_request (
+  id text not null primary key,
+  shown_id text not null,
+  workspace_id text not null,
+  user_id text not null,
+  name text not null,
+  wish text not null,
+  priority integer not null,
+  duration_ms integer not null,
+  idle_timeout_ms integer,
+  requeue_on_failure integer not null,
+  enable_eviction integer not null,
+  multi_node integer not null,
+  automatic text,
+  state text not null,
+  created_at_ms integer not null,
+  started_at_ms integer,
+  ends_at_ms integer,
+  ended_at_ms integer,
+  nodes text not null,
+  place integer,
+  remaining_ms integer,
+  held_before_ms integer not null,
+  retries integer not null,
+  cause text,
+  failure_reason text not null,
+  promised_start_ms integer,
+  promised_at_ms integer,
+  estimate_start_ms integer,
+  estimate_at_ms integer,
+  idle_since_ms integer,
+  idle_ms integer not null,
+  version integer not null
+) strict;
+
+CREATE INDEX gpu_request_by_creation on gpu_request (created_at_ms, id, workspace_id, state);
+
+CREATE INDEX gpu_request_by_end on gpu_request (ended_at_ms, started_at_ms, workspace_id, id)
+  where ended_at_ms is not null;
+
+CREATE UNIQUE INDEX gpu_request_by_place on gpu_request (workspace_id, place) where place is not null;
+
+CREATE UNIQUE INDEX gpu_request_by_shown_id on gpu_request (shown_id);
+
+CREATE INDEX gpu_request_by_start on gpu_request (started_at_ms) where started_at_ms is not null;
+
+CREATE INDEX gpu_request_by_workspace on gpu_request (workspace_id, shown_id) where state <> 'cancelled';
+
+CREATE INDEX gpu_request_by_workspace_creation on gpu_request (workspace_id, created_at_ms, id, state);
+
+CREATE INDEX gpu_request_live on gpu_request (workspace_id, state, created_at_ms, id)
+  where state in ('queued', 'provisioned');
+
+CREATE TABLE gpu_template (
+  name text not null primary key,
+  workspace_id text,
+  cluster_name text not null,
+  gpus_per_node integer not null,
+  nodes integer not null,
+  memory_gib_per_gpu integer,
+  gpu_model text not null,
+  instance_type text not null,
+  duration_ms integer not null,
+  priority integer not null,
+  enforce_idle_timeout integer not null,
+  idle_timeout_ms integer,
+  enable_eviction integer not null,
+  requeue_on_failure integer not null,
+  created_at_ms integer not null,
+  version integer not null
+) strict;
+
 CREATE TABLE journal_mark (
   name text not null primary key,
   value integer not null
@@ -142,6 +230,22 @@ CREATE TABLE node (
 ) strict;
 
 CREATE UNIQUE INDEX node_by_name on node (cluster_id, name) where removed_at_ms is null;
+
+CREATE TABLE node_hold (
+  node_id text not null primary key,
+  request_id text not null,
+  workspace_id text not null,
+  state text not null,
+  since_ms integer not null,
+  drain_deadline_ms integer,
+  until_ms integer not null,
+  automatic integer not null,
+  version integer not null
+) strict;
+
+CREATE INDEX node_hold_by_request on node_hold (request_id);
+
+CREATE INDEX node_hold_by_workspace on node_hold (workspace_id);
 
 CREATE TABLE queue_control (
   name text not null primary key,
@@ -296,4 +400,4 @@ CREATE TABLE workspace (
   state text not null,
   created_at_ms integer not null,
   version integer not null
-) strict;
+, namespaces text not null default '[]', contact text not null default '{"name":"","email":""}') strict;

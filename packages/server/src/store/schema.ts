@@ -93,6 +93,10 @@ interface WorkspaceTable {
   clusters: string
   /** JSON of WorkspacePolicy. */
   policy: string
+  /** JSON array of namespaces. */
+  namespaces: string
+  /** JSON of Workspace.contact. */
+  contact: string
   queue_paused: Flag
   state: string
   created_at_ms: number
@@ -113,6 +117,7 @@ interface ClaimTable {
   /** JSON of Constraints. */
   constraints: string
   preemptible: Flag
+  runs_for_ms: number | null
   priority: number
   rescheduled: Flag
   queued_at_ms: number
@@ -277,6 +282,92 @@ interface EndpointTable {
   created_at_ms: number
 }
 
+interface GpuRequestTable {
+  id: string
+  shown_id: string
+  workspace_id: string
+  user_id: string
+  name: string
+  /** JSON of GpuWish. */
+  wish: string
+  priority: number
+  duration_ms: number
+  idle_timeout_ms: number | null
+  requeue_on_failure: Flag
+  enable_eviction: Flag
+  multi_node: Flag
+  /** JSON of AutomaticFor. */
+  automatic: string | null
+  state: string
+  created_at_ms: number
+  started_at_ms: number | null
+  ends_at_ms: number | null
+  ended_at_ms: number | null
+  /** JSON of HeldNode[]. */
+  nodes: string
+  place: number | null
+  remaining_ms: number | null
+  held_before_ms: number
+  retries: number
+  cause: string | null
+  failure_reason: string
+  /** Null while nothing was promised (`promised_at_ms` null), and where it was said that it cannot be met. */
+  promised_start_ms: number | null
+  promised_at_ms: number | null
+  estimate_start_ms: number | null
+  estimate_at_ms: number | null
+  idle_since_ms: number | null
+  idle_ms: number
+  version: number
+}
+
+interface NodeHoldTable {
+  node_id: string
+  request_id: string
+  workspace_id: string
+  state: string
+  since_ms: number
+  drain_deadline_ms: number | null
+  until_ms: number
+  automatic: Flag
+  version: number
+}
+
+interface GpuTemplateTable {
+  name: string
+  workspace_id: string | null
+  cluster_name: string
+  gpus_per_node: number
+  nodes: number
+  memory_gib_per_gpu: number | null
+  gpu_model: string
+  instance_type: string
+  duration_ms: number
+  priority: number
+  enforce_idle_timeout: Flag
+  idle_timeout_ms: number | null
+  enable_eviction: Flag
+  requeue_on_failure: Flag
+  created_at_ms: number
+  version: number
+}
+
+interface GpuBindingTable {
+  workspace_id: string
+  /** JSON of GpuBinding.clusters. */
+  clusters: string
+  enable_automatic: Flag
+  created_at_ms: number
+  version: number
+}
+
+interface GpuPriceTable {
+  gpu_model: string
+  instance_type: string
+  micros_per_gpu_hour: number
+  currency: string
+}
+
 /** The tables, as both dialects have them; `migrations/` makes them and `schema.sql` shows the outcome. */
 export interface Database {
   event: EventTable
@@ -297,4 +388,9 @@ export interface Database {
   replica: ReplicaTable
   revision: RevisionTable
   endpoint: EndpointTable
+  gpu_request: GpuRequestTable
+  node_hold: NodeHoldTable
+  gpu_template: GpuTemplateTable
+  gpu_binding: GpuBindingTable
+  gpu_price: GpuPriceTable
 }

@@ -1,3 +1,4 @@
+import type { GpuRequestStore, GpuSettingsStore } from "../domain/gpu-requests/index.ts"
 import type { IdentityStore } from "../domain/identity/index.ts"
 import type { InventoryStore } from "../domain/inventory/index.ts"
 import type { JournalReads } from "../domain/journal/index.ts"
@@ -5,6 +6,8 @@ import type { ClaimStore } from "../domain/queue/index.ts"
 import type { EndpointStore, ReplicaStore, WorkloadStore } from "../domain/workloads/index.ts"
 import type { WorkspaceStore } from "../domain/workspaces/index.ts"
 import { claimStore } from "./claims.ts"
+import { gpuRequestStore } from "./gpu-requests.ts"
+import { gpuSettingsStore } from "./gpu-settings.ts"
 import { identityStore } from "./identity.ts"
 import { inventoryStore } from "./inventory.ts"
 import { journalReads } from "./journal.ts"
@@ -23,6 +26,8 @@ export interface SliceStores {
   readonly workloads: WorkloadStore
   readonly replicas: ReplicaStore
   readonly endpoints: EndpointStore
+  readonly gpuRequests: GpuRequestStore
+  readonly gpuSettings: GpuSettingsStore
 }
 
 export const sliceStores: SliceStores = {
@@ -34,4 +39,6 @@ export const sliceStores: SliceStores = {
   workloads: workloadStore,
   replicas: replicaStore,
   endpoints: endpointStore,
+  gpuRequests: gpuRequestStore,
+  gpuSettings: gpuSettingsStore,
 }

@@ -2,6 +2,8 @@ import { describe } from "vitest"
 import { endpointCases } from "./suite/endpoints.ts"
 import { faultCases } from "./suite/faults.ts"
 import type { OpenHarness, SuiteTraits } from "./suite/harness.ts"
+import { gpuRequestCases } from "./suite/gpu-requests.ts"
+import { gpuSettingsCases } from "./suite/gpu-settings.ts"
 import { journalCases } from "./suite/journal.ts"
 import { rowCases } from "./suite/rows.ts"
 import { transactionCases } from "./suite/transactions.ts"
@@ -30,6 +32,12 @@ export function storeSuite(name: string, open: OpenHarness, traits: SuiteTraits)
     })
     describe("addresses", () => {
       endpointCases(open)
+    })
+    describe("GPU requests", () => {
+      gpuRequestCases(open)
+    })
+    describe("what is set for GPU requests", () => {
+      gpuSettingsCases(open)
     })
   })
 }

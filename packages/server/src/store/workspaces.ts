@@ -8,13 +8,22 @@ import {
   workspaceChanged,
 } from "../domain/workspaces/index.ts"
 import { assertInserted, assertMoved, fromJson, toFlag, toJson } from "./codec.ts"
+import { removeBinding } from "./gpu-settings.ts"
 import { removeMemberships } from "./identity.ts"
 import type { Database } from "./schema.ts"
 import { slotsOf, statement } from "./statement.ts"
 
 type Row = Selectable<Database["workspace"]>
 
-const movingColumns = ["description", "clusters", "policy", "queue_paused", "state"] as const
+const movingColumns = [
+  "description",
+  "clusters",
+  "policy",
+  "namespaces",
+  "contact",
+  "queue_paused",
+  "state",
+] as const
 const columns = ["id", "key", ...movingColumns, "created_at_ms", "version"] as const
 
 const selectAll = statement<object>("scan")((db) => db.selectFrom("workspace").select(columns).orderBy("id"))
@@ -51,8 +60,8 @@ function toWorkspace(row: Row): Workspace {
     description: row.description,
     clusters: fromJson(row.clusters),
     policy: { ...addedPolicy(row.id), ...fromJson<Workspace["policy"]>(row.policy) },
-    namespaces: [],
-    contact: { name: "", email: "" },
+    namespaces: fromJson(row.namespaces),
+    contact: fromJson(row.contact),
     queuePaused: row.queue_paused === 1,
     state: row.state as Workspace["state"],
     createdAtMs: row.created_at_ms,
@@ -67,6 +76,8 @@ function fromWorkspace(workspace: Workspace): Row {
     description: workspace.description,
     clusters: toJson(workspace.clusters),
     policy: toJson(workspace.policy),
+    namespaces: toJson(workspace.namespaces),
+    contact: toJson(workspace.contact),
     queue_paused: toFlag(workspace.queuePaused),
     state: workspace.state,
     created_at_ms: workspace.createdAtMs,
@@ -75,8 +86,8 @@ function fromWorkspace(workspace: Workspace): Row {
 }
 
 /**
- * Workspaces. `insert` throws AppError `already_exists`; `delete` takes the memberships with it and
- * throws `not_found`. Workloads of a deleted workspace stay listed.
+ * Workspaces. `insert` throws AppError `already_exists`; `delete` takes the memberships and the binding with
+ * it and throws `not_found`. Workloads and GPU requests of a deleted workspace stay listed.
  */
 export const workspaceStore: WorkspaceStore = {
   async workspaces(from) {
@@ -100,6 +111,7 @@ export const workspaceStore: WorkspaceStore = {
     if (!row)
       throw new AppError("not_found", `There is no workspace "${id}".`, { resource: "workspace", name: id })
     await removeMemberships(tx, id)
+    await removeBinding(tx, id)
     tx.publish(workspaceChanged, { workspace: toWorkspace(row), gone: true })
   },
 }

@@ -4,6 +4,7 @@ import { lists } from "./0003-lists.ts"
 import { eventsOfAWorkspace } from "./0004-events-of-a-workspace.ts"
 import { restored } from "./0005-restored.ts"
 import { writersApart } from "./0006-writers-apart.ts"
+import { gpuRequests } from "./0007-gpu-requests.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -14,5 +15,6 @@ export const migrations: readonly Migration[] = [
   eventsOfAWorkspace,
   restored,
   writersApart,
+  gpuRequests,
 ]
 export type { Migration } from "./migration.ts"

@@ -131,9 +131,13 @@ export function rowCases(open: OpenHarness): void {
     it("come back whole, guard their versions and say when they are gone", async () => {
       const { workspaces, committed } = harness.store
       const seen = told(workspaceChanged)
-      const workspace = sampleWorkspace("a", { clusters: ["two", "one"] })
+      const workspace = sampleWorkspace("a", {
+        clusters: ["two", "one"],
+        namespaces: ["a-dev", "a-prod"],
+        contact: { name: "Ada", email: "ada@example.org" },
+      })
       await write((tx) => workspaces.insert(tx, workspace))
-      const changed = { ...workspace, description: 'it\'s "new" %_', queuePaused: true }
+      const changed = { ...workspace, description: 'it\'s "new" %_', queuePaused: true, namespaces: ["b"] }
       await write((tx) => workspaces.update(tx, changed))
       const after = { ...changed, version: 2 }
       expect(await workspaces.byId(committed, "a")).toEqual(after)
@@ -189,6 +193,7 @@ export function rowCases(open: OpenHarness): void {
       const { claims, committed } = harness.store
       const seen = told(claimChanged)
       const claim = sampleClaim(1, {
+        runsForMs: 90_000,
         gates: [
           { kind: "time", untilMs: 5 },
           { kind: "dependency", on: ["train-x"] },
@@ -197,7 +202,14 @@ export function rowCases(open: OpenHarness): void {
       })
       await write((tx) => claims.insert(tx, claim))
       const placements = [{ pod: 0, nodeId: "nod_1" as NodeId, gpuIndexes: [0, 1] }]
-      const bound = { ...claim, state: "bound", placements, boundAtMs: 7, gates: [] } as const
+      const bound = {
+        ...claim,
+        state: "bound",
+        placements,
+        boundAtMs: 7,
+        gates: [],
+        runsForMs: null,
+      } as const
       await write((tx) => claims.update(tx, bound, "wanted"))
       expect(await claims.live(committed)).toEqual([{ ...bound, version: 2 }])
       const gone = { ...bound, state: "gone", version: 2 } as const
