@@ -5,6 +5,9 @@
  * The table of routes is `berthRoutes`; outside of it `GET /healthz`, `GET /readyz` (`Health`) and `GET /metrics`.
  */
 export * from "./endpoints.ts"
+export * from "./gpu-forecast.ts"
+export * from "./gpu-requests.ts"
+export * from "./gpu-settings.ts"
 export * from "./identity.ts"
 export * from "./inventory.ts"
 export * from "./journal.ts"
@@ -12,6 +15,7 @@ export * from "./pods.ts"
 export * from "./probes.ts"
 export * from "./queue.ts"
 export * from "./refusals.ts"
+export * from "./route.ts"
 export * from "./routes.ts"
 export * from "./server.ts"
 export * from "./workspaces.ts"

@@ -74,4 +74,5 @@ export const pathParameters: Readonly<Record<string, string>> = {
   user: "The user's name or id.",
   workloadId: "The workload.",
   podId: "The pod.",
+  template: "The template's name.",
 }

@@ -1,11 +1,13 @@
-import { Type, type TSchema } from "typebox"
-import { PageQuery, type RouteNotes } from "../common/index.ts"
+import { Type } from "typebox"
+import { PageQuery } from "../common/index.ts"
 import { EndpointList, EndpointsQuery } from "./endpoints.ts"
+import { gpuRoutes } from "./gpu-routes.ts"
 import { ApiKeyList, CreateKey, CreateUser, CreatedKey, Me, UpdateUser, User, UserList } from "./identity.ts"
 import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "./inventory.ts"
 import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.ts"
 import { LogEndEvent, LogLinesEvent, PodLogQuery } from "./pods.ts"
 import { Explanation, QueueEntryList, QueueQuery, QueueResume, QueueSwitch, QueueSwitched } from "./queue.ts"
+import type { BerthRoute } from "./route.ts"
 import { DocumentList, ErrorBody, Status, StopServer, StoppingServer } from "./server.ts"
 import {
   CreateWorkspace,
@@ -17,22 +19,6 @@ import {
   Workspace,
   WorkspaceList,
 } from "./workspaces.ts"
-
-/** One route of `/berth/v1`. */
-export interface BerthRoute extends RouteNotes {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
-  /** Parameters as `:name`. */
-  readonly path: string
-  /** What it does, for metrics and documentation. */
-  readonly operation: string
-  readonly summary: string
-  readonly query?: TSchema
-  readonly body?: TSchema
-  /** Of a success. */
-  readonly status: 200 | 201 | 202 | 204
-  /** Absent: no body, or not JSON. */
-  readonly answer?: TSchema
-}
 
 const unchanged = Type.Null({ description: "Not changed since the ETag of `If-None-Match`." })
 const anyDocument = Type.Record(Type.String(), Type.Unknown(), { description: "An OpenAPI 3.1 document." })
@@ -340,6 +326,7 @@ export const berthRoutes = {
     status: 200,
     answer: Explanation,
   },
+  ...gpuRoutes,
   podLog: {
     method: "GET",
     path: "/berth/v1/pods/:workloadId/:podId/log",
