@@ -99,6 +99,8 @@ export async function startBerthServer(
     readonly mostStreams?: number
     readonly openMetrics?: boolean
     readonly failureLimit?: RateLimit
+    /** Instead of the plane's own. */
+    readonly services?: Partial<Services>
   } = {},
 ): Promise<BerthServer> {
   const { noAuth = false, mostStreams = 256, openMetrics = false } = options
@@ -138,6 +140,7 @@ export async function startBerthServer(
     },
     backups: createBackups({ store, clock, serverVersion: "0.0.0-test", accountsFile: "" }),
     version: "0.0.0-test",
+    ...options.services,
   }
   const app = await createApp({
     services,

@@ -219,6 +219,8 @@ function servicesOf(
     identity: plane.identity,
     inventory: plane.inventory,
     workspaces: plane.workspaces,
+    gpuRequests: plane.gpuRequests,
+    gpuSettings: plane.gpuSettings,
     queue: plane.queue,
     capacity: plane.capacity,
     workloads: plane.workloads,

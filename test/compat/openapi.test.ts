@@ -15,6 +15,7 @@ import { systemClock } from "../../packages/server/src/kit/clock.ts"
 import { AppError, type ErrorCode } from "../../packages/server/src/kit/errors.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
+import { scriptedGpus } from "./gpu-script.ts"
 
 /*
  * `server.call` checks every answer against the document of its family (test-exchange.ts), here and in all other tests
@@ -33,7 +34,7 @@ let server: BerthServer
 /** Of a reader of the workspace `default`. */
 let viewer: string
 beforeAll(async () => {
-  server = await startBerthServer()
+  server = await startBerthServer({ services: scriptedGpus() })
   viewer = await server.member("viewer", { default: "viewer" })
 })
 afterAll(() => server.close())
@@ -77,6 +78,35 @@ const withPod =
   async (on) => {
     const { id, podId } = await runningPod(on)
     await ok(on.call("GET", path(id, podId)))
+  }
+
+/** What a GPU request asks for. */
+const gpuWish = { workspaceId: "default", gpuModel: "H100", gpusPerNode: 8, nodes: 1, durationSeconds: 3600 }
+const withGpuRequest =
+  (method: string, rest: string, json?: unknown): Walk =>
+  async (on) => {
+    const made = await on.call("POST", "/berth/v1/gpu-requests", { json: { name: "g", ...gpuWish } })
+    await ok(
+      on.call(method, `/berth/v1/${rest}`.replace("ID", made.json.id), json === undefined ? {} : { json }),
+    )
+  }
+const gpuTemplate = {
+  clusterId: "local",
+  gpuModel: "H100",
+  instanceType: "gpu-8",
+  gpusPerNode: 8,
+  durationSeconds: 3600,
+}
+const gpuBinding = {
+  clusters: [{ clusterId: "local", defaultTemplate: "one-node", templates: ["one-node"] }],
+  enableAutomatic: false,
+}
+const withTemplate =
+  (method: string, rest: string, json?: unknown): Walk =>
+  async (on) => {
+    const name = `t-${rest}-${method}`.toLowerCase()
+    await ok(on.call("POST", "/berth/v1/gpu-templates", { json: { name, ...gpuTemplate } }))
+    await ok(on.call(method, `/berth/v1/gpu-templates/${name}`, json === undefined ? {} : { json }))
   }
 
 /** How each operation is made to succeed. A new route needs a line here. */
@@ -165,6 +195,32 @@ const walks: Readonly<Record<OperationId, Walk>> = {
     const id = await on.submit({ priority: 0 })
     await ok(on.call("GET", `/berth/v1/explain/workload/${id}`))
   },
+  listGpuRequests: withGpuRequest("GET", "gpu-requests?workspace=default&state=queued,provisioned"),
+  createGpuRequest: send("POST", "/berth/v1/gpu-requests", { name: "g", ...gpuWish }),
+  getGpuRequest: withGpuRequest("GET", "gpu-requests/ID"),
+  updateGpuRequest: withGpuRequest("PATCH", "gpu-requests/ID", { priority: 201 }),
+  cancelGpuRequest: withGpuRequest("DELETE", "gpu-requests/ID"),
+  releaseGpuRequest: withGpuRequest("POST", "gpu-requests/ID/release"),
+  extendGpuRequest: withGpuRequest("POST", "gpu-requests/ID/extend", { seconds: 60 }),
+  listGpuQueue: withGpuRequest("GET", "queue/gpu-requests"),
+  explainGpuRequest: withGpuRequest("GET", "explain/gpu-request/ID"),
+  estimate: send("POST", "/berth/v1/estimate", gpuWish),
+  estimateAccuracy: get("/berth/v1/estimates/accuracy"),
+  timeline: withGpuRequest("GET", "timeline?workspace=default"),
+  listGpuTemplates: get("/berth/v1/gpu-templates"),
+  createGpuTemplate: send("POST", "/berth/v1/gpu-templates", { name: "one-node", ...gpuTemplate }),
+  getGpuTemplate: withTemplate("GET", "one"),
+  replaceGpuTemplate: withTemplate("PUT", "one", gpuTemplate),
+  deleteGpuTemplate: withTemplate("DELETE", "one"),
+  createGpuBinding: send("POST", "/berth/v1/gpu-bindings", { workspaceId: "default", ...gpuBinding }),
+  listGpuBindings: get("/berth/v1/gpu-bindings"),
+  getGpuBinding: get("/berth/v1/gpu-bindings/default"),
+  replaceGpuBinding: send("PUT", "/berth/v1/gpu-bindings/default", gpuBinding),
+  deleteGpuBinding: send("DELETE", "/berth/v1/gpu-bindings/default"),
+  listPrices: get("/berth/v1/prices"),
+  setPrices: send("PUT", "/berth/v1/prices", {
+    items: [{ gpuModel: "H100", amountPerGpuHour: "2.5", currency: "USD" }],
+  }),
   podLog: withPod((id, podId) => `/berth/v1/pods/${id}/${podId}/log`),
   events: get("/berth/v1/events"),
   listAudit: get("/berth/v1/audit"),

@@ -20,6 +20,14 @@ function recorder() {
   return { asked, api: createBerthApiClient(http) }
 }
 
+const template = {
+  clusterId: "local",
+  gpuModel: "T4",
+  instanceType: "n1",
+  gpusPerNode: 1,
+  durationSeconds: 60,
+}
+
 type Api = ReturnType<typeof createBerthApiClient>
 
 /** Every route but those of the streams' client, by the call that uses it. */
@@ -56,6 +64,31 @@ const calls: {
   pauseQueue: (api) => api.pauseQueue(null),
   resumeQueue: (api) => api.resumeQueue("w"),
   explainWorkload: (api) => api.explainWorkload("x"),
+  listGpuRequests: (api) => api.gpuRequests(),
+  createGpuRequest: (api) =>
+    api.createGpuRequest({ name: "g", workspaceId: "w", gpusPerNode: 8, durationSeconds: 60 }),
+  getGpuRequest: (api) => api.gpuRequest("x"),
+  updateGpuRequest: (api) => api.updateGpuRequest("x", { priority: 1 }),
+  cancelGpuRequest: (api) => api.cancelGpuRequest("x"),
+  releaseGpuRequest: (api) => api.releaseGpuRequest("x"),
+  extendGpuRequest: (api) => api.extendGpuRequest("x", 60),
+  listGpuQueue: (api) => api.gpuQueue(),
+  explainGpuRequest: (api) => api.explainGpuRequest("x"),
+  estimate: (api) => api.estimate({ workspaceId: "w", gpusPerNode: 8, durationSeconds: 60 }),
+  estimateAccuracy: (api) => api.estimateAccuracy(),
+  timeline: (api) => api.timeline(),
+  listGpuTemplates: (api) => api.gpuTemplates(),
+  createGpuTemplate: (api) => api.createGpuTemplate({ name: "t", ...template }),
+  getGpuTemplate: (api) => api.gpuTemplate("x"),
+  replaceGpuTemplate: (api) => api.replaceGpuTemplate("x", template),
+  deleteGpuTemplate: (api) => api.deleteGpuTemplate("x"),
+  listGpuBindings: (api) => api.gpuBindings(),
+  createGpuBinding: (api) => api.createGpuBinding({ workspaceId: "w", clusters: [] }),
+  getGpuBinding: (api) => api.gpuBinding("x"),
+  replaceGpuBinding: (api) => api.replaceGpuBinding("x", { clusters: [] }),
+  deleteGpuBinding: (api) => api.deleteGpuBinding("x"),
+  listPrices: (api) => api.prices(),
+  setPrices: (api) => api.setPrices({ items: [] }),
   events: (api) => api.events(),
   listAudit: (api) => api.audit(),
   listOpenApi: (api) => api.documents(),
@@ -70,4 +103,10 @@ it.each(Object.entries(calls))("%s goes by the route of the contract", async (na
   expect(asked).toHaveLength(1)
   expect(asked[0]).toMatchObject({ method: route.method, path: route.path.replaceAll(/:\w+/g, "x") })
   expect(asked[0]?.body !== undefined, "a body only where the contract has one").toBe("body" in route)
+})
+
+it("names states in one member, separated by commas", async () => {
+  const { asked, api } = recorder()
+  await api.gpuRequests({ workspace: "w", state: ["queued", "provisioned"] })
+  expect(asked[0]?.query).toEqual({ workspace: "w", state: "queued,provisioned" })
 })

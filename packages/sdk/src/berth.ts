@@ -27,6 +27,7 @@ import type {
   Workspace,
   WorkspaceList,
 } from "@berth/contract/berth"
+import { createGpuApiClient, type GpuApiClient } from "./berth-gpus.ts"
 import type { CallOptions, Query, Transport } from "./http.ts"
 import { path } from "./http.ts"
 
@@ -39,7 +40,7 @@ export interface PageRequest {
 }
 
 /** `/berth/v1`: one method a route. All throw BerthError. Nodes, users and workloads go by name or id. */
-export interface BerthApiClient {
+export interface BerthApiClient extends GpuApiClient {
   /** Who the caller is and what it may do. */
   me(options?: CallOptions): Promise<Me>
   /** Version, counts, clusters and warnings. */
@@ -152,6 +153,7 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
     (name: string, cluster?: string, options?: CallOptions): Promise<Node> =>
       post(`${path`/berth/v1/nodes/${name}`}/${action}`, undefined, options, { cluster })
   return {
+    ...createGpuApiClient(http),
     me: (options) => get("/berth/v1/me", options),
     status: (options) => get("/berth/v1/status", options),
     stopServer: (pods, options) => post("/berth/v1/server/stop", { pods }, options),

@@ -291,6 +291,8 @@ function servicesOf(parts: {
     identity: plane.identity,
     inventory: plane.inventory,
     workspaces: plane.workspaces,
+    gpuRequests: plane.gpuRequests,
+    gpuSettings: plane.gpuSettings,
     queue: plane.queue,
     capacity: plane.capacity,
     workloads: plane.workloads,

@@ -111,11 +111,6 @@ const cost = Type.Object(
   { description: "What it costs." },
 )
 
-const wish = {
-  gpusPerNode: int("GPUs of each node, at least.", bounds.gpusPerNode),
-  nodes: int("How many nodes: whole ones, all in one cluster, all or none.", bounds.nodes),
-}
-
 export const GpuRequest = Type.Object(
   {
     id: text("`gpr-` and 8 + 4 hexadecimal digits."),
@@ -214,8 +209,10 @@ const asked = {
   memoryGibPerGpu: Type.Optional(
     int("At least so much memory on each GPU, whole GiB. Default: any.", bounds.memoryGibPerGpu),
   ),
-  gpusPerNode: wish.gpusPerNode,
-  nodes: Type.Optional(int(`${wish.nodes.description ?? ""}`, { ...bounds.nodes, default: 1 })),
+  gpusPerNode: int("GPUs of each node, at least.", bounds.gpusPerNode),
+  nodes: Type.Optional(
+    int("How many nodes: whole ones, all in one cluster, all or none.", { ...bounds.nodes, default: 1 }),
+  ),
   priority: Type.Optional(
     int("Higher goes first: 1 is low, 101 medium, 201 high.", { ...bounds.priority, default: 101 }),
   ),

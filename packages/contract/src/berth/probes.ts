@@ -1,4 +1,4 @@
-import type { BerthRoute } from "./routes.ts"
+import type { BerthRoute } from "./route.ts"
 import { Health } from "./server.ts"
 
 /** Routes outside of `/berth/v1` that watch over the server; errors are `ErrorBody` there too. */

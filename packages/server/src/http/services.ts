@@ -2,6 +2,7 @@ import type { Readable } from "node:stream"
 import type { Clock } from "../kit/clock.ts"
 import type { Ids } from "../kit/ids.ts"
 import type { Directory, IdentityService, Principal } from "../domain/identity/index.ts"
+import type { GpuRequestService, GpuSettingsService } from "../domain/gpu-requests/index.ts"
 import type { InventoryService } from "../domain/inventory/index.ts"
 import type { JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
@@ -16,6 +17,9 @@ export interface Services {
   readonly identity: IdentityService
   readonly inventory: InventoryService
   readonly workspaces: WorkspaceService
+  readonly gpuRequests: GpuRequestService
+  /** Templates, bindings, prices. */
+  readonly gpuSettings: GpuSettingsService
   readonly queue: QueueService
   readonly capacity: Capacity
   readonly workloads: WorkloadService

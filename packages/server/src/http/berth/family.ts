@@ -9,6 +9,8 @@ import { backupHandlers } from "./backups.ts"
 import { documentHandlers } from "./documents.ts"
 import { endpointHandlers } from "./endpoints.ts"
 import { eventHandlers } from "./events.ts"
+import { gpuRequestHandlers } from "./gpu-requests.ts"
+import { gpuSettingsHandlers } from "./gpu-settings.ts"
 import { identityHandlers } from "./identity.ts"
 import { inventoryHandlers } from "./inventory.ts"
 import { podLogHandlers } from "./pod-log.ts"
@@ -64,6 +66,8 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
     ...workspaceHandlers(services),
     ...identityHandlers(services),
     ...queueHandlers(services),
+    ...gpuRequestHandlers(services),
+    ...gpuSettingsHandlers(services),
     ...endpointHandlers(services),
     ...podLogHandlers(services, options.streams),
     ...eventHandlers(services, options.streams),
