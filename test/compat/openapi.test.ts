@@ -10,6 +10,7 @@ import type { Services } from "../../packages/server/src/http/services.ts"
 import { createStreams } from "../../packages/server/src/http/plugins/streams.ts"
 import { plainErrorAnswer } from "../../packages/server/src/http/plugins/plain-errors.ts"
 import { checkExchange, seenAnswers } from "../../packages/server/src/http/test-exchange.ts"
+import { createErrorAnswer } from "../../packages/server/src/http/egs/errors.ts"
 import { workloadsErrorAnswer } from "../../packages/server/src/http/workloads/errors.ts"
 import { systemClock } from "../../packages/server/src/kit/clock.ts"
 import { AppError, type ErrorCode } from "../../packages/server/src/kit/errors.ts"
@@ -335,7 +336,11 @@ describe("the refusals of the documents", () => {
     timeout: true,
     internal: true,
   }
-  const words = { workloads: workloadsErrorAnswer, berth: plainErrorAnswer }
+  const words = {
+    workloads: workloadsErrorAnswer,
+    egs: createErrorAnswer("seed"),
+    berth: plainErrorAnswer,
+  }
 
   it.each(Object.keys(codes) as ErrorCode[])("have a status for what the server calls %s", (code) => {
     const place = { method: "GET", url: "/", requestId: "req_1" }

@@ -42,6 +42,14 @@ include-operation-id = ["workloads.stopMany", "workloads.deleteMany"]
 checks.content_type_conformance.enabled = false
 checks.response_schema_conformance.enabled = false
 `,
+  egs: `
+[checks]
+positive_data_acceptance.enabled = false
+# Null and "" of what is optional are absent, numbers and booleans may be text.
+negative_data_rejection.enabled = false
+# A method that a path does not have is a 404 there.
+unsupported_method.enabled = false
+`,
 }
 
 // Two minutes, and a program from a registry: not for every run.

@@ -167,6 +167,12 @@ export const configKeys = {
     ["local"],
     "Names of the local clusters; the first one is this machine. Repeatable.",
   ),
+  "egs.dialect": key(
+    choiceType(["seed", "upstream"]),
+    ["--egs-dialect", "BERTH_EGS_DIALECT"],
+    "seed",
+    "Words of the EGS API: seed as its document prints refusals and states, upstream as its own server sends them.",
+  ),
   stopGraceSeconds: key(
     whole(0, 600),
     ["--stop-grace", "BERTH_STOP_GRACE_SECONDS"],

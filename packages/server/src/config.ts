@@ -33,6 +33,9 @@ export interface Config {
   readonly logLevel: LogLevel
   /** At least one, no name twice. */
   readonly clusters: readonly string[]
+  readonly egs: {
+    readonly dialect: "seed" | "upstream"
+  }
   readonly stopGraceSeconds: number
   readonly local: {
     readonly runAs: "auto" | "uid"
@@ -243,6 +246,7 @@ function assemble(values: ConfigValues): Config {
     openMetrics,
     logLevel,
     clusters,
+    egs: { dialect: values["egs.dialect"] },
     stopGraceSeconds,
     local: {
       runAs: values["local.runAs"],

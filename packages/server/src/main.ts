@@ -149,13 +149,16 @@ async function build(
       listenIsLoopback: isLoopback,
       mostConnections: connectionLimit(),
     },
-    families: publishedFamilies({
-      streams,
-      noAuth: config.noAuth,
-      openDocuments: config.openMetrics,
-      startedAtMs: clock.nowMs(),
-      warnings: () => [...clusters.warnings(), ...plane.warnings()],
-    }),
+    families: publishedFamilies(
+      {
+        streams,
+        noAuth: config.noAuth,
+        openDocuments: config.openMetrics,
+        startedAtMs: clock.nowMs(),
+        warnings: () => [...clusters.warnings(), ...plane.warnings()],
+      },
+      config.egs,
+    ),
     ...(tls ? { tls } : {}),
   })
   undo.push(() => app.close())

@@ -1,2 +1,3 @@
 export * from "./operation.ts"
+export * from "./result.ts"
 export * from "./wire.ts"

@@ -1,6 +1,7 @@
 import type { TSchema } from "typebox"
 import * as berth from "../berth/index.ts"
 import type { Refusal, RouteNotes } from "../common/index.ts"
+import * as egs from "../egs/index.ts"
 import * as workloads from "../workloads/index.ts"
 
 /** A row of a family's route table in the form that all families share. */
@@ -67,6 +68,29 @@ ${anywhere}`,
   params: workloads.pathParameters,
 }
 
+const egsFamily: ApiFamily = {
+  name: "egs",
+  title: "EGS API",
+  description: `GPUs for a length of time: the API of the Elastic GPU Service.
+
+Success is always 200 and an envelope: \`statusCode\`, \`status\`, \`message\`, \`data\`. Bodies are read as JSON whatever
+their content type, on GET and DELETE too, where the query may say the same; null and "" of what is optional are the
+same as absent, numbers may stand as text, unknown members are ignored. What breaks a rule is a 422 that names the first
+fault, what is no JSON a 400. With \`egs.dialect: upstream\` refusals and states are worded as the documented server's
+own wire has them (\`UNKNOWN\`, \`Successful\`). A path that is not known, or not with this method, is a 404.
+${anywhere}`,
+  routes: Object.entries(egs.egsRoutes).map(([name, route]) => ({
+    ...route,
+    id: `egs.${name}`,
+    isBodyRequired: route.body !== undefined,
+    status: 200,
+  })),
+  schemas: egs,
+  errorSchema: egs.ErrorSchema,
+  refusals: egs.refusals,
+  params: {},
+}
+
 const berthFamily: ApiFamily = {
   name: "berth",
   title: "Berth API",
@@ -99,7 +123,9 @@ function berthTag(path: string): string {
 }
 
 /** Every published API, by name. */
-export const apiFamilies = { workloads: workloadsFamily, berth: berthFamily } as const satisfies Readonly<
-  Record<string, ApiFamily>
->
+export const apiFamilies = {
+  workloads: workloadsFamily,
+  egs: egsFamily,
+  berth: berthFamily,
+} as const satisfies Readonly<Record<string, ApiFamily>>
 export type ApiFamilyName = keyof typeof apiFamilies

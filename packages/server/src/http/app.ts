@@ -180,7 +180,9 @@ function sendError(
   if (answer.status === 405 && typeof allow === "string") reply.header("allow", allow)
   if (answer.headers) reply.headers(answer.headers)
   if (answer.body === undefined) return reply.send()
-  return reply.type("application/json; charset=utf-8").send(JSON.stringify(answer.body))
+  const type = answer.headers?.["content-type"] ?? "application/json; charset=utf-8"
+  // As bytes: of text the framework would add a character set to the media type.
+  return reply.type(type).send(Buffer.from(JSON.stringify(answer.body)))
 }
 
 /** Whether the application has begun to close. Called before other hooks on closing are added: they wait. */

@@ -1,9 +1,13 @@
 import { createBerthFamily, type BerthFamilyOptions } from "./berth/family.ts"
+import { createEgsFamily, usualEgsOptions, type EgsOptions } from "./egs/family.ts"
 import type { Family } from "./plugins/family.ts"
 import { referenceFamily } from "./reference/family.ts"
 import { workloadsFamily } from "./workloads/routes.ts"
 
 /** Every API of the server, and the page that shows their documents. */
-export function publishedFamilies(options: BerthFamilyOptions): readonly Family[] {
-  return [workloadsFamily, createBerthFamily(options), referenceFamily]
+export function publishedFamilies(
+  options: BerthFamilyOptions,
+  egs: EgsOptions = usualEgsOptions,
+): readonly Family[] {
+  return [workloadsFamily, createEgsFamily(egs), createBerthFamily(options), referenceFamily]
 }

@@ -77,6 +77,12 @@ export function checkStreamEvent(url: string, event: string, data: unknown): voi
 }
 
 function familyOf(path: string): ApiFamilyName | undefined {
+  if (
+    /^\/api\/v1\/(auth|slice-workspace|inventory|gpr|gpr-template|gpr-template-binding|api-key)(\/|$)/.test(
+      path,
+    )
+  )
+    return "egs"
   if (path === "/api/v1" || path.startsWith("/api/v1/")) return "workloads"
   if (path.startsWith("/berth/") || ["/healthz", "/readyz", "/metrics"].includes(path)) return "berth"
   return undefined

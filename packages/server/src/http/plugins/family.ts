@@ -17,7 +17,10 @@ export interface ErrorAnswer {
   /** 400–599. */
   readonly status: number
   readonly body: unknown
-  /** Beyond those the application adds itself: `X-Request-Id`, `Retry-After`, `WWW-Authenticate`, `Allow`. */
+  /**
+   * Beyond those the application adds itself: `X-Request-Id`, `Retry-After`, `WWW-Authenticate`, `Allow`. A
+   * `content-type` stands for the usual one.
+   */
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -1,0 +1,71 @@
+import { egsRoutes, envelope, type EgsOperation, type EgsRoute } from "@berth/contract/egs"
+import type { Decoded } from "@berth/contract/common"
+import type { FastifyInstance, FastifyRequest } from "fastify"
+import { AppError } from "../../kit/errors.ts"
+import type { Family } from "../plugins/family.ts"
+import type { Services } from "../services.ts"
+import { takeGetBodies } from "./body.ts"
+import { contentType, createErrorAnswer, type EgsDialect } from "./errors.ts"
+
+/** What the family is told by the configuration. */
+export interface EgsOptions {
+  readonly dialect: EgsDialect
+}
+
+export const usualEgsOptions: EgsOptions = { dialect: "seed" }
+
+/** Gives the `data` of one operation's answer. */
+export type EgsHandler = (request: FastifyRequest) => Promise<object> | object
+export type EgsHandlers = Readonly<Partial<Record<EgsOperation, EgsHandler>>>
+
+/** Nothing here takes large bodies: names, numbers, lengths. */
+const bodyLimit = 256 * 1024
+
+/** The EGS API (DESIGN 9.1): workspaces, inventory and GPU requests below `/api/v1`. */
+export function createEgsFamily(options: EgsOptions): Family {
+  return {
+    name: "egs",
+    prefixes: [
+      "/api/v1/auth",
+      "/api/v1/slice-workspace",
+      "/api/v1/inventory",
+      "/api/v1/gpr",
+      "/api/v1/gpr-template",
+      "/api/v1/gpr-template-binding",
+      "/api/v1/api-key",
+    ],
+    bodyLimit,
+    register(app, services) {
+      takeGetBodies(app, bodyLimit)
+      const handlers = allHandlers(services, options)
+      for (const [name, route] of Object.entries(egsRoutes)) {
+        const handle = handlers[name]
+        if (handle) addRoute(app, name, route, handle)
+      }
+    },
+    errorAnswer: createErrorAnswer(options.dialect),
+  }
+}
+
+function allHandlers(_services: Services, _options: EgsOptions): EgsHandlers {
+  return {}
+}
+
+function addRoute(app: FastifyInstance, name: EgsOperation, route: EgsRoute, handle: EgsHandler): void {
+  app.route({
+    method: route.method,
+    url: route.path,
+    config: { operation: `egs.${name}`, isOpen: route.isOpen ?? false },
+    handler: async (request, reply) => {
+      const text = JSON.stringify(envelope(await handle(request)))
+      // As bytes: of text the framework would add a character set to the media type.
+      return reply.header("cache-control", "no-store").type(contentType).send(Buffer.from(text))
+    },
+  })
+}
+
+/** @throws AppError `invalid` with every fault that was found */
+export function valueOf<T>(result: Decoded<T>): T {
+  if (result.ok) return result.value
+  throw new AppError("invalid", "The request is not valid.", { issues: result.issues })
+}
