@@ -1,0 +1,147 @@
+import { AppError } from "../../kit/errors.ts"
+import type { JsonObject } from "../../kit/json.ts"
+import { authorize, workspaceNotFound, type Principal } from "../identity/index.ts"
+import type { Tx } from "../journal/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+import { checkRequest } from "./checks.ts"
+import type { CreateGpuRequest } from "./commands.ts"
+import { gpuRequestShownId, idTries } from "./naming.ts"
+import type { GpuRequestsOptions } from "./options.ts"
+import { workspaceDeleting } from "./refusals.ts"
+import { tellGpuRequest } from "./tell.ts"
+import type { GpuRequest, GpuRequestId, GpuWish } from "./types.ts"
+
+/** See `GpuRequestService.create`. Five statements; where and when it starts is found by the plan that follows. */
+export async function createRequest(
+  options: GpuRequestsOptions,
+  principal: Principal,
+  wanted: CreateGpuRequest,
+): Promise<GpuRequest> {
+  const { ids, clock, limits, clusters } = options
+  const { workspaceId } = wanted
+  authorize(principal, "gpu-request.create", { workspaceId, ownerId: principal.userId })
+  const workspace = requireWorkspace(options, workspaceId)
+  const wish = wishOf(wanted, checkRequest(wanted, { limits, clusters, workspace }))
+  const request = newRequest(wanted, wish, {
+    id: ids.next("gpr") as GpuRequestId,
+    userId: principal.userId,
+    createdAtMs: clock.nowMs(),
+  })
+  return insertNamed(options, principal, request)
+}
+
+/** From memory. @throws AppError `not_found` (resource `workspace`) */
+export function requireWorkspace(
+  { workspace }: Pick<GpuRequestsOptions, "workspace">,
+  id: string,
+): Workspace {
+  const found = workspace(id)
+  if (!found) throw workspaceNotFound(id)
+  return found
+}
+
+/** What is asked for, without when and for how long. */
+export function wishOf(wanted: Omit<CreateGpuRequest, "name">, clusters: readonly string[]): GpuWish {
+  const { instanceType, gpuModel, memoryGibPerGpu, gpusPerNode, nodes } = wanted
+  return { clusters, instanceType, gpuModel, memoryGibPerGpu, gpusPerNode, nodes, pods: null }
+}
+
+function newRequest(
+  wanted: CreateGpuRequest,
+  wish: GpuWish,
+  made: Pick<GpuRequest, "id" | "userId" | "createdAtMs">,
+): Omit<GpuRequest, "shownId"> {
+  const { name, workspaceId, priority, durationMs, idleTimeoutMs } = wanted
+  const { requeueOnFailure, enableEviction, multiNode } = wanted
+  return {
+    ...made,
+    name,
+    workspaceId,
+    wish,
+    priority,
+    durationMs,
+    idleTimeoutMs,
+    requeueOnFailure,
+    enableEviction,
+    multiNode,
+    automatic: null,
+    state: "queued",
+    startedAtMs: null,
+    endsAtMs: null,
+    endedAtMs: null,
+    nodes: [],
+    place: null,
+    remainingMs: null,
+    heldBeforeMs: 0,
+    retries: 0,
+    cause: null,
+    failureReason: "",
+    promised: null,
+    estimate: null,
+    idleSinceMs: null,
+    idleMs: 0,
+    version: 1,
+  }
+}
+
+/** A shown id that is taken fails the transaction as a whole, so that nobody has to look first. */
+async function insertNamed(
+  options: GpuRequestsOptions,
+  principal: Principal,
+  unnamed: Omit<GpuRequest, "shownId">,
+): Promise<GpuRequest> {
+  for (let tries = 0; tries < idTries; tries++) {
+    const request = { ...unnamed, shownId: gpuRequestShownId(options.ids.random) }
+    try {
+      return await options.store.tx((tx) => insert(options, principal, tx, request))
+    } catch (thrown) {
+      if (!(thrown instanceof AppError) || thrown.code !== "already_exists") throw thrown
+    }
+  }
+  throw new AppError("conflict", "No free id was found for the GPU request, please try again.", {
+    resource: "gpu-request",
+    detail: "id",
+  })
+}
+
+async function insert(
+  options: GpuRequestsOptions,
+  principal: Principal,
+  tx: Tx,
+  request: GpuRequest,
+): Promise<GpuRequest> {
+  await refuseDeleting(options, tx, request.workspaceId)
+  await refuseFull(options, tx, request.workspaceId)
+  await options.rows.insert(tx, request)
+  await tellGpuRequest(tx, request, {
+    operation: "gpu-request.create",
+    event: "gpu-request.created",
+    actor: principal.actor,
+    atMs: request.createdAtMs,
+    data: factsOf(request),
+  })
+  return request
+}
+
+/** Else one could be born into a workspace whose deletion is being finished in the same batch. */
+async function refuseDeleting({ workspaceRow }: GpuRequestsOptions, tx: Tx, id: string): Promise<void> {
+  const workspace = await workspaceRow(tx, id)
+  if (!workspace) throw workspaceNotFound(id)
+  if (workspace.state !== "active") throw workspaceDeleting(id)
+}
+
+async function refuseFull({ rows, limits }: GpuRequestsOptions, tx: Tx, id: string): Promise<void> {
+  const most = limits.mostQueuedPerWorkspace
+  if ((await rows.queuedIn(tx, id)) < most) return
+  throw new AppError("too_many", `Workspace ${id} has ${most} queued GPU requests, as many as it may.`, {
+    resource: "workspace",
+    name: id,
+    detail: "queue_full",
+    facts: { limit: most },
+  })
+}
+
+function factsOf({ name, priority, durationMs, wish }: GpuRequest): JsonObject {
+  const { gpusPerNode, nodes, gpuModel, instanceType, clusters } = wish
+  return { name, priority, durationMs, gpusPerNode, nodes, gpuModel, instanceType, clusters }
+}
