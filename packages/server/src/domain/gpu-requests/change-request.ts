@@ -4,6 +4,7 @@ import type { Tx } from "../journal/index.ts"
 import { checkChange } from "./checks.ts"
 import type { ChangeGpuRequest } from "./commands.ts"
 import { requireVisible } from "./find-request.ts"
+import { cancelled } from "./moves.ts"
 import type { GpuRequestsOptions } from "./options.ts"
 import { gpuRequestNotFound, wrongState } from "./refusals.ts"
 import { gpuRequestSubject, tellGpuRequest } from "./tell.ts"
@@ -44,11 +45,7 @@ export async function cancelRequest(
   const nowMs = options.clock.nowMs()
   await inFreshTx(options, seen, async (tx, row) => {
     if (row.state !== "queued") throw wrongState(row, "delete")
-    await options.rows.update(
-      tx,
-      { ...row, state: "cancelled", cause: "cancelled", endedAtMs: nowMs },
-      "queued",
-    )
+    await options.rows.update(tx, cancelled(row, "cancelled", nowMs), "queued")
     await tellGpuRequest(tx, row, {
       operation: "gpu-request.update",
       event: "gpu-request.cancelled",

@@ -5,11 +5,15 @@ import type { Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import { checkRequest } from "./checks.ts"
 import type { CreateGpuRequest } from "./commands.ts"
-import { gpuRequestShownId, idTries } from "./naming.ts"
+import { newRequest, type NewGpuRequest } from "./new-request.ts"
 import type { GpuRequestsOptions } from "./options.ts"
 import { workspaceDeleting } from "./refusals.ts"
+import { newShownId } from "./shown-id.ts"
 import { tellGpuRequest } from "./tell.ts"
 import type { GpuRequest, GpuRequestId, GpuWish } from "./types.ts"
+
+/** How often another id is tried when one is taken: with 48 random bits the second is as good as never needed. */
+const idTries = 20
 
 /** See `GpuRequestService.create`. Five statements; where and when it starts is found by the plan that follows. */
 export async function createRequest(
@@ -22,7 +26,7 @@ export async function createRequest(
   authorize(principal, "gpu-request.create", { workspaceId, ownerId: principal.userId })
   const workspace = requireWorkspace(options, workspaceId)
   const wish = wishOf(wanted, checkRequest(wanted, { limits, clusters, workspace }))
-  const request = newRequest(wanted, wish, {
+  const request = unnamedRequest(wanted, wish, {
     id: ids.next("gpr") as GpuRequestId,
     userId: principal.userId,
     createdAtMs: clock.nowMs(),
@@ -46,11 +50,13 @@ export function wishOf(wanted: Omit<CreateGpuRequest, "name">, clusters: readonl
   return { clusters, instanceType, gpuModel, memoryGibPerGpu, gpusPerNode, nodes, pods: null }
 }
 
-function newRequest(
+type Unnamed = Omit<NewGpuRequest, "shownId">
+
+function unnamedRequest(
   wanted: CreateGpuRequest,
   wish: GpuWish,
   made: Pick<GpuRequest, "id" | "userId" | "createdAtMs">,
-): Omit<GpuRequest, "shownId"> {
+): Unnamed {
   const { name, workspaceId, priority, durationMs, idleTimeoutMs } = wanted
   const { requeueOnFailure, enableEviction, multiNode } = wanted
   return {
@@ -65,22 +71,6 @@ function newRequest(
     enableEviction,
     multiNode,
     automatic: null,
-    state: "queued",
-    startedAtMs: null,
-    endsAtMs: null,
-    endedAtMs: null,
-    nodes: [],
-    place: null,
-    remainingMs: null,
-    heldBeforeMs: 0,
-    retries: 0,
-    cause: null,
-    failureReason: "",
-    promised: null,
-    estimate: null,
-    idleSinceMs: null,
-    idleMs: 0,
-    version: 1,
   }
 }
 
@@ -88,10 +78,10 @@ function newRequest(
 async function insertNamed(
   options: GpuRequestsOptions,
   principal: Principal,
-  unnamed: Omit<GpuRequest, "shownId">,
+  unnamed: Unnamed,
 ): Promise<GpuRequest> {
   for (let tries = 0; tries < idTries; tries++) {
-    const request = { ...unnamed, shownId: gpuRequestShownId(options.ids.random) }
+    const request = newRequest({ ...unnamed, shownId: newShownId(options.ids.random) })
     try {
       return await options.store.tx((tx) => insert(options, principal, tx, request))
     } catch (thrown) {
