@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import type { Config } from "./config.ts"
-import type { Cluster, NodeSource } from "./domain/inventory/index.ts"
+import type { Cluster, GpuKind, NodeSource } from "./domain/inventory/index.ts"
 import { createLocalNodes } from "./drivers/local/hardware.ts"
 import { createLocalDriver, type LocalDriver } from "./drivers/local/local-driver.ts"
 import { createLocalMachine } from "./drivers/local/local-machine.ts"
@@ -42,7 +42,7 @@ export function createLocalClusters(
     readonly log: Log
     /** Told of each look at the logs. */
     readonly onRetained?: (found: LogRetentionResult) => void
-    readonly isSimulated: (clusterId: string, nodeName: string) => boolean
+    readonly gpuKind: (clusterId: string, nodeName: string) => GpuKind
   },
 ): LocalClusters {
   const { clock, log, dataDir } = parts
@@ -72,7 +72,7 @@ export function createLocalClusters(
       logs,
       machine,
       path: config.local.path,
-      isSimulated: (name) => parts.isSimulated(clusterId, name),
+      gpuKind: (name) => parts.gpuKind(clusterId, name),
     }),
   )
   const sources = config.clusters.map((clusterId, at) =>

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 import type { Config } from "./config.ts"
 import { isLoopbackHost } from "./config.ts"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
+import { gpuKindOf, type Gpu, type Node } from "./domain/inventory/index.ts"
 import { systemActor } from "./domain/journal/index.ts"
 import type { Principal, UserId } from "./domain/identity/index.ts"
 import { localPaths } from "./drivers/local/attempt-files.ts"
@@ -20,7 +21,7 @@ import type { Log } from "./kit/log.ts"
 import { openDatabase } from "./open-database.ts"
 import { ensureOwnerKey, writePrivately } from "./owner-key.ts"
 import { lockDataDirectory, type OpenStore } from "./store/index.ts"
-import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts"
+import { createTelemetry, type GpuReading, type Telemetry } from "./telemetry/telemetry.ts"
 import { connectionLimit } from "./open-files.ts"
 import { version } from "./version.ts"
 
@@ -95,7 +96,7 @@ async function build(
     clock,
     log,
     onRetained: telemetry.logsRetained,
-    isSimulated: (clusterId, name) => plane.capacity.node(name, clusterId)?.simulated ?? false,
+    gpuKind: (clusterId, name) => gpuKindOf(plane.capacity.node(name, clusterId)),
   })
   undo.push(() => clusters.close())
   const plane = await createControlPlane({
@@ -333,7 +334,19 @@ function observePlane(
         return { workspaceId, depth: queue.length, oldestAgeMs: nowMs() - oldest }
       }),
     pods: () => plane.podsByPhase(),
+    // declared GPUs have nothing to tell
+    gpus: () =>
+      plane.inventory
+        .list()
+        .filter((node) => !node.simulated)
+        .flatMap((node) => node.gpus.map((gpu) => toGpuReading(node, gpu))),
   })
+}
+
+function toGpuReading(node: Node, gpu: Gpu): GpuReading {
+  const { index, utilisationPercent, temperatureC, powerW, fault } = gpu
+  const of = { cluster: node.clusterId, node: node.name, index }
+  return { ...of, utilisationPercent, temperatureC, powerW, isFaulty: fault !== "" }
 }
 
 function readTls(config: Config): { readonly key: string; readonly cert: string } | undefined {

@@ -1,6 +1,15 @@
 import { afterEach, expect, it } from "vitest"
 import { createTelemetry, type Telemetry } from "./telemetry.ts"
 
+const aGpu = {
+  cluster: "local",
+  node: "n1",
+  index: 0,
+  utilisationPercent: null,
+  temperatureC: 40,
+  powerW: null,
+  isFaulty: false,
+}
 let telemetry: Telemetry | undefined
 afterEach(() => telemetry?.close())
 
@@ -13,6 +22,10 @@ it("shows every figure that was told, with its labels", async () => {
   telemetry.observe({
     queues: () => [{ workspaceId: "team-a", depth: 3, oldestAgeMs: 1500 }],
     pods: () => ({ Running: 4 }),
+    gpus: () => [
+      { ...aGpu, index: 0, utilisationPercent: 97, powerW: 655.1, isFaulty: true },
+      { ...aGpu, index: 1 },
+    ],
     services: () => ({
       listeners: 3,
       accepted: 10,
@@ -41,20 +54,37 @@ it("shows every figure that was told, with its labels", async () => {
     'berth_service_connections{workspace="team-a"} 9',
     'berth_service_connections{workspace="team-b"} 0',
     "berth_service_listeners 3",
+    'berth_gpu_utilisation_ratio{cluster="local",node="n1",gpu="0"} 0.97',
+    'berth_gpu_power_watts{cluster="local",node="n1",gpu="0"} 655.1',
+    'berth_gpu_temperature_celsius{cluster="local",node="n1",gpu="1"} 40',
+    'berth_gpu_faulty{cluster="local",node="n1",gpu="0"} 1',
+    'berth_gpu_faulty{cluster="local",node="n1",gpu="1"} 0',
     "berth_service_accepted_total 10",
     "berth_service_refused_total 2",
     "berth_service_unanswered_total 1",
   ])
     expect(text).toContain(line)
+  expect(text).not.toContain('berth_gpu_power_watts{cluster="local",node="n1",gpu="1"}')
   expect(text).toMatch(/process_resident_memory_bytes \d{6,}/)
   expect(text).toMatch(/berth_event_loop_lag_max_seconds \d/)
+})
+
+it("shows at most 1,024 GPUs", async () => {
+  telemetry = createTelemetry()
+  telemetry.observe({
+    queues: () => [],
+    pods: () => ({}),
+    services: () => ({ listeners: 0, accepted: 0, refused: 0, unanswered: 0, byWorkspace: [] }),
+    gpus: () => Array.from({ length: 1100 }, (_, index) => ({ ...aGpu, index })),
+  })
+  expect((await telemetry.text()).match(/^berth_gpu_faulty\{/gm)).toHaveLength(1024)
 })
 
 it("drops the series of a workspace that is gone", async () => {
   telemetry = createTelemetry()
   let queues = [{ workspaceId: "gone", depth: 1, oldestAgeMs: 0 }]
   const services = () => ({ listeners: 0, accepted: 0, refused: 0, unanswered: 0, byWorkspace: [] })
-  telemetry.observe({ queues: () => queues, pods: () => ({}), services })
+  telemetry.observe({ queues: () => queues, pods: () => ({}), services, gpus: () => [] })
   expect(await telemetry.text()).toContain('workspace="gone"')
   queues = []
   expect(await telemetry.text()).not.toContain("gone")

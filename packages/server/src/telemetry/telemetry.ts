@@ -19,11 +19,24 @@ export interface ServiceReading {
   readonly byWorkspace: readonly { readonly workspaceId: string; readonly connections: number }[]
 }
 
+/** What was last read of a GPU; null = unknown. */
+export interface GpuReading {
+  readonly cluster: string
+  readonly node: string
+  readonly index: number
+  readonly utilisationPercent: number | null
+  readonly temperatureC: number | null
+  readonly powerW: number | null
+  readonly isFaulty: boolean
+}
+
 /** Asked at each scrape; must be cheap and in memory. */
 export interface TelemetrySources {
   readonly queues: () => readonly QueueReading[]
   readonly pods: () => Readonly<Record<string, number>>
   readonly services: () => ServiceReading
+  /** The first 1,024 are shown. */
+  readonly gpus: () => readonly GpuReading[]
 }
 
 /** The server's figures as Prometheus metrics. Functions may be called from anywhere, at any rate. */
@@ -68,6 +81,7 @@ export function createTelemetry(): Telemetry {
   let sources: TelemetrySources | undefined
   watchSources(registry, () => sources)
   watchServices(registry, () => sources?.services())
+  watchGpus(registry, () => sources?.gpus() ?? [])
   const closeProcess = watchProcess(registry)
   return {
     observe(given) {
@@ -198,6 +212,32 @@ function watchServices(registry: Registry, read: () => ServiceReading | undefine
     (one) => one.refused,
   )
   total("berth_service_unanswered_total", "Connections that no pod took.", (one) => one.unanswered)
+}
+
+/** Four series a GPU: 4,096 in all. */
+const mostGpus = 1024
+
+function watchGpus(registry: Registry, read: () => readonly GpuReading[]): void {
+  const gauge = (name: string, help: string, collect?: () => void) => {
+    const labelNames = ["cluster", "node", "gpu"] as const
+    return new Gauge({ name, help, labelNames, registers: [registry], ...(collect ? { collect } : {}) })
+  }
+  // The first of the four reads for all: there may be many nodes to go through.
+  const faulty = gauge("berth_gpu_faulty", "1 where the last look found the GPU faulty, else 0.", readAll)
+  const utilisation = gauge("berth_gpu_utilisation_ratio", "Share of time that the GPU computed, 0 to 1.")
+  const temperature = gauge("berth_gpu_temperature_celsius", "Temperature of the GPU.")
+  const power = gauge("berth_gpu_power_watts", "Power that the GPU draws.")
+
+  function readAll() {
+    for (const one of [faulty, utilisation, temperature, power]) one.reset()
+    for (const gpu of read().slice(0, mostGpus)) {
+      const labels = { cluster: gpu.cluster, node: gpu.node, gpu: gpu.index }
+      faulty.set(labels, gpu.isFaulty ? 1 : 0)
+      if (gpu.utilisationPercent !== null) utilisation.set(labels, gpu.utilisationPercent / 100)
+      if (gpu.temperatureC !== null) temperature.set(labels, gpu.temperatureC)
+      if (gpu.powerW !== null) power.set(labels, gpu.powerW)
+    }
+  }
 }
 
 /** Event-loop lag since the last scrape, memory, CPU, start time. */

@@ -2,6 +2,7 @@ import type { Node } from "@berth/contract/berth"
 import { collect } from "@berth/sdk"
 import type { CommonOptions } from "../connect.ts"
 import { connect } from "../connect.ts"
+import { gpuLine, gpuState, gpusToShow } from "../gpu-facts.ts"
 import { humanBytes, humanCpu } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeDone, writeFacts, writeList } from "../output.ts"
@@ -23,7 +24,9 @@ export async function nodesList(terminal: Terminal, options: NodesOptions): Prom
       ...(workspace === undefined ? {} : { workspace }),
     }),
   )
-  await writeList(terminal, session.form, { rows, columns, empty: "There are no nodes." })
+  const isTold = rows.some((node) => gpuState(node) !== "")
+  const shown = isTold ? [...columns, { title: "GPU STATE", cell: gpuState }] : columns
+  await writeList(terminal, session.form, { rows, columns: shown, empty: "There are no nodes." })
 }
 
 const columns: readonly Column<Node>[] = [
@@ -86,6 +89,7 @@ export async function nodeShow(terminal: Terminal, name: string, options: NodesO
     ["address", node.hostIp],
     ["instance", node.instanceType],
     ["GPUs", gpuText(node)],
+    ...gpusToShow(node).map((gpu): [string, string] => [`GPU ${gpu.index}`, gpuLine(gpu)]),
     [
       "free",
       `${node.free.gpus} GPUs, ${humanCpu(node.free.cpuMilli)} CPU, ${humanBytes(node.free.memoryBytes)}`,

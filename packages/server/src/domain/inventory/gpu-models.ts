@@ -154,7 +154,12 @@ export function gpuModelName(name: string): string {
 
 /** The node label that says which model a node has: the one of the maker's own discovery. */
 export function gpuProductLabel(model: string): string {
-  return /^(AMD|Radeon)/i.test(gpuModelName(model)) ? "amd.com/gpu.product-name" : "nvidia.com/gpu.product"
+  return isAmdModel(model) ? "amd.com/gpu.product-name" : "nvidia.com/gpu.product"
+}
+
+/** Makers are told apart by the long name. */
+export function isAmdModel(model: string): boolean {
+  return /^(AMD|Radeon)/i.test(gpuModelName(model))
 }
 
 /** Whether two names, long or short, mean the same model. */

@@ -1,3 +1,4 @@
+import { isAmdModel } from "./gpu-models.ts"
 import type { Gpu, Node, NodeFacts } from "./types.ts"
 
 const managedLabel = "kubeslice.io/managed-by-egs"
@@ -22,6 +23,15 @@ export function nodeRegion(node: Pick<NodeFacts, "labels">): string {
 /** Whose machine it is (`gcp`, `aws`, …); "" for machines of one's own. */
 export function nodeCloudProvider(node: Pick<NodeFacts, "labels">): string {
   return node.labels[cloudProviderLabel] ?? ""
+}
+
+/** Whose runtime the GPUs of a node need; `simulated` ones do nothing. */
+export type GpuKind = "nvidia" | "amd" | "simulated"
+
+/** What kind a node's GPUs are; of one without GPUs, and of one that is not known, NVIDIA's. */
+export function gpuKindOf(node: Pick<NodeFacts, "simulated" | "gpuModel"> | undefined): GpuKind {
+  if (node?.simulated) return "simulated"
+  return isAmdModel(node?.gpuModel ?? "") ? "amd" : "nvidia"
 }
 
 /** Memory of one GPU of the node, whole MiB: the smallest where they differ; 0 without GPUs. */

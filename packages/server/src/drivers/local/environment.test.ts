@@ -11,7 +11,7 @@ const place: PodPlace = {
   masterIp: "127.64.0.1",
   masterPort: 23_456,
   stopReasonFile: "/s.json",
-  gpuIsSimulated: false,
+  gpuKind: "nvidia",
 }
 
 function environmentOf(
@@ -99,8 +99,20 @@ describe("a pod's environment", () => {
       PET_NPROC_PER_NODE: "2",
     })
     expect(environmentOf({}, [1])).not.toHaveProperty("BERTH_GPU_SIMULATED")
-    expect(environmentOf({}, [1], { gpuIsSimulated: true })).toHaveProperty("BERTH_GPU_SIMULATED", "1")
-    expect(environmentOf({}, [], { gpuIsSimulated: true })).not.toHaveProperty("BERTH_GPU_SIMULATED")
+    expect(environmentOf({}, [1], { gpuKind: "simulated" })).toHaveProperty("BERTH_GPU_SIMULATED", "1")
+    expect(environmentOf({}, [], { gpuKind: "simulated" })).not.toHaveProperty("BERTH_GPU_SIMULATED")
+  })
+
+  it("counts AMD's devices for HIP among those that ROCR leaves", () => {
+    expect(environmentOf({}, [2, 5], { gpuKind: "amd" })).toMatchObject({
+      ROCR_VISIBLE_DEVICES: "2,5",
+      HIP_VISIBLE_DEVICES: "0,1",
+      CUDA_VISIBLE_DEVICES: "0,1",
+    })
+    expect(environmentOf({}, [], { gpuKind: "amd" })).toMatchObject({
+      ROCR_VISIBLE_DEVICES: "",
+      HIP_VISIBLE_DEVICES: "",
+    })
   })
 
   it("finds the tools of a virtual environment that travelled along first", () => {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import type { GpuKind } from "../../domain/inventory/index.ts"
 import { isApplication, type AttemptLaunch, type PodLaunch } from "../../domain/workloads/index.ts"
 
 /** Where and as whom a pod runs: what only this driver knows. */
@@ -12,7 +13,7 @@ export interface PodPlace {
   readonly masterIp: string
   readonly masterPort: number
   readonly stopReasonFile: string
-  readonly gpuIsSimulated: boolean
+  readonly gpuKind: GpuKind
 }
 
 /**
@@ -89,17 +90,21 @@ function rendezvousOf(launch: AttemptLaunch, pod: PodLaunch, place: PodPlace): R
 /** Where pods' addresses are: the processes of one pod meet there too. */
 const interfaces = { NCCL_SOCKET_IFNAME: "lo", GLOO_SOCKET_IFNAME: "lo" }
 
-/** The devices by index in bus order; empty, not absent, where none was asked for, so that none is seen. */
+/**
+ * The devices by index in bus order; empty, not absent, where none was asked for, so that none is seen. AMD's runtime
+ * takes HIP's and CUDA's list from among those that ROCR's leaves, counted anew from 0.
+ */
 function devicesOf(pod: PodLaunch, place: PodPlace): Record<string, string> {
   const visible = pod.gpuIndexes.join(",")
   const count = pod.gpuIndexes.length
+  const amongVisible = place.gpuKind === "amd" ? pod.gpuIndexes.map((_, at) => at).join(",") : visible
   return {
     CUDA_DEVICE_ORDER: "PCI_BUS_ID",
-    CUDA_VISIBLE_DEVICES: visible,
-    HIP_VISIBLE_DEVICES: visible,
+    CUDA_VISIBLE_DEVICES: amongVisible,
+    HIP_VISIBLE_DEVICES: amongVisible,
     ROCR_VISIBLE_DEVICES: visible,
     ...(count > 0 ? { GPUS_PER_NODE: String(count) } : {}),
-    ...(count > 0 && place.gpuIsSimulated ? { BERTH_GPU_SIMULATED: "1" } : {}),
+    ...(count > 0 && place.gpuKind === "simulated" ? { BERTH_GPU_SIMULATED: "1" } : {}),
   }
 }
 

@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path"
 import { setImmediate as nextTurn } from "node:timers/promises"
+import type { GpuKind } from "../../domain/inventory/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Clock } from "../../kit/clock.ts"
 import type {
@@ -48,8 +49,8 @@ export interface LocalDriverOptions extends LocalMachineOptions {
   readonly machine?: LocalMachine
   /** The search path that pods start with. */
   readonly path?: string
-  /** Whether a node is only declared. Default: none is. */
-  readonly isSimulated?: (nodeName: string) => boolean
+  /** What kind the GPUs of a node are. Default: NVIDIA's. */
+  readonly gpuKind?: (nodeName: string) => GpuKind
   /** Whether to keep pods in control groups where the machine lets the server. Default true. */
   readonly useGroups?: boolean
   /** From TERM to KILL for a pod that fails its liveness probe. Default 10,000 ms. */
@@ -122,7 +123,7 @@ export function createLocalDriver(options: LocalDriverOptions): LocalDriver {
     accounts,
     addresses,
     path: options.path ?? defaultPath,
-    isSimulated: options.isSimulated ?? (() => false),
+    gpuKind: options.gpuKind ?? (() => "nvidia"),
     groups,
     nameOfPod,
   }

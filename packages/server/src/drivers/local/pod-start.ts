@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { AppError } from "../../kit/errors.ts"
+import type { GpuKind } from "../../domain/inventory/index.ts"
 import { isApplication, type AttemptLaunch, type PodLaunch } from "../../domain/workloads/index.ts"
 import { gpuDeviceGroups, type Account, type Accounts } from "./accounts.ts"
 import { boundProcesses, dropTo, systemPath } from "./drop-account.ts"
@@ -26,7 +27,8 @@ export interface PodStartOptions {
   readonly addresses: Addresses
   /** The search path that pods start with. */
   readonly path: string
-  readonly isSimulated: (nodeName: string) => boolean
+  /** What kind the GPUs of a node are. */
+  readonly gpuKind: (nodeName: string) => GpuKind
   /** undefined where the server can make no control groups. */
   readonly groups: PodGroups | undefined
   /** Names a pod for people who may see those of the workspace. */
@@ -129,7 +131,7 @@ function podFiles(
     masterIp: ipOf(first),
     masterPort: stored.masterPort,
     stopReasonFile: stopReasonFile(paths, launch.id),
-    gpuIsSimulated: options.isSimulated(pod.nodeName),
+    gpuKind: options.gpuKind(pod.nodeName),
   })
   const files = {
     workDir,
