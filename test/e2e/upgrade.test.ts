@@ -80,7 +80,7 @@ async function beginAgain(dataDir: string, attemptId: string): Promise<void> {
   const folder = join(dataDir, "pods", attemptId)
   for (const index of readdirSync(folder).filter((name) => /^\d+$/.test(name))) {
     const pod = join(folder, index)
-    for (const name of ["lock", "pid", "exit.new", "log"])
+    for (const name of ["lock", "pid", "exit.new", "log", "log.index"])
       rmSync(join(pod, name), { recursive: true, force: true })
     writeFileSync(join(pod, "log"), "", { mode: 0o600 })
     const args = [join(dataDir, "local/wrapper.sh"), pod, "", "/bin/sh", join(pod, "launch")]
@@ -101,6 +101,10 @@ describe.each(names)("the data directory that %s left", (name) => {
     for (const id of [made.live, made.retried])
       expect(await server.workload(id)).toMatchObject({ phase: "Running" })
     expect(await server.workload(made.retried)).toMatchObject({ dispatchCount: 2 })
+    for (const [what, pods] of Object.entries({ deployment: 2, statefulSet: 1 }).filter(([it]) => made[it])) {
+      const seen = await server.workload(made[what] ?? "")
+      expect([what, seen.phase, seen.pods.length]).toEqual([what, "Running", pods])
+    }
     expect(pidFiles(dataDir)).toEqual(pids)
 
     const phases = { succeeded: "Succeeded", failed: "Failed", stopped: "Stopped", waiting: "Pending" }
@@ -112,6 +116,10 @@ describe.each(names)("the data directory that %s left", (name) => {
     expect((await berth.explainWorkload(made["dependent"] ?? "")).reasons[0]?.code).toBe("dependency")
     expect((await berth.explainWorkload(made["paused"] ?? "")).reasons[0]?.code).toBe("queue_paused")
 
+    // what no row of before says is read from what does
+    const { timeout } = await server.workload(made["waiting"] ?? "")
+    const runsForMs = `select runs_for_ms from claim where state = 'wanted' and owner_shown_id = '${made["waiting"]}'`
+    expect(value(join(dataDir, "berth.db"), runsForMs)).toBe(timeout === null ? null : timeout * 1000)
     expect((await berth.workspace("vision")).policy).toMatchObject({ queuePolicy: "balance" })
     expect((await berth.node("sim-h100-1")).cordoned).toBe(true)
     expect((await berth.users()).items.find(({ name }) => name === "bob")?.frozen).toBe(true)
@@ -140,6 +148,11 @@ describe.each(names)("the data directory that %s left", (name) => {
     await server.phase(made["dependent"] ?? "", "Succeeded")
     await server.client.berth.resumeQueue("vision")
     await server.phase(made["paused"] ?? "", "Succeeded")
+    for (const id of [made["deployment"], made["statefulSet"]].filter((one) => one !== undefined)) {
+      expect(await server.workload(id)).toMatchObject({ phase: "Running" })
+      const [pod] = (await server.workload(id)).pods
+      expect(await server.podLog(id, pod?.podId ?? "")).toEqual(["serving", "restarted"])
+    }
   })
 })
 
@@ -163,31 +176,35 @@ function liveFolders(dataDir: string): readonly string[] {
     )
 }
 
-describe("a backup of an older release", () => {
+/** The one value that a query gives. */
+function value(path: string, sql: string): unknown {
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    return Object.values(db.prepare(sql).get() ?? {})[0]
+  } finally {
+    db.close()
+  }
+}
+
+describe.each(names)("a backup of %s, an older release", (name) => {
   it("is brought up to date when it is restored, and comes up paused", async () => {
-    const { dataDir } = await unpack(names[0] ?? "")
+    const { dataDir } = await unpack(name)
     const cwd = home ?? ""
+    const version = () => value(join(dataDir, "berth.db"), "select max(version) from schema_version")
+    const before = version()
     const file = join(cwd, "old.tar.gz")
     const saved = startCli(["backup", "--offline", "--data", dataDir, file], { cwd })
     expect([await saved.ended(), saved.err()]).toEqual([0, ""])
     expect(saved.out()).toMatch(/1[0-9] workloads|[89] workloads/)
     const restored = startCli(["restore", file, "--data", join(cwd, "new")], { cwd })
     expect([await restored.ended(), restored.err()]).toEqual([0, ""])
-    const number = (path: string, sql: string) => {
-      const db = new DatabaseSync(path, { readOnly: true })
-      const found = Number(Object.values(db.prepare(sql).get() ?? {})[0])
-      db.close()
-      return found
-    }
-    const version = "select max(version) from schema_version"
-    expect(number(join(dataDir, "berth.db"), version)).toBe(1)
-    expect(number(join(cwd, "new", "berth.db"), version)).toBeGreaterThan(1)
-    expect(number(join(cwd, "new", "berth.db"), "select paused from queue_control where name = 'all'")).toBe(
-      1,
-    )
+    expect(version()).toBe(before)
+    const now = (sql: string) => Number(value(join(cwd, "new", "berth.db"), sql))
+    expect(now("select max(version) from schema_version")).toBeGreaterThan(Number(before))
+    expect(now("select paused from queue_control where name = 'all'")).toBe(1)
     const foreign =
       "select count(*) from attempt where state <> 'gone' and handle not like '%\"isRestored\":true%'"
-    expect(number(join(cwd, "new", "berth.db"), foreign)).toBe(0)
+    expect(now(foreign)).toBe(0)
   })
 })
 
