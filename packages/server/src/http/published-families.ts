@@ -1,5 +1,6 @@
 import { createBerthFamily, type BerthFamilyOptions } from "./berth/family.ts"
-import { createEgsFamily, usualEgsOptions, type EgsOptions } from "./egs/family.ts"
+import { createEgsFamily, usualEgsOptions } from "./egs/family.ts"
+import type { EgsOptions } from "./egs/handlers.ts"
 import type { Family } from "./plugins/family.ts"
 import { referenceFamily } from "./reference/family.ts"
 import { workloadsFamily } from "./workloads/routes.ts"

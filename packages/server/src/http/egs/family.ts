@@ -1,22 +1,12 @@
 import { egsRoutes, envelope, type EgsOperation, type EgsRoute } from "@berth/contract/egs"
-import type { Decoded } from "@berth/contract/common"
-import type { FastifyInstance, FastifyRequest } from "fastify"
-import { AppError } from "../../kit/errors.ts"
+import type { FastifyInstance } from "fastify"
 import type { Family } from "../plugins/family.ts"
 import type { Services } from "../services.ts"
 import { takeGetBodies } from "./body.ts"
-import { contentType, createErrorAnswer, type EgsDialect } from "./errors.ts"
-
-/** What the family is told by the configuration. */
-export interface EgsOptions {
-  readonly dialect: EgsDialect
-}
+import { contentType, createErrorAnswer } from "./errors.ts"
+import type { EgsHandler, EgsHandlers, EgsOptions } from "./handlers.ts"
 
 export const usualEgsOptions: EgsOptions = { dialect: "seed" }
-
-/** Gives the `data` of one operation's answer. */
-export type EgsHandler = (request: FastifyRequest) => Promise<object> | object
-export type EgsHandlers = Readonly<Partial<Record<EgsOperation, EgsHandler>>>
 
 /** Nothing here takes large bodies: names, numbers, lengths. */
 const bodyLimit = 256 * 1024
@@ -62,10 +52,4 @@ function addRoute(app: FastifyInstance, name: EgsOperation, route: EgsRoute, han
       return reply.header("cache-control", "no-store").type(contentType).send(Buffer.from(text))
     },
   })
-}
-
-/** @throws AppError `invalid` with every fault that was found */
-export function valueOf<T>(result: Decoded<T>): T {
-  if (result.ok) return result.value
-  throw new AppError("invalid", "The request is not valid.", { issues: result.issues })
 }

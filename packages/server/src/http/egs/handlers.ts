@@ -1,0 +1,20 @@
+import type { Decoded } from "@berth/contract/common"
+import type { EgsOperation } from "@berth/contract/egs"
+import type { FastifyRequest } from "fastify"
+import { AppError } from "../../kit/errors.ts"
+import type { EgsDialect } from "./errors.ts"
+
+/** What the family is told by the configuration. */
+export interface EgsOptions {
+  readonly dialect: EgsDialect
+}
+
+/** Gives the `data` of one operation's answer. */
+export type EgsHandler = (request: FastifyRequest) => Promise<object> | object
+export type EgsHandlers = Readonly<Partial<Record<EgsOperation, EgsHandler>>>
+
+/** @throws AppError `invalid` with every fault that was found */
+export function valueOf<T>(result: Decoded<T>): T {
+  if (result.ok) return result.value
+  throw new AppError("invalid", "The request is not valid.", { issues: result.issues })
+}
