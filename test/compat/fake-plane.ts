@@ -217,6 +217,7 @@ function servicesOf(
     ...kit,
     directory: plane.directory,
     identity: plane.identity,
+    tokens: plane.tokens,
     inventory: plane.inventory,
     workspaces: plane.workspaces,
     gpuRequests: plane.gpuRequests,

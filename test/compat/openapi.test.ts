@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createApp } from "../../packages/server/src/http/app.ts"
 import type { Family } from "../../packages/server/src/http/plugins/family.ts"
 import { addProbes } from "../../packages/server/src/http/probes.ts"
+import { addWellKnown } from "../../packages/server/src/http/well-known.ts"
 import { publishedFamilies } from "../../packages/server/src/http/published-families.ts"
 import type { Services } from "../../packages/server/src/http/services.ts"
 import { createStreams } from "../../packages/server/src/http/plugins/streams.ts"
@@ -241,6 +242,7 @@ const walks: Readonly<Record<OperationId, Walk>> = {
   },
   health: get("/healthz"),
   ready: get("/readyz"),
+  jwks: get("/.well-known/jwks.json"),
   metrics: get("/metrics"),
 }
 
@@ -294,6 +296,7 @@ it("every route of the server is in a document, and no document has another", as
   const metrics = { contentType: "text/plain", text: () => Promise.resolve("") }
   const services = { clock: systemClock } as unknown as Services
   addProbes(root, { services, metrics, config: { openMetrics: false } })
+  addWellKnown(root, services)
   const streams = createStreams({ clock: systemClock, most: 1 })
   const options = { streams, noAuth: false, openDocuments: false, startedAtMs: 0, warnings: () => [] }
   const families = publishedFamilies(options).map((family): Family => ({

@@ -7,8 +7,15 @@ import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
 import type { GpuRequestStore, GpuSettingsStore } from "./domain/gpu-requests/index.ts"
-import { createDirectory, createIdentity, type IdentityStore } from "./domain/identity/index.ts"
 import type { GpuRequestService, GpuSettingsService } from "./domain/gpu-requests/index.ts"
+import {
+  createDirectory,
+  createIdentity,
+  createSigningKeys,
+  createTokens,
+  type IdentityStore,
+  type SigningKeyStore,
+} from "./domain/identity/index.ts"
 import {
   createInventory,
   nodeChanged,
@@ -54,11 +61,14 @@ import { AppError } from "./kit/errors.ts"
 import type { Ids } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
 import { createTimers } from "./kit/timers.ts"
+import { createVault, vaultKeyBytes, type Vault } from "./kit/vault.ts"
+import { makeRsaSigningKey } from "./kit/jwt.ts"
 
 /** The rows of every slice. */
 export interface Rows {
   readonly journal: JournalReads
   readonly identity: IdentityStore
+  readonly signingKeys: SigningKeyStore
   readonly inventory: InventoryStore
   readonly workspaces: WorkspaceStore
   readonly claims: ClaimStore
@@ -81,6 +91,8 @@ export interface ControlPlaneOptions {
   readonly networks?: ReadonlyMap<string, ServiceNetwork>
   readonly sources: readonly NodeSource[]
   readonly noAuth: boolean
+  /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
+  readonly vault?: Vault
   /** `stopGraceSeconds` that new workspaces start with. */
   readonly stopGraceSeconds?: number
   /** More periodic work (log retention). */
@@ -209,6 +221,14 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     randomBytes: (size) => randomBytes(size),
     noAuth: options.noAuth,
   })
+  const signingKeys = createSigningKeys({
+    store,
+    rows: rows.signingKeys,
+    clock,
+    vault: options.vault ?? createVault(randomBytes(vaultKeyBytes)),
+    makeKey: makeRsaSigningKey,
+  })
+  const tokens = createTokens({ directory, signingKeys, clock })
   const workspaces = createWorkspaces({
     store,
     rows: rows.workspaces,
@@ -295,6 +315,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     chores: [
       { name: "prune", everyMs: pruneEveryMs, run: prune },
       { name: "key-use", everyMs: 60_000, run: writeKeyUse },
+      { name: "signing-keys", everyMs: hourMs, run: () => signingKeys.rotate() },
       {
         name: "leftovers",
         everyMs: dayMs,
@@ -344,6 +365,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       await rows.identity.keys(from),
       await rows.identity.memberships(from),
     )
+    signingKeys.load(await rows.signingKeys.signingKeys(from))
     const nodes = await rows.inventory.nodes(from)
     inventory.load(nodes)
     const attempts = await rows.workloads.liveAttempts(from)
@@ -362,6 +384,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     capacity,
     directory,
     identity,
+    tokens,
     inventory,
     workspaces,
     workspaceNames: () => workspaceIndex.list().map((workspace) => workspace.id),
@@ -381,7 +404,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     /** Requests that were refused are counted here. */
     refusals,
     /** Sentences that somebody should act on. */
-    warnings: () => strays.sentences(),
+    warnings: () => [...signingKeys.warnings(), ...strays.sentences()],
 
     /** Built-ins, the first look at the machines, recovery; then planning begins. */
     async start(): Promise<void> {

@@ -18,10 +18,12 @@ import { systemClock } from "./kit/clock.ts"
 import { AppError } from "./kit/errors.ts"
 import { createIds } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
+import { createVault } from "./kit/vault.ts"
 import { openDatabase } from "./open-database.ts"
 import { ensureOwnerKey, writePrivately } from "./owner-key.ts"
 import { lockDataDirectory, type OpenStore } from "./store/index.ts"
 import { createTelemetry, type GpuReading, type Telemetry } from "./telemetry/telemetry.ts"
+import { openSecretKey } from "./secret-key.ts"
 import { connectionLimit } from "./open-files.ts"
 import { version } from "./version.ts"
 
@@ -58,7 +60,7 @@ const podsGoneSlackMs = 40_000
  * Starts a server on a data directory: lock, database, listener, then recovery and planning (DESIGN 3, Boot).
  * It answers `/healthz` from here on; everything else once `ready`.
  * @throws AppError with detail `data_dir_locked`, `data_dir_unwritable`, `newer_database`, `corrupt_database`,
- *   `foreign_data_dir`, `address_in_use`, `address_unusable`, `tls_unreadable`, and on PostgreSQL `database_locked`, `database_unreachable` or `unsuitable_database`; nothing is left behind then
+ *   `foreign_data_dir`, `address_in_use`, `address_unusable`, `tls_unreadable`, `secret_key_unreadable`, and on PostgreSQL `database_locked`, `database_unreachable` or `unsuitable_database`; nothing is left behind then
  */
 export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
   const undo: (() => Promise<void> | void)[] = []
@@ -99,6 +101,7 @@ async function build(
     gpuKind: (clusterId, name) => gpuKindOf(plane.capacity.node(name, clusterId)),
   })
   undo.push(() => clusters.close())
+  const secretKey = openSecretKey(join(dataDir, "secret.key"), clock.nowMs())
   const plane = await createControlPlane({
     store,
     rows: store,
@@ -110,6 +113,7 @@ async function build(
     networks: new Map(clusters.clusters.map((cluster) => [cluster.id, clusters.network])),
     sources: clusters.sources,
     noAuth: config.noAuth,
+    vault: createVault(secretKey.bytes),
     stopGraceSeconds: config.stopGraceSeconds,
     chores: [{ name: "logs", everyMs: 600_000, isDueAtStart: true, run: () => clusters.retainLogs() }],
     onTurn: (turn) => telemetry.planCommitted(turn),
@@ -117,11 +121,12 @@ async function build(
   undo.push(() => plane.stop())
   observePlane(telemetry, plane, clusters, clock.nowMs.bind(clock))
   const ownerKeyFile = join(dataDir, "owner.key")
-  const keyWarnings = await ensureOwnerKey(plane, {
+  const ownerWarnings = await ensureOwnerKey(plane, {
     path: ownerKeyFile,
     as: (id, name) => serverPrincipal(id, name),
     nowMs: clock.nowMs(),
   })
+  const keyWarnings = [...ownerWarnings, ...secretKey.warnings, ...plane.warnings()]
 
   const streams = createStreams({ clock, most: streamLimit, onCount: telemetry.streamsOpen })
   const life = createLife({ plane, clusters, store, telemetry, lock, log, dataDir })
@@ -156,7 +161,7 @@ async function build(
         noAuth: config.noAuth,
         openDocuments: config.openMetrics,
         startedAtMs: clock.nowMs(),
-        warnings: () => [...clusters.warnings(), ...plane.warnings()],
+        warnings: () => [...secretKey.warnings, ...clusters.warnings(), ...plane.warnings()],
       },
       config.egs,
     ),
@@ -293,6 +298,7 @@ function servicesOf(parts: {
     ids: parts.ids,
     directory: plane.directory,
     identity: plane.identity,
+    tokens: plane.tokens,
     inventory: plane.inventory,
     workspaces: plane.workspaces,
     gpuRequests: plane.gpuRequests,

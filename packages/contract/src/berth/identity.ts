@@ -51,6 +51,7 @@ export const ApiKey = Type.Object(
   {
     id: text("`key_` and a ULID."),
     name: text("Name for people."),
+    description: text("What it is for; empty = not said."),
     userId: text("The user it acts as."),
     userName: text("That user's name; the id when the user is gone."),
     prefix: text("The first characters of the token, to tell keys apart."),
@@ -74,6 +75,7 @@ export type ApiKeyList = Static<typeof ApiKeyList>
 export const CreateKey = Exact(
   {
     name: text("Name for people.", { minLength: 1, maxLength: 64 }),
+    description: Type.Optional(text("What it is for.", { maxLength: 1024 })),
     user: Type.Optional(
       text("Name or id of the user it acts as. Default: the caller.", { minLength: 1, maxLength: 64 }),
     ),

@@ -1,5 +1,5 @@
 import type { BerthRoute } from "./route.ts"
-import { Health } from "./server.ts"
+import { Health, JsonWebKeySet } from "./server.ts"
 
 /** Routes outside of `/berth/v1` that watch over the server; errors are `ErrorBody` there too. */
 export const probeRoutes = {
@@ -24,6 +24,17 @@ export const probeRoutes = {
     status: 200,
     answer: Health,
     others: { 503: Health },
+  },
+  jwks: {
+    method: "GET",
+    path: "/.well-known/jwks.json",
+    operation: "well-known.jwks",
+    summary: "The keys that tokens are signed with",
+    description:
+      "Tokens (JWT, RS256, 900 s) are what API keys are exchanged for. Clients need not look into them; whoever wants to verify one finds the key by its `kid` here.",
+    isOpen: true,
+    status: 200,
+    answer: JsonWebKeySet,
   },
   metrics: {
     method: "GET",

@@ -110,3 +110,27 @@ export const Health = Type.Object(
   { description: "Whether the server lives, or is ready." },
 )
 export type Health = Static<typeof Health>
+
+/** The public half of a key that signs, as RFC 7517 has it. */
+const JsonWebKey = Type.Object(
+  {
+    kty: oneOf(["RSA"], "The kind of key."),
+    n: text("Its modulus, in base64url."),
+    e: text("Its exponent, in base64url."),
+    kid: text("Its name: the `kid` in the header of the tokens that it signed."),
+    alg: oneOf(["RS256"], "What it signs with."),
+    use: oneOf(["sig"], "That it signs."),
+  },
+  { description: "The public half of a key that signs tokens." },
+)
+
+/** `/.well-known/jwks.json`. */
+export const JsonWebKeySet = Type.Object(
+  {
+    keys: Type.Array(JsonWebKey, {
+      description: "Newest first; those before the first sign no more, but what they signed may still hold.",
+    }),
+  },
+  { description: "What tokens can be verified with (RFC 7517)." },
+)
+export type JsonWebKeySet = Static<typeof JsonWebKeySet>

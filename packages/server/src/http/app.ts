@@ -27,6 +27,7 @@ import { requestIdOf } from "./plugins/request-id.ts"
 import { createRouteTable, type RouteTable } from "./plugins/route-table.ts"
 import type { Streams } from "./plugins/streams.ts"
 import type { Services } from "./services.ts"
+import { addWellKnown } from "./well-known.ts"
 
 export interface AppConfig {
   /** Requests without credentials are the Owner `local`. Only on loopback. */
@@ -108,6 +109,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   // Without parsers a body sent to a path that does not exist is not looked at.
   app.removeAllContentTypeParsers()
   addProbes(app, options)
+  addWellKnown(app, services)
   for (const family of options.families) await app.register((scope) => addFamily(scope, family, services))
   return app
 }
@@ -254,24 +256,31 @@ function giveUp(reply: FastifyReply, afterMs: number): void {
 function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => boolean): void {
   const { config, services } = options
   const checkHost = createHostCheck(config.allowedHosts)
-  const authenticate = createAuthentication({ directory: services.directory, noAuth: config.noAuth })
+  const { directory, tokens } = services
+  const authentication = createAuthentication({ directory, tokens, noAuth: config.noAuth })
   const charge = createKeyLimit(config.keyLimit ?? null, services.clock)
+  app.decorateRequest("chargeKey", charge)
   app.decorateRequest("heldPrincipal")
+  app.decorateRequest("heldClaims")
   app.decorateRequest("principal", { getter: principalOf })
   app.decorateRequest("renewPrincipal", function renew(this: FastifyRequest) {
-    return renewed(() => authenticate(this))
+    return renewed(() => authentication.again(this))
   })
   app.addHook("onRequest", (request, _reply, done) => {
     checkHost(request.headers)
     if (config.noAuth) checkOrigin(request.method, request.headers)
     const route = request.routeOptions.config
     if (route?.isEarly !== true) checkReady(services, isClosing())
-    if (route?.isOpen !== true) {
-      const principal = authenticate(request)
+    if (route?.isOpen === true) return done()
+    const admit = (principal: Principal) => {
       // before the charge: the audit says whose request was turned away
       request.heldPrincipal = principal
       charge(principal)
     }
+    const principal = authentication.authenticate(request)
+    // only a token that was not seen before makes a request wait
+    if (principal instanceof Promise) return void principal.then(admit).then(() => done(), done)
+    admit(principal)
     done()
   })
 }

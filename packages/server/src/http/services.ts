@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream"
 import type { Clock } from "../kit/clock.ts"
 import type { Ids } from "../kit/ids.ts"
-import type { Directory, IdentityService, Principal } from "../domain/identity/index.ts"
 import type { GpuRequestService, GpuSettingsService } from "../domain/gpu-requests/index.ts"
+import type { Directory, IdentityService, Principal, Tokens } from "../domain/identity/index.ts"
 import type { InventoryService } from "../domain/inventory/index.ts"
 import type { JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
@@ -15,6 +15,7 @@ export interface Services {
   readonly ids: Ids
   readonly directory: Directory
   readonly identity: IdentityService
+  readonly tokens: Tokens
   readonly inventory: InventoryService
   readonly workspaces: WorkspaceService
   readonly gpuRequests: GpuRequestService

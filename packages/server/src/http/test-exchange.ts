@@ -84,7 +84,7 @@ function familyOf(path: string): ApiFamilyName | undefined {
   )
     return "egs"
   if (path === "/api/v1" || path.startsWith("/api/v1/")) return "workloads"
-  if (path.startsWith("/berth/") || ["/healthz", "/readyz", "/metrics"].includes(path)) return "berth"
+  if (path.startsWith("/berth/") || watched.includes(path)) return "berth"
   return undefined
 }
 

@@ -324,10 +324,12 @@ export function sampleKey(n: number, change: Partial<ApiKey> = {}): ApiKey {
   return {
     id: `key_${n}` as KeyId,
     name: `key-${n}`,
+    description: "",
     userId: "usr_1" as UserId,
     prefix: "brt_abc",
     hash: `hash-${n}`,
     role: null,
+    generation: 1,
     workspaceId: null,
     expiresAtMs: null,
     revokedAtMs: null,

@@ -10,7 +10,7 @@ CREATE TABLE api_key (
   revoked_at_ms integer,
   created_at_ms integer not null,
   last_used_at_ms integer
-) strict;
+, description text not null default '', generation integer not null default 1) strict;
 
 CREATE INDEX api_key_by_user on api_key (user_id);
 
@@ -292,6 +292,13 @@ CREATE TABLE schema_version (
   version integer not null primary key,
   name text not null,
   applied_at_ms integer not null
+) strict;
+
+CREATE TABLE signing_key (
+  kid text not null primary key,
+  public_jwk text not null,
+  sealed_private_key text not null,
+  created_at_ms integer not null
 ) strict;
 
 CREATE TABLE "user" (

@@ -52,15 +52,26 @@ interface UserTable {
 interface ApiKeyTable {
   id: string
   name: string
+  description: string
   user_id: string
   prefix: string
   hash: string
   role: string | null
+  generation: number
   workspace_id: string | null
   expires_at_ms: number | null
   revoked_at_ms: number | null
   created_at_ms: number
   last_used_at_ms: number | null
+}
+
+/** What tokens are signed with. */
+interface SigningKeyTable {
+  kid: string
+  /** JSON of PublicJwk. */
+  public_jwk: string
+  sealed_private_key: string
+  created_at_ms: number
 }
 
 interface MembershipTable {
@@ -375,6 +386,7 @@ export interface Database {
   journal_mark: JournalMarkTable
   user: UserTable
   api_key: ApiKeyTable
+  signing_key: SigningKeyTable
   membership: MembershipTable
   node: NodeTable
   workspace: WorkspaceTable

@@ -1,5 +1,5 @@
 import type { GpuRequestStore, GpuSettingsStore } from "../domain/gpu-requests/index.ts"
-import type { IdentityStore } from "../domain/identity/index.ts"
+import type { IdentityStore, SigningKeyStore } from "../domain/identity/index.ts"
 import type { InventoryStore } from "../domain/inventory/index.ts"
 import type { JournalReads } from "../domain/journal/index.ts"
 import type { ClaimStore } from "../domain/queue/index.ts"
@@ -13,6 +13,7 @@ import { inventoryStore } from "./inventory.ts"
 import { journalReads } from "./journal.ts"
 import { endpointStore } from "./endpoints.ts"
 import { replicaStore } from "./replicas.ts"
+import { signingKeyStore } from "./signing-keys.ts"
 import { workloadStore } from "./workloads.ts"
 import { workspaceStore } from "./workspaces.ts"
 
@@ -20,6 +21,7 @@ import { workspaceStore } from "./workspaces.ts"
 export interface SliceStores {
   readonly journal: JournalReads
   readonly identity: IdentityStore
+  readonly signingKeys: SigningKeyStore
   readonly inventory: InventoryStore
   readonly workspaces: WorkspaceStore
   readonly claims: ClaimStore
@@ -33,6 +35,7 @@ export interface SliceStores {
 export const sliceStores: SliceStores = {
   journal: journalReads,
   identity: identityStore,
+  signingKeys: signingKeyStore,
   inventory: inventoryStore,
   workspaces: workspaceStore,
   claims: claimStore,

@@ -220,10 +220,12 @@ function keyOf(userId: UserId): ApiKey {
   return {
     id: `key_${userId}` as KeyId,
     name: "k",
+    description: "",
     userId,
     prefix: token.slice(0, 12),
     hash: hashToken(token),
     role: null,
+    generation: 1,
     workspaceId: null,
     expiresAtMs: null,
     revokedAtMs: null,

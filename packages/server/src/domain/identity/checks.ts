@@ -6,7 +6,10 @@ const namePattern = /^[a-zA-Z0-9._@-]{1,64}$/
 const emailPattern = /^[^\s@\u0000-\u001f\u007f]+@[^\s@\u0000-\u001f\u007f]+$/
 const controlPattern = /[\u0000-\u001f\u007f]/
 const longestEmail = 254
+/** Lines and tabs are welcome in a text for people. */
+const unprintablePattern = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/
 const longestKeyName = 128
+const longestDescription = 1_024
 /** The last instant that RFC 3339 can show: the end of the year 9999. */
 const lastInstantMs = Date.UTC(10_000, 0, 1) - 1
 
@@ -38,7 +41,10 @@ export function serverRoleIssues(role: string | null | undefined): readonly Issu
 }
 
 export function keyIssues(
-  key: { readonly name: string; readonly role: string | null; readonly expiresAtMs: number | null },
+  key: {
+    readonly name: string
+    readonly description?: string
+    readonly role: string | null; readonly expiresAtMs: number | null },
   nowMs: number,
 ): readonly Issue[] {
   const issues: Issue[] = []
@@ -46,6 +52,12 @@ export function keyIssues(
     issues.push({
       path: ["name"],
       message: `must be 1 to ${longestKeyName} characters without control characters`,
+    })
+  const { description = "" } = key
+  if (description.length > longestDescription || unprintablePattern.test(description))
+    issues.push({
+      path: ["description"],
+      message: `must be at most ${longestDescription} characters without control characters`,
     })
   if (key.role !== null && !roles.some((role) => role === key.role))
     issues.push({ path: ["role"], message: "must be owner, editor, viewer or null" })

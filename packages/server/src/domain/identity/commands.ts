@@ -96,6 +96,8 @@ export interface IdentityService {
     principal: Principal,
     key: {
       readonly name: string
+      /** For people, at most 1,024 characters. Default "". */
+      readonly description?: string
       readonly userId?: UserId
       readonly role: Role | null
       readonly workspaceId: string | null
@@ -104,6 +106,12 @@ export interface IdentityService {
   ): Promise<{ readonly key: ApiKey; readonly token: string }>
   keys(principal: Principal, limit: number, cursor: string | null): Promise<Page<ApiKey>>
   revokeKey(principal: Principal, id: KeyId): Promise<void>
+  /**
+   * A key that is not revoked and that the caller may revoke: by the key itself, its id, or the beginning that lists
+   * show of it, where no other has the same (reference/egs.md 4.4).
+   * @throws AppError `not_found` resource `key`, whose sentence never holds a whole key
+   */
+  findKey(principal: Principal, text: string): ApiKey
   /** First start: the user `owner` and its key, when there is no user yet; undefined otherwise. */
   bootstrap(): Promise<{ readonly token: string } | undefined>
 }

@@ -36,10 +36,12 @@ function aKey(key: Partial<ApiKey> = {}): ApiKey {
   return {
     id: "key_1" as KeyId,
     name: "laptop",
+    description: "",
     userId: ann,
     prefix: "berth_one___",
     hash: hashToken(token("one")),
     role: null,
+    generation: 1,
     workspaceId: null,
     expiresAtMs: null,
     revokedAtMs: null,

@@ -5,7 +5,7 @@ import type { Directory } from "./commands.ts"
 import { capRole, capServerRole, higherRole } from "./roles.ts"
 import { hashToken, isToken } from "./token.ts"
 import type { ApiKey, KeyId, Membership, Principal, Role, ServerRole, User, UserId } from "./types.ts"
-import { keyChanged, membershipChanged, userChanged } from "./types.ts"
+import { keyChanged, membershipChanged, roles, userChanged } from "./types.ts"
 
 /** The user that `--no-auth` acts as. Its name cannot be given to anybody else. */
 export const localUserName = "local"
@@ -42,6 +42,13 @@ export interface LiveDirectory extends Directory {
   /** All keys, revoked ones too, with the last use that this process saw. */
   keys(): readonly ApiKey[]
   key(id: string): ApiKey | undefined
+  /** The key of its text, also one that has expired or cannot be used; undefined for one that is revoked. */
+  keyByToken(token: string): ApiKey | undefined
+  /**
+   * Who a key stands for, now, when it has this generation: as `authenticate` with the key itself.
+   * @throws AppError `forbidden`, detail `frozen`
+   */
+  authenticateKey(id: string, generation: number, from: From): Principal | undefined
   members(workspaceId: string): readonly Membership[]
   /** The role by membership alone. */
   memberRole(workspaceId: string, userId: string): Role | null
@@ -67,7 +74,9 @@ export function createDirectory(options: DirectoryOptions): LiveDirectory {
   const touched = new Set<KeyId>()
 
   const isLive = (key: ApiKey) =>
-    key.revokedAtMs === null && (key.expiresAtMs === null || key.expiresAtMs > options.clock.nowMs())
+    key.revokedAtMs === null &&
+    (key.expiresAtMs === null || key.expiresAtMs > options.clock.nowMs()) &&
+    isKnownRole(key.role)
 
   const view: RightsView = {
     ...options,
@@ -102,9 +111,10 @@ export function createDirectory(options: DirectoryOptions): LiveDirectory {
     else rolesByUser.set(userId, roles)
   }
 
-  function authenticate(token: string, from: From): Principal | undefined {
-    if (!isToken(token)) return undefined
-    const key = keys.get(keyIdByHash.get(hashToken(token)) ?? "")
+  const keyByToken = (token: string) =>
+    isToken(token) ? keys.get(keyIdByHash.get(hashToken(token)) ?? "") : undefined
+
+  function actAs(key: ApiKey | undefined, from: From): Principal | undefined {
     if (!key || !isLive(key)) return undefined
     const user = users.get(key.userId)
     if (!user) return undefined
@@ -121,7 +131,12 @@ export function createDirectory(options: DirectoryOptions): LiveDirectory {
   const withLastUse = (key: ApiKey): ApiKey => ({ ...key, lastUsedAtMs: lastUsed.get(key.id) ?? null })
 
   return {
-    authenticate,
+    authenticate: (token, from) => actAs(keyByToken(token), from),
+    keyByToken,
+    authenticateKey(id, generation, from) {
+      const key = keys.get(id)
+      return key?.generation === generation ? actAs(key, from) : undefined
+    },
     local(from) {
       const user = users.get(userIdByName.get(localUserName) ?? "")
       if (!user || user.frozen)
@@ -170,6 +185,11 @@ export function createDirectory(options: DirectoryOptions): LiveDirectory {
       return drained
     },
   }
+}
+
+/** A role that nobody knows, out of a damaged row, must not count as no limit. */
+function isKnownRole(role: string | null): boolean {
+  return role === null || roles.some((known) => known === role)
 }
 
 function membersOf(rolesByUser: ReadonlyMap<string, ReadonlyMap<string, Role>>, workspaceId: string) {

@@ -6,7 +6,7 @@ import type { IdentityService, Operation } from "./commands.ts"
 import { record, type Change } from "./record.ts"
 import { isAtMost, isWithinScope } from "./roles.ts"
 import type { IdentityOptions } from "./options.ts"
-import { hashToken, newToken, tokenPrefix } from "./token.ts"
+import { hashToken, isToken, newToken, tokenPrefix } from "./token.ts"
 import type { ApiKey, KeyId, Principal, User, UserId } from "./types.ts"
 import { userNotFound } from "./users.ts"
 
@@ -19,7 +19,7 @@ const longestPage = 1_000
 /** The commands about API keys. A key is held to its user's rights at every call, so nothing is copied into it. */
 export function createKeys(
   options: IdentityOptions,
-): Pick<IdentityService, "createKey" | "keys" | "revokeKey"> {
+): Pick<IdentityService, "createKey" | "keys" | "revokeKey" | "findKey"> {
   const { store, rows, directory, clock, ids, randomBytes } = options
 
   return {
@@ -50,6 +50,18 @@ export function createKeys(
       return newestFirst(seen, Math.max(1, Math.min(longestPage, limit)))
     },
 
+    findKey(principal, text) {
+      const found = directory
+        .keys()
+        .filter((key) => key.revokedAtMs === null && maySee(options, principal, "key.revoke", key))
+      const hash = isToken(text) ? hashToken(text) : null
+      const exact = found.find((key) => key.id === text || key.hash === hash)
+      const [first, another] = found.filter((key) => key.prefix === text)
+      const key = exact ?? (another === undefined ? first : undefined)
+      if (!key) throw keyNotFound(isToken(text) ? tokenPrefix(text) : text)
+      return key
+    },
+
     async revokeKey(principal, id) {
       const key = directory.key(id)
       // Whoever may not revoke it does not learn that there is one.
@@ -75,10 +87,12 @@ export function newKey(
   const key: ApiKey = {
     id,
     name: wanted.name.trim(),
+    description: wanted.description?.trim() ?? "",
     userId,
     prefix: tokenPrefix(token),
     hash: hashToken(token),
     role: wanted.role,
+    generation: 1,
     workspaceId: wanted.workspaceId,
     expiresAtMs: wanted.expiresAtMs,
     revokedAtMs: null,

@@ -26,6 +26,8 @@ export interface User {
 export interface ApiKey {
   readonly id: KeyId // key_ULID
   readonly name: string
+  /** For people; "" = none. */
+  readonly description: string
   readonly userId: UserId
   /** First characters of the token, for people to tell keys apart. */
   readonly prefix: string
@@ -33,6 +35,8 @@ export interface ApiKey {
   readonly hash: string
   /** null = as its user; otherwise at most this role. */
   readonly role: Role | null
+  /** From 1 up. Tokens carry it: those of an older generation do not hold. */
+  readonly generation: number
   /** null = wherever its user may act; otherwise only there. */
   readonly workspaceId: string | null
   readonly expiresAtMs: number | null

@@ -64,6 +64,7 @@ export function identityHandlers(services: Services) {
       const body = request.body as CreateKey
       const { key, token } = await identity.createKey(request.principal, {
         name: body.name,
+        description: body.description ?? "",
         ...(body.user === undefined ? {} : { userId: keyUser(services, request.principal, body.user) }),
         role: body.role ?? null,
         workspaceId: body.workspaceId ?? null,

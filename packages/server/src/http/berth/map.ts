@@ -83,6 +83,7 @@ export function toKey(key: ApiKey, directory: Directory): WireKey {
   return {
     id: key.id,
     name: key.name,
+    description: key.description,
     userId: key.userId,
     userName: directory.user(key.userId)?.name ?? key.userId,
     prefix: key.prefix,

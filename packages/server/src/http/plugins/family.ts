@@ -76,5 +76,11 @@ declare module "fastify" {
      * undefined = it does not hold any more.
      */
     readonly renewPrincipal: () => Principal | undefined
+    /**
+     * Counts the request against a key's rate, for open routes that are given the key in their body; on all others
+     * the caller's key was counted before the handler runs.
+     * @throws AppError `too_many`, detail `rate`
+     */
+    readonly chargeKey: (who: Pick<Principal, "keyId" | "userId">) => void
   }
 }

@@ -5,6 +5,7 @@ import { eventsOfAWorkspace } from "./0004-events-of-a-workspace.ts"
 import { restored } from "./0005-restored.ts"
 import { writersApart } from "./0006-writers-apart.ts"
 import { gpuRequests } from "./0007-gpu-requests.ts"
+import { tokens } from "./0008-tokens.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -16,5 +17,6 @@ export const migrations: readonly Migration[] = [
   restored,
   writersApart,
   gpuRequests,
+  tokens,
 ]
 export type { Migration } from "./migration.ts"
