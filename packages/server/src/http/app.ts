@@ -279,10 +279,21 @@ function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => bo
     }
     const principal = authentication.authenticate(request)
     // only a token that was not seen before makes a request wait
-    if (principal instanceof Promise) return void principal.then(admit).then(() => done(), done)
+    if (principal instanceof Promise) return void tell(principal.then(admit), done)
     admit(principal)
     done()
   })
+}
+
+/** Calls `done` once, with what the work was rejected with. */
+async function tell(work: Promise<void>, done: (error?: Error) => void): Promise<void> {
+  let failure: AppError | undefined
+  try {
+    await work
+  } catch (error) {
+    failure = AppError.from(error)
+  }
+  done(failure)
 }
 
 function renewed(authenticate: () => Principal): Principal | undefined {

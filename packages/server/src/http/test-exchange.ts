@@ -76,6 +76,9 @@ export function checkStreamEvent(url: string, event: string, data: unknown): voi
   if (faults !== "") throw new Error(`${path} ${event}: ${faults}`)
 }
 
+/** Paths outside of `/berth/v1` that its document has. */
+const watched = ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"]
+
 function familyOf(path: string): ApiFamilyName | undefined {
   if (
     /^\/api\/v1\/(auth|slice-workspace|inventory|gpr|gpr-template|gpr-template-binding|api-key)(\/|$)/.test(

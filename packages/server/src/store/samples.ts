@@ -1,4 +1,4 @@
-import type { ApiKey, KeyId, User, UserId } from "../domain/identity/index.ts"
+import type { ApiKey, KeyId, SigningKey, User, UserId } from "../domain/identity/index.ts"
 import type {
   GpuBinding,
   GpuRequest,
@@ -336,6 +336,15 @@ export function sampleKey(n: number, change: Partial<ApiKey> = {}): ApiKey {
     createdAtMs: epochMs + n,
     lastUsedAtMs: null,
     ...change,
+  }
+}
+
+export function sampleSigningKey(n: number, createdAtMs: number): SigningKey {
+  const kid = `kid-${n}`
+  return {
+    publicJwk: { kty: "RSA", n: "AQAB", e: "AQAB", kid, alg: "RS256", use: "sig" },
+    sealedPrivateKey: `v1.sealed-${n}`,
+    createdAtMs,
   }
 }
 

@@ -44,7 +44,9 @@ export function keyIssues(
   key: {
     readonly name: string
     readonly description?: string
-    readonly role: string | null; readonly expiresAtMs: number | null },
+    readonly role: string | null
+    readonly expiresAtMs: number | null
+  },
   nowMs: number,
 ): readonly Issue[] {
   const issues: Issue[] = []
@@ -53,20 +55,23 @@ export function keyIssues(
       path: ["name"],
       message: `must be 1 to ${longestKeyName} characters without control characters`,
     })
-  const { description = "" } = key
-  if (description.length > longestDescription || unprintablePattern.test(description))
-    issues.push({
-      path: ["description"],
-      message: `must be at most ${longestDescription} characters without control characters`,
-    })
+  issues.push(...descriptionIssues(key.description ?? ""))
   if (key.role !== null && !roles.some((role) => role === key.role))
     issues.push({ path: ["role"], message: "must be owner, editor, viewer or null" })
-  const { expiresAtMs } = key
-  if (expiresAtMs !== null && !Number.isSafeInteger(expiresAtMs))
-    issues.push({ path: ["expiresAtMs"], message: "must be a whole number of milliseconds" })
-  else if (expiresAtMs !== null && expiresAtMs <= nowMs)
-    issues.push({ path: ["expiresAtMs"], message: "must be in the future" })
-  else if (expiresAtMs !== null && expiresAtMs > lastInstantMs)
-    issues.push({ path: ["expiresAtMs"], message: "must be before the year 10000" })
+  issues.push(...expiryIssues(key.expiresAtMs, nowMs))
   return issues
+}
+
+function descriptionIssues(description: string): readonly Issue[] {
+  if (description.length <= longestDescription && !unprintablePattern.test(description)) return []
+  const message = `must be at most ${longestDescription} characters without control characters`
+  return [{ path: ["description"], message }]
+}
+
+function expiryIssues(expiresAtMs: number | null, nowMs: number): readonly Issue[] {
+  const path = ["expiresAtMs"]
+  if (expiresAtMs === null) return []
+  if (!Number.isSafeInteger(expiresAtMs)) return [{ path, message: "must be a whole number of milliseconds" }]
+  if (expiresAtMs <= nowMs) return [{ path, message: "must be in the future" }]
+  return expiresAtMs > lastInstantMs ? [{ path, message: "must be before the year 10000" }] : []
 }

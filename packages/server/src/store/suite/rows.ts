@@ -9,6 +9,7 @@ import {
   sampleClaim,
   sampleKey,
   sampleNode,
+  sampleSigningKey,
   sampleUser,
   sampleWorkload,
   sampleWorkspace,
@@ -80,6 +81,27 @@ export function rowCases(open: OpenHarness): void {
       expect(seen).toEqual([key, after])
       const unknown = write((tx) => identity.revokeKey(tx, sampleKey(2).id, 50))
       await expect(unknown).rejects.toMatchObject(failure("not_found"))
+    })
+
+    it("keeps what a key is for and its generation", async () => {
+      const { identity, committed } = harness.store
+      const key = sampleKey(1, { description: "the nightly jobs", generation: 3 })
+      await write((tx) => identity.insertUser(tx, sampleUser(1)))
+      await write((tx) => identity.insertKey(tx, key))
+      expect(await identity.keys(committed)).toEqual([key])
+    })
+
+    it("keeps the keys that sign, oldest first, and drops them", async () => {
+      const { signingKeys, committed } = harness.store
+      const [older, newer] = [sampleSigningKey(2, 10), sampleSigningKey(1, 20)]
+      await write((tx) => signingKeys.insertSigningKey(tx, newer))
+      await write((tx) => signingKeys.insertSigningKey(tx, older))
+      expect(await signingKeys.signingKeys(committed)).toEqual([older, newer])
+      const again = write((tx) => signingKeys.insertSigningKey(tx, { ...older, createdAtMs: 30 }))
+      await expect(again).rejects.toMatchObject(failure("already_exists"))
+      await write((tx) => signingKeys.deleteSigningKey(tx, older.publicJwk.kid))
+      await write((tx) => signingKeys.deleteSigningKey(tx, older.publicJwk.kid))
+      expect(await signingKeys.signingKeys(committed)).toEqual([newer])
     })
 
     it("moves a key's last use forwards only", async () => {
