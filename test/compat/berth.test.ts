@@ -196,6 +196,24 @@ describe("workspaces and members", () => {
     await expectOk("deleteWorkspace", "/berth/v1/workspaces/policy")
   })
 
+  it("gives a namespace to one workspace", async () => {
+    const contact = { name: "Ada", email: "ada@example.com" }
+    const made = await expectOk("createWorkspace", "/berth/v1/workspaces", {
+      json: { id: "spaces", namespaces: ["one", "two"], contact },
+    })
+    expect(made.json).toMatchObject({ namespaces: ["one", "two"], contact })
+    const json = { id: "rival", namespaces: ["two"] }
+    const refused = await expectError("POST", "/berth/v1/workspaces", 409, { json })
+    expect(refused.json.message).toBe("Namespace two belongs to workspace spaces.")
+    await expectError("POST", "/berth/v1/workspaces", 400, { json: { id: "x", namespaces: ["Not"] } })
+    await expectError("POST", "/berth/v1/workspaces", 400, { json: { id: "x", namespaces: ["default"] } })
+    const changed = await expectOk("updateWorkspace", "/berth/v1/workspaces/spaces", {
+      json: { namespaces: [], contact: { name: "Grace" } },
+    })
+    expect(changed.json).toMatchObject({ namespaces: [], contact: { ...contact, name: "Grace" } })
+    await expectOk("deleteWorkspace", "/berth/v1/workspaces/spaces")
+  })
+
   it("lets nobody but a server owner publish services", async () => {
     const lead = await server.member("lead", { team: "owner" })
     const json = { policy: { publishServices: true } }
