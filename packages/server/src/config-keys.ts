@@ -173,6 +173,12 @@ export const configKeys = {
     "seed",
     "Words of the EGS API: seed as its document prints refusals and states, upstream as its own server sends them.",
   ),
+  "egs.inventoryBySlice": key(
+    choiceType(["seed", "union"]),
+    ["--egs-inventory-by-slice", "BERTH_EGS_INVENTORY_BY_SLICE"],
+    "union",
+    "What the EGS API's inventory of a workspace has: union suits the clients of today, seed has the five members of its document alone.",
+  ),
   stopGraceSeconds: key(
     whole(0, 600),
     ["--stop-grace", "BERTH_STOP_GRACE_SECONDS"],

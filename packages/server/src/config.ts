@@ -35,6 +35,7 @@ export interface Config {
   readonly clusters: readonly string[]
   readonly egs: {
     readonly dialect: "seed" | "upstream"
+    readonly inventoryBySlice: "seed" | "union"
   }
   readonly stopGraceSeconds: number
   readonly local: {
@@ -246,7 +247,7 @@ function assemble(values: ConfigValues): Config {
     openMetrics,
     logLevel,
     clusters,
-    egs: { dialect: values["egs.dialect"] },
+    egs: { dialect: values["egs.dialect"], inventoryBySlice: values["egs.inventoryBySlice"] },
     stopGraceSeconds,
     local: {
       runAs: values["local.runAs"],

@@ -11,7 +11,7 @@ import {
   WaitTimeAnswerSchema,
   WrittenGprTemplateBindingAnswerSchema,
 } from "./answers.ts"
-import type { EgsRoute } from "./routes.ts"
+import type { EgsRoute } from "./route.ts"
 import {
   CreateGprRequestSchema,
   GprIdQuerySchema,

@@ -1,18 +1,5 @@
-import type { TSchema } from "typebox"
-import type { RouteNotes } from "../common/index.ts"
-
-/** One route of the API, for documents. `path` is whole. Success is always 200. */
-export interface EgsRoute extends RouteNotes {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE"
-  readonly path: string
-  readonly tag: string
-  readonly summary: string
-  readonly query?: TSchema
-  readonly body?: TSchema
-  /** Of the 200. */
-  readonly answer: TSchema
-}
+import { workspaceRoutes } from "./workspace-routes.ts"
 
 /** Every operation of the family by name. */
-export const egsRoutes: Readonly<Record<string, EgsRoute>> = {}
+export const egsRoutes = { ...workspaceRoutes } as const
 export type EgsOperation = keyof typeof egsRoutes

@@ -79,7 +79,7 @@ same as absent, numbers may stand as text, unknown members are ignored. What bre
 fault, what is no JSON a 400. With \`egs.dialect: upstream\` refusals and states are worded as the documented server's
 own wire has them (\`UNKNOWN\`, \`Successful\`). A path that is not known, or not with this method, is a 404.
 ${anywhere}`,
-  routes: Object.entries(egs.egsRoutes).map(([name, route]) => ({
+  routes: Object.entries(egs.egsRoutes).map(([name, route]: [string, egs.EgsRoute]) => ({
     ...route,
     id: `egs.${name}`,
     isBodyRequired: route.body !== undefined,

@@ -22,6 +22,7 @@ export const operations = [
   "workspace.members",
   "workspace.nodes", // static assignment
   "workspace.namespaces", // claim them
+  "workspace.kube-config", // access to its clusters
   "gpu-request.create",
   "gpu-request.list",
   "gpu-request.get",

@@ -49,6 +49,7 @@ export const rights: Readonly<Record<Operation, Right>> = {
   "workspace.publish": row("publish the services of workspace", "all", "no", "no", "no", "no", "no"),
   "workspace.members": row("change the members of workspace", "all", "no", "all", "no", "no", "no"),
   "workspace.nodes": row("assign nodes to workspace", "all", "no", "no", "no", "no", "no"),
+  "workspace.kube-config": row("get the kubeconfig of workspace", "all", "no", "all", "all", "no", "no"),
   "workspace.namespaces": row("claim namespaces for workspace", "all", "no", "no", "no", "no", "no"),
 
   "gpu-request.create": row("create GPU request", "all", "no", "all", "all", "no", "no"),

@@ -1,5 +1,5 @@
 import { AppError, type Issue } from "../../kit/errors.ts"
-import { controlPattern, labelPattern } from "./labels.ts"
+import { controlPattern, isLabel } from "./labels.ts"
 import { isReservedNamespace } from "./namespaces.ts"
 import { defaultWorkspaceId, scopes, type WorkspacePolicy } from "./types.ts"
 
@@ -36,7 +36,7 @@ export function refuseIssues(issues: readonly Issue[]): void {
 
 export function idIssues(id: string): readonly Issue[] {
   const path = ["id"]
-  if (!labelPattern.test(id))
+  if (!isLabel(id))
     return [
       { path, message: "must be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit" },
     ]

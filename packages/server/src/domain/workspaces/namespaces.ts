@@ -1,6 +1,6 @@
 import { AppError, type Issue } from "../../kit/errors.ts"
 import type { Tx } from "../journal/index.ts"
-import { controlPattern, labelPattern } from "./labels.ts"
+import { controlPattern, isLabel } from "./labels.ts"
 import type { Workspace, WorkspaceStore } from "./types.ts"
 
 /** Most namespaces that a workspace may ask for, beside the one of its own name. */
@@ -30,7 +30,7 @@ export function namespaceIssues(
     return [{ path: ["namespaces"], message: `must be at most ${mostNamespaces}` }]
   return wanted.flatMap((name, at) => {
     const path = ["namespaces", at]
-    if (!labelPattern.test(name))
+    if (!isLabel(name))
       return [
         { path, message: "must be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit" },
       ]

@@ -5,8 +5,10 @@ import type { Services } from "../services.ts"
 import { takeGetBodies } from "./body.ts"
 import { contentType, createErrorAnswer } from "./errors.ts"
 import type { EgsHandler, EgsHandlers, EgsOptions } from "./handlers.ts"
+import { inventoryHandlers } from "./inventory.ts"
+import { workspaceHandlers } from "./workspaces.ts"
 
-export const usualEgsOptions: EgsOptions = { dialect: "seed" }
+export const usualEgsOptions: EgsOptions = { dialect: "seed", inventoryBySlice: "union" }
 
 /** Nothing here takes large bodies: names, numbers, lengths. */
 const bodyLimit = 256 * 1024
@@ -28,20 +30,24 @@ export function createEgsFamily(options: EgsOptions): Family {
     register(app, services) {
       takeGetBodies(app, bodyLimit)
       const handlers = allHandlers(services, options)
-      for (const [name, route] of Object.entries(egsRoutes)) {
+      for (const name of Object.keys(egsRoutes) as EgsOperation[]) {
         const handle = handlers[name]
-        if (handle) addRoute(app, name, route, handle)
+        if (handle) addRoute(app, name, handle)
       }
     },
     errorAnswer: createErrorAnswer(options.dialect),
   }
 }
 
-function allHandlers(_services: Services, _options: EgsOptions): EgsHandlers {
-  return {}
+function allHandlers(services: Services, options: EgsOptions): EgsHandlers {
+  return {
+    ...workspaceHandlers(services),
+    ...inventoryHandlers(services, options.inventoryBySlice),
+  }
 }
 
-function addRoute(app: FastifyInstance, name: EgsOperation, route: EgsRoute, handle: EgsHandler): void {
+function addRoute(app: FastifyInstance, name: EgsOperation, handle: EgsHandler): void {
+  const route: EgsRoute = egsRoutes[name]
   app.route({
     method: route.method,
     url: route.path,

@@ -7,7 +7,11 @@ import type { EgsDialect } from "./errors.ts"
 /** What the family is told by the configuration. */
 export interface EgsOptions {
   readonly dialect: EgsDialect
+  readonly inventoryBySlice: InventoryBySlice
 }
+
+/** Members of what a workspace holds: the document's alone, or with those of later clients (reference/egs.md 1.7). */
+export type InventoryBySlice = "seed" | "union"
 
 /** Gives the `data` of one operation's answer. */
 export type EgsHandler = (request: FastifyRequest) => Promise<object> | object
