@@ -17,6 +17,7 @@ import { systemClock } from "../../packages/server/src/kit/clock.ts"
 import { AppError, type ErrorCode } from "../../packages/server/src/kit/errors.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
+import { egsWalks, withoutSuccess } from "./egs-walks.ts"
 import { scriptedGpus } from "./gpu-script.ts"
 
 /*
@@ -26,6 +27,9 @@ import { scriptedGpus } from "./gpu-script.ts"
 
 type OperationId = `workloads.${WorkloadOperation}` | BerthRouteName | keyof typeof probeRoutes
 type Walk = (server: BerthServer) => Promise<unknown>
+
+const prefixed = (prefix: string, of: Readonly<Record<string, Walk>>) =>
+  Object.fromEntries(Object.entries(of).map(([name, walk]) => [prefix + name, walk]))
 
 /** What is not there is stopped and removed already. */
 const idempotent: readonly string[] = ["workloads.stop", "workloads.delete"] satisfies OperationId[]
@@ -247,14 +251,15 @@ const walks: Readonly<Record<OperationId, Walk>> = {
 }
 
 it("every operation of every document can be made to succeed", async () => {
-  expect(Object.keys(walks).toSorted()).toEqual(routes.map(({ id }) => id).toSorted())
-  for (const { id } of routes) {
-    const walk = walks[id as OperationId]
-    await walk(server).catch((error: unknown) => {
+  const all: Readonly<Record<string, Walk>> = { ...walks, ...prefixed("egs.", egsWalks) }
+  const possible = routes.filter(({ id }) => !withoutSuccess.some((name) => id === `egs.${name}`))
+  expect(Object.keys(all).toSorted()).toEqual(possible.map(({ id }) => id).toSorted())
+  for (const { id } of possible) {
+    await all[id]?.(server).catch((error: unknown) => {
       throw new Error(`${id}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     })
   }
-  const missed = routes.filter(({ id, status }) => !seenAnswers().has(`${id} ${status}`))
+  const missed = possible.filter(({ id, status }) => !seenAnswers().has(`${id} ${status}`))
   expect(missed.map(({ id }) => id)).toEqual([])
 })
 
