@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type TestDatabase, testPostgres } from "../../../../../test/support/postgres.ts"
+import type { GpuRequestFilter } from "../../domain/gpu-requests/index.ts"
 import type { WorkloadFilter, WorkloadSort } from "../../domain/workloads/index.ts"
+import { gpuRequestPageQuery, heldBetweenQuery } from "../gpu-request-list.ts"
 import { eventsBackQuery } from "../journal.ts"
 import type { BoundSql } from "../session.ts"
 import { workloadPageQuery } from "../workload-list.ts"
@@ -26,7 +28,15 @@ insert into workload_spec (workload_key, entry_point, spec)
 select "key", 'ZQ==', '{"resource":{"replica":1}}' from workload;
 insert into event (type, subject_kind, subject_id, workspace_id, actor, at_ms, data)
 select 'workload.created', 'workload', 'train-' || n, 'w' || n % 40, '{}', n, '{}' from generate_series(1, ${rows}) n;
-analyze workload; analyze workload_spec; analyze event`
+insert into gpu_request (id, shown_id, workspace_id, user_id, name, wish, priority, duration_ms, requeue_on_failure,
+  enable_eviction, multi_node, state, created_at_ms, started_at_ms, ended_at_ms, nodes, held_before_ms, retries,
+  failure_reason, idle_ms, version)
+select 'gpr_' || lpad(n::text, 26, '0'), 'gpr-' || n, 'w' || n % 400, 'usr_1', 'request ' || n,
+  repeat('{"clusters":["local"]} ', 10), 100, 1000, 0, 0, 0, case when n % 1000 = 0 then 'queued' else 'complete' end,
+  n * 1000, case when n % 1000 = 0 then null else n * 1000 + 5 end, case when n % 1000 = 0 then null else n * 1000 + 9 end,
+  '[]', 0, 0, '', 0, 1
+from generate_series(1, ${rows}) n;
+analyze workload; analyze workload_spec; analyze event; analyze gpu_request`
 
 describe.skipIf(!server)("on PostgreSQL", () => {
   let database: TestDatabase
@@ -69,6 +79,27 @@ describe.skipIf(!server)("on PostgreSQL", () => {
     const plan = await planOf(workloadPageQuery(postgresDialect, { workspaceIds: null, ...filter }, page))
     expect(plan).toContain(index)
     expect(plan).not.toContain("Seq Scan on workload\n")
+  })
+
+  const requests: readonly (readonly [Partial<GpuRequestFilter>, string])[] = [
+    [{}, "gpu_request_by_creation"],
+    [{ workspaces: ["w1"] }, "gpu_request_by_workspace_creation"],
+    [{ workspaces: ["w1"], states: ["queued", "provisioned"] }, "gpu_request_live"],
+    [{ states: ["queued"] }, "gpu_request_live"],
+  ]
+  it.each(requests)("a page of GPU requests of %j is read from %s", async (filter, index) => {
+    for (const after of [null, { createdAtMs: 10_000_000, id: "gpr_1" }]) {
+      const page = gpuRequestPageQuery(postgresDialect, { workspaces: null, ...filter }, 20, after)
+      expect(await planOf(page)).toMatch(new RegExp(`${index}\\b`))
+    }
+  })
+
+  it("GPU requests that held nodes of late are found by their end, or among what lives", async () => {
+    const span = { workspaces: null, fromMs: (rows - 100) * 1000, toMs: rows * 1000 }
+    const plan = await planOf(heldBetweenQuery(postgresDialect, span, 100))
+    expect(plan).toContain("gpu_request_by_end")
+    expect(plan).toContain("gpu_request_live")
+    expect(plan).not.toContain("Seq Scan")
   })
 
   it("events going back are read from their index", async () => {

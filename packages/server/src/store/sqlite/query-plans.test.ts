@@ -1,6 +1,9 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { GpuRequestFilter } from "../../domain/gpu-requests/index.ts"
 import type { WorkloadFilter, WorkloadSort } from "../../domain/workloads/index.ts"
+import { gpuRequestPageQuery, heldBetweenQuery } from "../gpu-request-list.ts"
+import { deleteOldRequests } from "../gpu-requests.ts"
 import { eventsBackQuery } from "../journal.ts"
 import { sampleWorkload } from "../samples.ts"
 import type { SqlRow } from "../session.ts"
@@ -121,6 +124,60 @@ describe("a page of workloads", () => {
     const page = { sort: "dispatchCount", order: "asc", offset: 0, limit: 100 } as const
     const steps = plan(workloadPageQuery(sqliteDialect, { workspaceIds: null }, page).sql)
     expect(steps).toContain("SCAN workload")
+  })
+})
+
+describe("a page of GPU requests", () => {
+  const inOrder: readonly (readonly [Partial<GpuRequestFilter>, string])[] = [
+    [{}, "gpu_request_by_creation"],
+    [{ automatic: true }, "gpu_request_by_creation"],
+    [{ states: ["complete"] }, "gpu_request_by_creation"],
+    [{ workspaces: ["a", "b"] }, "gpu_request_by_creation"],
+    [{ workspaces: ["a"] }, "gpu_request_by_workspace_creation"],
+    [{ workspaces: ["a"], states: ["complete", "queued"] }, "gpu_request_by_workspace_creation"],
+  ]
+  const afterwards = { createdAtMs: 1, id: "gpr_1" }
+  const planOf = (filter: Partial<GpuRequestFilter>, after: typeof afterwards | null) =>
+    plan(gpuRequestPageQuery(sqliteDialect, { workspaces: null, ...filter }, 100, after).sql)
+
+  it.each(inOrder)("of %j is read from %s, in order, from where the last one ended", (filter, index) => {
+    const first = planOf(filter, null)
+    expect(first.join("\n")).toMatch(new RegExp(`INDEX ${index}\\b`))
+    expect(first, "no sort").toHaveLength(1)
+    const [next = "", ...rest] = planOf(filter, afterwards)
+    expect(next).toMatch(new RegExp(`^SEARCH .* INDEX ${index} .*\\(created_at_ms,id\\)<`))
+    expect(rest).toEqual([])
+  })
+
+  it.each<Partial<GpuRequestFilter>>([
+    { states: ["queued"] },
+    { workspaces: ["a"], states: ["queued", "provisioned"] },
+    { workspaces: ["a", "b"], states: ["provisioned"] },
+  ])("of %j is sorted out of those that live", (filter) => {
+    for (const after of [null, afterwards])
+      expect(planOf(filter, after)[0]).toMatch(/INDEX gpu_request_live\b/)
+  })
+})
+
+describe("GPU requests that held nodes in a span", () => {
+  it("are looked for among what has ended since and what lives, and only they are read", () => {
+    for (const workspaces of [null, ["a"]]) {
+      const steps = plan(heldBetweenQuery(sqliteDialect, { workspaces, fromMs: 1, toMs: 2 }, 100).sql)
+      expect(steps[0]).toMatch(/^SEARCH gpu_request USING INDEX sqlite_autoindex/)
+      const looks = steps.slice(1).filter((step) => /^(SEARCH|SCAN)/.test(step))
+      expect(looks).toEqual([
+        expect.stringMatching(/COVERING INDEX gpu_request_by_end \(ended_at_ms>\?\)/),
+        expect.stringMatching(/INDEX gpu_request_live/),
+      ])
+    }
+  })
+})
+
+describe("pruning GPU requests", () => {
+  it("finds the longest ended in their index, in order", () => {
+    const steps = plan(deleteOldRequests.sqlFor(sqliteDialect)).join("\n")
+    expect(steps).toMatch(/COVERING INDEX gpu_request_by_end \(ended_at_ms<\?\)/)
+    expect(steps).not.toMatch(/SCAN|TEMP B-TREE/)
   })
 })
 
