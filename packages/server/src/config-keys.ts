@@ -5,6 +5,7 @@ import {
   labelType,
   listenType,
   listType,
+  nodeLabelType,
   numberType,
   optionalTextType,
   rateLimitType,
@@ -13,6 +14,7 @@ import {
   uidRangeType,
 } from "./config-types.ts"
 import { databaseType } from "./database-url.ts"
+import { gpuToolPath } from "./drivers/local/hardware-run.ts"
 import type { SimulatedNodes } from "./drivers/local/simulate.ts"
 import { parseSimulate } from "./drivers/local/simulate.ts"
 import type { LogLevel } from "./kit/log.ts"
@@ -208,6 +210,19 @@ export const configKeys = {
     ["--local-path", "BERTH_LOCAL_PATH"],
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "PATH of pods.",
+  ),
+  "local.gpuToolPath": key(
+    textType("PATH"),
+    ["--local-gpu-tool-path", "BERTH_LOCAL_GPU_TOOL_PATH"],
+    gpuToolPath,
+    "Where nvidia-smi, rocm-smi and amd-smi are looked for.",
+    "where their makers put them",
+  ),
+  "local.labels": key(
+    listType(nodeLabelType, 64),
+    ["--local-label", "BERTH_LOCAL_LABELS"],
+    [],
+    "A label of this machine's node; kubeslice.io/managed-by-egs=false keeps its GPUs out of GPU requests. Repeatable.",
   ),
   "local.overcommitCpu": key(
     decimal(0.1, 100),

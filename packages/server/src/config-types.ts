@@ -159,6 +159,26 @@ export const listenType: ConfigType<ListenAddress> = single(
   (value) => (value.host.includes(":") ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`),
 )
 
+/** A node's label and its value. */
+export type NodeLabel = readonly [key: string, value: string]
+
+/** `KEY=VALUE` as Kubernetes takes labels: an optional prefix with a slash, 63 characters, the value may be empty. */
+export const nodeLabelType: ConfigType<NodeLabel> = single<NodeLabel>(
+  "KEY=VALUE",
+  (raw) => {
+    const match = typeof raw === "string" ? /^([^=]*)=(.*)$/.exec(raw.trim()) : null
+    const [, name = "", value = ""] = match ?? []
+    return labelKeyForm.test(name) && labelValueForm.test(value)
+      ? good([name, value])
+      : fail(`must be KEY=VALUE such as topology.kubernetes.io/region=eu-1, not ${quoted(raw)}`)
+  },
+  ([name, value]) => `${name}=${value}`,
+)
+
+const labelValueForm = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
+const labelKeyForm =
+  /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+
 /** Accounts that pods may run under: first and last uid, both included. */
 export interface UidRange {
   readonly first: number

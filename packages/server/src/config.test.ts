@@ -52,6 +52,15 @@ describe("loadConfig", () => {
     })
   })
 
+  it("reads labels of the machine's node, the last of a key, and refuses what is none", () => {
+    const env = { BERTH_LOCAL_LABELS: "berth.dev/rack=7 zone= zone=b" }
+    expect(load({}, env).local.labels).toEqual({ "berth.dev/rack": "7", zone: "b" })
+    for (const bad of ["zone", "=b", "a/b/c=1", "zone=-", `zone=${"a".repeat(64)}`, "UPPER.example/x=1"])
+      expect(faults({ "local.labels": [bad] })).toEqual([
+        `--local-label must be KEY=VALUE such as topology.kubernetes.io/region=eu-1, not "${bad.slice(0, 80)}".`,
+      ])
+  })
+
   it("takes an empty variable for one that is not set", () => {
     expect(load({}, { BERTH_LOG_LEVEL: "", BERTH_ALLOW_HOST: "  " }).logLevel).toBe("info")
   })

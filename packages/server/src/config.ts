@@ -43,6 +43,9 @@ export interface Config {
     readonly uidRange: UidRange
     readonly shareAccount: boolean
     readonly path: string
+    readonly gpuToolPath: string
+    /** By key; of one that was given twice the last value. */
+    readonly labels: Readonly<Record<string, string>>
     readonly overcommitCpu: number
     readonly overcommitMemory: number
     readonly logCapMiB: number
@@ -254,6 +257,8 @@ function assemble(values: ConfigValues): Config {
       uidRange: values["local.uidRange"],
       shareAccount: values["local.shareAccount"],
       path: values["local.path"],
+      gpuToolPath: values["local.gpuToolPath"],
+      labels: Object.fromEntries(values["local.labels"]),
       overcommitCpu: values["local.overcommitCpu"],
       overcommitMemory: values["local.overcommitMemory"],
       logCapMiB: values["local.logCapMiB"],

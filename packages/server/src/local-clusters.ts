@@ -2,6 +2,7 @@ import { join } from "node:path"
 import type { Config } from "./config.ts"
 import type { Cluster, GpuKind, NodeSource } from "./domain/inventory/index.ts"
 import { createLocalNodes } from "./drivers/local/hardware.ts"
+import { createRunCommand } from "./drivers/local/hardware-run.ts"
 import { createLocalDriver, type LocalDriver } from "./drivers/local/local-driver.ts"
 import { createLocalMachine } from "./drivers/local/local-machine.ts"
 import { createLogFiles } from "./drivers/local/log-files.ts"
@@ -83,6 +84,8 @@ export function createLocalClusters(
       dataDir,
       overcommit: { cpu: config.local.overcommitCpu, memory: config.local.overcommitMemory },
       simulate: config.simulate.filter(({ cluster }) => (cluster ?? config.clusters[0]) === clusterId),
+      run: createRunCommand(clock, { path: config.local.gpuToolPath }),
+      labels: config.local.labels,
       hasRealGpus: config.simulate.length === 0 && at === 0,
       hasMachine: at === 0,
       isOurs: (pid) => drivers.some((driver) => driver.isPodProcess(pid)),

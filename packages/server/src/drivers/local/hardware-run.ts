@@ -15,21 +15,26 @@ export type RunResult =
 /** Runs a short command. Never throws, settles at its deadline or the signal whatever the command does. */
 export type RunCommand = (command: string, args: readonly string[], signal: AbortSignal) => Promise<RunResult>
 
-/** Where vendors put their tools, WSL2's among them; the server's own PATH is not for others to choose. */
-const toolPath =
+/** Where makers put their tools, WSL2's among them; the server's own PATH is not for others to choose. */
+export const gpuToolPath =
   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/wsl/lib:/usr/local/nvidia/bin:/opt/rocm/bin"
+/** A look at eight busy GPUs takes about two seconds. */
+const deadlineMs = 10_000
 
 /**
- * A command that hangs in the kernel cannot be killed: it is given up after `deadlineMs`, and as long as it is there
+ * A command that hangs in the kernel cannot be killed: it is given up at its deadline, 10 s by default, and as long as it is there
  * the next call of the same command answers `hung` at once instead of starting one more.
  */
-export function createRunCommand(clock: Clock, deadlineMs: number): RunCommand {
+export function createRunCommand(
+  clock: Clock,
+  options: { readonly deadlineMs?: number; readonly path?: string } = {},
+): RunCommand {
   const hung = new Set<string>()
   return (command, args, signal) => {
     if (hung.has(command) || signal.aborted) return Promise.resolve({ kind: "hung" })
     return new Promise((resolve) => {
-      const options = { env: { PATH: toolPath, LC_ALL: "C" }, maxBuffer: 4 * 1024 * 1024 }
-      const child = execFile(command, [...args], options, (error, stdout, stderr) => {
+      const setting = { env: { PATH: options.path ?? gpuToolPath, LC_ALL: "C" }, maxBuffer: 4 * 1024 * 1024 }
+      const child = execFile(command, [...args], setting, (error, stdout, stderr) => {
         settle()
         hung.delete(command)
         const isMissing = error !== null && (error.code as unknown) === "ENOENT"
@@ -43,7 +48,7 @@ export function createRunCommand(clock: Clock, deadlineMs: number): RunCommand {
         child.unref()
         resolve({ kind: "hung" })
       }
-      const cancel = clock.alarm(deadlineMs, giveUp)
+      const cancel = clock.alarm(options.deadlineMs ?? deadlineMs, giveUp)
       signal.addEventListener("abort", giveUp, { once: true })
       const settle = () => {
         cancel()

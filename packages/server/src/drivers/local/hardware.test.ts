@@ -63,6 +63,19 @@ describe("the nodes of a local cluster", () => {
     expect(other?.labels["amd.com/gpu.product-name"]).toBe("AMD-Instinct-MI300X-OAM")
   })
 
+  it("has the labels it is given, none of its own changed but the instance type", async () => {
+    const labels = {
+      "kubernetes.io/os": "plan9",
+      "node.kubernetes.io/instance-type": "n1-standard-8",
+      "topology.kubernetes.io/region": "eu-1",
+    }
+    const [node] = await make({ labels }).fingerprint(never)
+    expect(node).toMatchObject({
+      instanceType: "n1-standard-8",
+      labels: { ...labels, "kubernetes.io/os": "linux", "kubernetes.io/hostname": "gpu-box-7" },
+    })
+  })
+
   it("is unhealthy with the sentence that names the GPU", async () => {
     const run = recorded({ "nvidia-smi": ended(h100sWithBroken(3, "[GPU is lost]")) })
     const [node] = await make({ run }).fingerprint(never)
@@ -125,7 +138,7 @@ describe("running a vendor's tool", () => {
   }
 
   it("gives output and exit code, and knows a command that is not there", async () => {
-    const run = createRunCommand(systemClock, 10_000)
+    const run = createRunCommand(systemClock)
     expect(await run(await script('echo "out $1"; echo err >&2; exit 9'), ["x"], never)).toEqual(
       ended("out x\n", 9, "err\n"),
     )
@@ -134,7 +147,7 @@ describe("running a vendor's tool", () => {
 
   it("gives a hanging command up at the deadline, kills it, and works again afterwards", async () => {
     const clock = createVirtualClock()
-    const run = createRunCommand(clock, 10_000)
+    const run = createRunCommand(clock)
     const tool = await script("exec sleep 1000")
     const first = run(tool, [], never)
     await clock.advance(9_999)
@@ -154,7 +167,7 @@ describe("running a vendor's tool", () => {
 
   it("gives up with its signal", async () => {
     const abort = new AbortController()
-    const run = createRunCommand(systemClock, 60_000)
+    const run = createRunCommand(systemClock, { deadlineMs: 60_000 })
     const hanging = run(await script("exec sleep 1000"), [], abort.signal)
     abort.abort()
     expect(await hanging).toEqual({ kind: "hung" })

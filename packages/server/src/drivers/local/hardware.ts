@@ -12,9 +12,6 @@ import type { KfdProcesses } from "./amd-cards.ts"
 import type { SimulatedNodes } from "./simulate.ts"
 import { declareNodes } from "./simulate.ts"
 
-/** How long a vendor's tool may take; on a machine with eight busy GPUs a look takes about two seconds. */
-const toolDeadlineMs = 10_000
-
 /** This machine, without its GPUs. */
 export interface MachineFacts {
   readonly hostname: string
@@ -41,7 +38,9 @@ export interface LocalNodesOptions {
   readonly hasMachine?: boolean
   /** Whether a process belongs to a pod. Default: none does. */
   readonly isOurs?: (pid: number) => boolean
-  /** Default: starts the command, with a deadline of 10 s. */
+  /** Further labels of the machine. Of its own they change the instance type only, which is `local` without. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Default: starts the command, from where makers put their tools. */
   readonly run?: RunCommand
   /** Default: what the kernel shows. */
   readonly kfdProcesses?: KfdProcesses
@@ -49,6 +48,7 @@ export interface LocalNodesOptions {
   readonly machine?: () => Promise<MachineFacts>
 }
 
+const instanceTypeLabel = "node.kubernetes.io/instance-type"
 const noLocalGpus: LocalGpus = { gpus: [], model: null, fault: "" }
 
 /**
@@ -62,7 +62,7 @@ export function createLocalNodes(options: LocalNodesOptions): NodeSource {
   const machine = options.machine ?? (() => readMachine(options.dataDir))
   const lookAtGpus = createLocalGpus({
     clusterId,
-    run: options.run ?? createRunCommand(clock, toolDeadlineMs),
+    run: options.run ?? createRunCommand(clock),
     log,
     isOurs: options.isOurs ?? (() => false),
     kfdProcesses: options.kfdProcesses ?? (() => kfdProcesses()),
@@ -73,7 +73,7 @@ export function createLocalNodes(options: LocalNodesOptions): NodeSource {
     const declared = declareNodes(simulate, facts.bootId)
     if (!hasMachine) return declared
     const { gpus, model, fault } = hasRealGpus ? await lookAtGpus(signal) : noLocalGpus
-    const node = machineNode(facts, gpus, overcommit)
+    const node = machineNode(facts, gpus, { overcommit, labels: options.labels ?? {} })
     return [
       {
         ...node,
@@ -92,9 +92,10 @@ export function createLocalNodes(options: LocalNodesOptions): NodeSource {
 function machineNode(
   machine: MachineFacts,
   gpus: readonly Gpu[],
-  overcommit: { readonly cpu: number; readonly memory: number },
+  { overcommit, labels }: Required<Pick<LocalNodesOptions, "overcommit" | "labels">>,
 ): Omit<NodeFacts, "gpuModel" | "healthy" | "healthMessage"> {
   const name = nodeName(machine.hostname)
+  const instanceType = labels[instanceTypeLabel] || "local"
   const physical: Amounts = {
     cpuMilli: machine.cores * 1000,
     memoryBytes: machine.memoryBytes,
@@ -104,7 +105,7 @@ function machineNode(
   return {
     name,
     hostIp: "127.0.0.1",
-    instanceType: "local",
+    instanceType,
     gpus,
     physical,
     capacity: {
@@ -113,10 +114,11 @@ function machineNode(
       memoryBytes: Math.floor(physical.memoryBytes * overcommit.memory),
     },
     labels: {
+      ...labels,
       "kubernetes.io/hostname": name,
       "kubernetes.io/os": "linux",
       "kubernetes.io/arch": arch() === "x64" ? "amd64" : arch(),
-      "node.kubernetes.io/instance-type": "local",
+      [instanceTypeLabel]: instanceType,
     },
     taints: [],
     simulated: false,
