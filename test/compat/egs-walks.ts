@@ -26,6 +26,14 @@ const makeWorkspace = (workspaceName: string) =>
 
 /** How each operation of the EGS API is made to succeed. A new route needs a line here. */
 export const egsWalks: Readonly<Record<Exclude<EgsOperation, (typeof withoutSuccess)[number]>, Walk>> = {
+  auth: (on) => call("POST", "/auth", { apiKey: on.token })(on),
+  createApiKey: call("POST", "/api-key", { name: "made", role: "Viewer", validity: "2999-12-31" }),
+  async deleteApiKey(on) {
+    const wish = { name: "goes", role: "Owner", validity: "2999-12-31" }
+    const { json } = await on.call("POST", "/api/v1/api-key", { json: wish })
+    await call("DELETE", "/api-key", { apiKey: json.data.apiKey })(on)
+  },
+  listApiKeys: call("GET", "/api-key/list"),
   createWorkspace: makeWorkspace("egs-made"),
   updateWorkspace: inTurn(
     makeWorkspace("egs-changed"),

@@ -20,6 +20,7 @@ export const apiKeyRoutes = {
     description:
       "May be asked before every call. A key whose record is broken is a 400; one that has expired, or is not known, a 401.",
     isOpen: true,
+    refusals: [401, 422],
     example: { apiKey: "apiKey" },
     body: AuthRequestSchema,
     answer: AuthAnswerSchema,

@@ -1,5 +1,6 @@
+import { apiKeyRoutes } from "./api-key-routes.ts"
 import { workspaceRoutes } from "./workspace-routes.ts"
 
 /** Every operation of the family by name. */
-export const egsRoutes = { ...workspaceRoutes } as const
+export const egsRoutes = { ...apiKeyRoutes, ...workspaceRoutes } as const
 export type EgsOperation = keyof typeof egsRoutes

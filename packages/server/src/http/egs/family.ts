@@ -2,6 +2,7 @@ import { egsRoutes, envelope, type EgsOperation, type EgsRoute } from "@berth/co
 import type { FastifyInstance } from "fastify"
 import type { Family } from "../plugins/family.ts"
 import type { Services } from "../services.ts"
+import { apiKeyHandlers } from "./api-keys.ts"
 import { takeGetBodies } from "./body.ts"
 import { contentType, createErrorAnswer } from "./errors.ts"
 import type { EgsHandler, EgsHandlers, EgsOptions } from "./handlers.ts"
@@ -41,6 +42,7 @@ export function createEgsFamily(options: EgsOptions): Family {
 
 function allHandlers(services: Services, options: EgsOptions): EgsHandlers {
   return {
+    ...apiKeyHandlers(services),
     ...workspaceHandlers(services),
     ...inventoryHandlers(services, options.inventoryBySlice),
   }
