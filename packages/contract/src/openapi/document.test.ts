@@ -57,7 +57,12 @@ it("the documents say how the caller shows who it is, and what needs no token", 
   const open = documents.flatMap(([, , document]) =>
     operationsOf(document).filter(({ operation }) => operation.security?.length === 0),
   )
-  expect(open.map(({ path }) => path)).toEqual(["/healthz", "/readyz", "/.well-known/jwks.json"])
+  expect(open.map(({ path }) => path)).toEqual([
+    "/api/v1/auth",
+    "/healthz",
+    "/readyz",
+    "/.well-known/jwks.json",
+  ])
   for (const [, , document] of documents) expect(document.security).toEqual([{ bearer: [] }])
 })
 
