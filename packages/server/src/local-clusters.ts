@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import type { Config } from "./config.ts"
-import type { Cluster, GpuKind, NodeSource } from "./domain/inventory/index.ts"
+import { gpuKindOf, type Cluster, type Node, type NodeSource } from "./domain/inventory/index.ts"
 import { createLocalNodes } from "./drivers/local/hardware.ts"
 import { createRunCommand } from "./drivers/local/hardware-run.ts"
 import { createLocalDriver, type LocalDriver } from "./drivers/local/local-driver.ts"
@@ -43,7 +43,8 @@ export function createLocalClusters(
     readonly log: Log
     /** Told of each look at the logs. */
     readonly onRetained?: (found: LogRetentionResult) => void
-    readonly gpuKind: (clusterId: string, nodeName: string) => GpuKind
+    /** A node as it was last found, also by an earlier server. */
+    readonly nodeOf: (clusterId: string, nodeName: string) => Node | undefined
   },
 ): LocalClusters {
   const { clock, log, dataDir } = parts
@@ -73,7 +74,7 @@ export function createLocalClusters(
       logs,
       machine,
       path: config.local.path,
-      gpuKind: (name) => parts.gpuKind(clusterId, name),
+      gpuKind: (name) => gpuKindOf(parts.nodeOf(clusterId, name)),
     }),
   )
   const sources = config.clusters.map((clusterId, at) =>
@@ -86,6 +87,7 @@ export function createLocalClusters(
       simulate: config.simulate.filter(({ cluster }) => (cluster ?? config.clusters[0]) === clusterId),
       run: createRunCommand(clock, { path: config.local.gpuToolPath }),
       labels: config.local.labels,
+      before: (name) => parts.nodeOf(clusterId, name),
       hasRealGpus: config.simulate.length === 0 && at === 0,
       hasMachine: at === 0,
       isOurs: (pid) => drivers.some((driver) => driver.isPodProcess(pid)),

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net"
 import type { Config } from "./config.ts"
 import { isLoopbackHost } from "./config.ts"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
-import { gpuKindOf, type Gpu, type Node } from "./domain/inventory/index.ts"
+import type { Gpu, Node } from "./domain/inventory/index.ts"
 import { systemActor } from "./domain/journal/index.ts"
 import type { Principal, UserId } from "./domain/identity/index.ts"
 import { localPaths } from "./drivers/local/attempt-files.ts"
@@ -98,7 +98,7 @@ async function build(
     clock,
     log,
     onRetained: telemetry.logsRetained,
-    gpuKind: (clusterId, name) => gpuKindOf(plane.capacity.node(name, clusterId)),
+    nodeOf: (clusterId, name) => plane.capacity.node(name, clusterId),
   })
   undo.push(() => clusters.close())
   const secretKey = openSecretKey(join(dataDir, "secret.key"), clock.nowMs())

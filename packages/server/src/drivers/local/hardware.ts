@@ -42,6 +42,8 @@ export interface LocalNodesOptions {
   readonly labels?: Readonly<Record<string, string>>
   /** Default: starts the command, from where makers put their tools. */
   readonly run?: RunCommand
+  /** What an earlier server found of a node of this cluster. Default: nothing. */
+  readonly before?: (nodeName: string) => Pick<NodeFacts, "gpus" | "gpuModel"> | undefined
   /** Default: what the kernel shows. */
   readonly kfdProcesses?: KfdProcesses
   /** Default: this machine. */
@@ -72,7 +74,9 @@ export function createLocalNodes(options: LocalNodesOptions): NodeSource {
     const facts = await machine()
     const declared = declareNodes(simulate, facts.bootId)
     if (!hasMachine) return declared
-    const { gpus, model, fault } = hasRealGpus ? await lookAtGpus(signal) : noLocalGpus
+    const { gpus, model, fault } = hasRealGpus
+      ? await lookAtGpus(signal, () => options.before?.(nodeName(facts.hostname)))
+      : noLocalGpus
     const node = machineNode(facts, gpus, { overcommit, labels: options.labels ?? {} })
     return [
       {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { noReadings, type NodeFacts } from "../../domain/inventory/index.ts"
 import type { Log } from "../../kit/log.ts"
 import { silentLog } from "../../kit/log.ts"
 import { amd, ended, h100s, h100sWithBroken, nvidia, recorded, type Answers } from "./gpu-recordings.ts"
@@ -8,7 +9,7 @@ import { createLocalGpus, type LocalGpus } from "./local-gpus.ts"
 const never = new AbortController().signal
 const uuid = (at: number) => `GPU-aaaaaaaa-0000-0000-0000-00000000000${at}`
 
-function setUp(first: Answers) {
+function setUp(first: Answers, before?: Pick<NodeFacts, "gpus" | "gpuModel">) {
   let answers = first
   const said: string[] = []
   const log: Log = {
@@ -25,7 +26,7 @@ function setUp(first: Answers) {
   })
   const next = (now: Answers = answers): Promise<LocalGpus> => {
     answers = now
-    return look(never)
+    return look(never, () => before)
   }
   return { next, said, calls: run.calls }
 }
@@ -95,6 +96,35 @@ describe("the GPUs of this machine", () => {
     expect(await next()).toEqual({ gpus: [], model: null, fault: "" })
     expect(await next()).toEqual({ gpus: [], model: null, fault: "" })
     expect(said).toHaveLength(1)
+  })
+})
+
+describe("GPUs that an earlier server found", () => {
+  const gpu = { index: 0, uuid: "GPU-1", memoryBytes: 5, usedOutside: true, ...noReadings }
+  const before = { gpuModel: "NVIDIA-H100-80GB-HBM3", gpus: [gpu] }
+
+  it("are kept and cannot be used while the tool does not work, until it does", async () => {
+    const { next } = setUp({ "nvidia-smi": ended(nvidia.mismatch, 18) }, before)
+    const broken = {
+      gpus: [{ uuid: "GPU-1", memoryBytes: 5, temperatureC: null }],
+      model: before.gpuModel,
+      fault: expect.stringContaining("version mismatch"),
+    }
+    expect(await next()).toMatchObject(broken)
+    expect(await next()).toMatchObject(broken)
+    await next(smi(h100s().replaceAll(uuid(0), "GPU-1")))
+    const well = await next()
+    expect([well.fault, well.gpus.length]).toEqual(["", 8])
+  })
+
+  it("were taken out where a working tool does not show them", async () => {
+    expect(await setUp({}, before).next()).toEqual({ gpus: [], model: null, fault: "" })
+    expect((await setUp(smi(h100s({}, 2)), before).next()).gpus).toHaveLength(2)
+    expect(await setUp({ "nvidia-smi": { kind: "hung" } }, { gpuModel: null, gpus: [] }).next()).toEqual({
+      gpus: [],
+      model: null,
+      fault: "",
+    })
   })
 })
 

@@ -1,4 +1,4 @@
-import { findGpuModel, noReadings, type Gpu } from "../../domain/inventory/index.ts"
+import { findGpuModel, noReadings, type Gpu, type NodeFacts } from "../../domain/inventory/index.ts"
 import type { Log } from "../../kit/log.ts"
 import { lookAtAmd } from "./amd.ts"
 import type { KfdProcesses } from "./amd-cards.ts"
@@ -25,6 +25,15 @@ export interface LocalGpusOptions {
   readonly kfdProcesses: KfdProcesses
 }
 
+/**
+ * One look; never throws, and must not be called again before the last call has settled.
+ * @param before what an earlier server found here; asked only where the tool does not work at the first look
+ */
+export type LookAtGpus = (
+  signal: AbortSignal,
+  before: () => Pick<NodeFacts, "gpus" | "gpuModel"> | undefined,
+) => Promise<LocalGpus>
+
 /** The subject of faults that are no GPU's. */
 const tool = "the tool"
 /** Conditions that are logged; more are not told. */
@@ -33,9 +42,9 @@ const mostSaid = 100
 /**
  * Looks at the machine's GPUs: NVIDIA's where there are some, else AMD's; the maker of more GPUs where there are both.
  * Remembered from look to look are the GPUs seen before, so that one that disappears is missed, and their health.
- * @returns one look; never throws, and must not be called again before the last call has settled
+ * One that is gone when the server starts, while the tool works, was taken out.
  */
-export function createLocalGpus(options: LocalGpusOptions): (signal: AbortSignal) => Promise<LocalGpus> {
+export function createLocalGpus(options: LocalGpusOptions): LookAtGpus {
   const { clusterId, run, log, isOurs } = options
   const said = new Set<string>()
   /** Of each GPU, the readings that it gave some time: others are not missed. */
@@ -64,9 +73,14 @@ export function createLocalGpus(options: LocalGpusOptions): (signal: AbortSignal
   }
 
   /** The GPUs to show, and what is wrong with those and others. */
-  function compare(found: GpuLook): { readonly gpus: readonly SeenGpu[]; readonly faults: readonly Fault[] } {
-    // A tool that never worked is no loss: the machine may well have no GPU.
+  function compare(
+    found: GpuLook,
+    before: Parameters<LookAtGpus>[1],
+  ): { readonly gpus: readonly SeenGpu[]; readonly faults: readonly Fault[] } {
     if (!found.ok) {
+      // A driver that broke in an update must not take GPUs out of the inventory: they are there, and cannot be used.
+      if (health === undefined) known = asSeen(before())
+      // A tool that never worked is no loss: the machine may well have no GPU.
       sayOnce(found.trouble.what)
       return { gpus: known.map(withoutReadings), faults: known.length > 0 ? [toolFault(found)] : [] }
     }
@@ -84,9 +98,9 @@ export function createLocalGpus(options: LocalGpusOptions): (signal: AbortSignal
     return { gpus, faults }
   }
 
-  return async (signal) => {
+  return async (signal, before) => {
     const found = await look(signal)
-    const { gpus, faults } = compare(found)
+    const { gpus, faults } = compare(found, before)
     health = judge(health, faults, found.ok)
     return {
       gpus: gpus.map((gpu) => toGpu(gpu, faults, isOurs)),
@@ -98,6 +112,22 @@ export function createLocalGpus(options: LocalGpusOptions): (signal: AbortSignal
 
 const subjectOf = (index: number) => `GPU ${index}`
 const nameOf = ({ index, uuid }: SeenGpu) => `${subjectOf(index)} (${uuid})`
+
+function asSeen(node: Pick<NodeFacts, "gpus" | "gpuModel"> | undefined): readonly SeenGpu[] {
+  const model = node?.gpuModel
+  if (!model) return []
+  return node.gpus.map(({ index, uuid, memoryBytes }) => ({
+    index,
+    uuid,
+    model,
+    memoryBytes,
+    readings: noReadings,
+    unreadable: [],
+    troubles: [],
+    isSplit: false,
+    pids: [],
+  }))
+}
 
 function withoutReadings(gpu: SeenGpu): SeenGpu {
   return { ...gpu, readings: noReadings, unreadable: [], troubles: [] }
