@@ -60,6 +60,10 @@ const updateTemplate = statement<TemplateRow>("primary")((db, p) =>
 const deleteTemplate = statement<{ name: string }>("primary")((db, p) =>
   db.deleteFrom("gpu_template").where("name", "=", p("name")).returning(templateColumns),
 )
+/** Few: no index is kept for it. */
+const deleteTemplatesOf = statement<{ workspaceId: string }>("scan")((db, p) =>
+  db.deleteFrom("gpu_template").where("workspace_id", "=", p("workspaceId")).returning(templateColumns),
+)
 const selectBindings = statement<object>("scan")((db) =>
   db.selectFrom("gpu_binding").select(bindingColumns).orderBy("workspace_id"),
 )
@@ -182,6 +186,12 @@ export async function removeBinding(tx: Tx, workspaceId: string): Promise<boolea
   if (!row) return false
   tx.publish(gpuBindingChanged, { binding: toBinding(row), gone: true })
   return true
+}
+
+/** Takes the templates that are a workspace's own with it. */
+export async function removeTemplatesOf(tx: Tx, workspaceId: string): Promise<void> {
+  for (const row of await deleteTemplatesOf.all(tx, { workspaceId }))
+    tx.publish(gpuTemplateChanged, { template: toTemplate(row), gone: true })
 }
 
 /** Templates, bindings and prices. What is deleted must be there: `not_found` otherwise. */

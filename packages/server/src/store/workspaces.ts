@@ -8,7 +8,7 @@ import {
   workspaceChanged,
 } from "../domain/workspaces/index.ts"
 import { assertInserted, assertMoved, fromJson, toFlag, toJson } from "./codec.ts"
-import { removeBinding } from "./gpu-settings.ts"
+import { removeBinding, removeTemplatesOf } from "./gpu-settings.ts"
 import { removeMemberships } from "./identity.ts"
 import type { Database } from "./schema.ts"
 import { slotsOf, statement } from "./statement.ts"
@@ -86,8 +86,8 @@ function fromWorkspace(workspace: Workspace): Row {
 }
 
 /**
- * Workspaces. `insert` throws AppError `already_exists`; `delete` takes the memberships and the binding with
- * it and throws `not_found`. Workloads and GPU requests of a deleted workspace stay listed.
+ * Workspaces. `insert` throws AppError `already_exists`; `delete` takes the memberships, the binding and
+ * the templates with it and throws `not_found`. Workloads and GPU requests of a deleted workspace stay listed.
  */
 export const workspaceStore: WorkspaceStore = {
   async workspaces(from) {
@@ -112,6 +112,7 @@ export const workspaceStore: WorkspaceStore = {
       throw new AppError("not_found", `There is no workspace "${id}".`, { resource: "workspace", name: id })
     await removeMemberships(tx, id)
     await removeBinding(tx, id)
+    await removeTemplatesOf(tx, id)
     tx.publish(workspaceChanged, { workspace: toWorkspace(row), gone: true })
   },
 }

@@ -1,5 +1,5 @@
 import type { Store } from "../journal/index.ts"
-import { workspaceChanged, type Workspace } from "../workspaces/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
 import type { GpuBinding, GpuTemplate, Price } from "./types.ts"
 import { gpuBindingChanged, gpuTemplateChanged, pricesChanged } from "./types.ts"
 
@@ -55,13 +55,6 @@ export function createGpuSettingsIndex(options: {
         ),
         store.subscribe(pricesChanged, (all) => {
           prices = all
-        }),
-        // its rows go with it, and the next of its name is another
-        store.subscribe(workspaceChanged, ({ workspace, gone }) => {
-          if (!gone) return
-          bindings.delete(workspace.id)
-          for (const template of templates.values())
-            if (template.workspaceId === workspace.id) templates.delete(template.name)
         }),
       ]
       return () => stops.forEach((stop) => stop())
