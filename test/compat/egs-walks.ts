@@ -1,5 +1,6 @@
 import type { EgsOperation } from "@berth/contract/egs"
 import type { BerthServer } from "./berth-server.ts"
+import { gprWalks } from "./egs-gpr-walks.ts"
 
 type Walk = (server: BerthServer) => Promise<unknown>
 
@@ -26,6 +27,7 @@ const makeWorkspace = (workspaceName: string) =>
 
 /** How each operation of the EGS API is made to succeed. A new route needs a line here. */
 export const egsWalks: Readonly<Record<Exclude<EgsOperation, (typeof withoutSuccess)[number]>, Walk>> = {
+  ...gprWalks,
   auth: (on) => call("POST", "/auth", { apiKey: on.token })(on),
   createApiKey: call("POST", "/api-key", { name: "made", role: "Viewer", validity: "2999-12-31" }),
   async deleteApiKey(on) {

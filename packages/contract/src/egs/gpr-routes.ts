@@ -56,7 +56,8 @@ const bindingExample = {
   enableAutoGPR: true,
 }
 
-const gprOperations = {
+/** The operations about GPU requests, by name. */
+export const gprRoutes = {
   createGpr: {
     method: "POST",
     path: "/api/v1/gpr",
@@ -123,7 +124,8 @@ const gprOperations = {
   },
 } as const satisfies Record<string, EgsRoute>
 
-const templateOperations = {
+/** Those about templates. */
+export const gprTemplateRoutes = {
   createGprTemplate: {
     method: "POST",
     path: "/api/v1/gpr-template",
@@ -173,7 +175,8 @@ const templateOperations = {
   },
 } as const satisfies Record<string, EgsRoute>
 
-const bindingOperations = {
+/** Those about bindings. */
+export const gprTemplateBindingRoutes = {
   createGprTemplateBinding: {
     method: "POST",
     path: "/api/v1/gpr-template-binding",
@@ -221,6 +224,3 @@ const bindingOperations = {
     answer: GprTemplateBindingListAnswerSchema,
   },
 } as const satisfies Record<string, EgsRoute>
-
-/** The operations about GPU requests, their templates and bindings, by name. */
-export const gprRoutes = { ...gprOperations, ...templateOperations, ...bindingOperations }

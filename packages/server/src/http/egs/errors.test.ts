@@ -66,7 +66,10 @@ describe("what was looked into", () => {
     [
       "POST /api/v1/gpr",
       "invalid",
-      { issues: [{ path: ["exitDuration"], message: '"exitDuration" is not allowed to be empty' }] },
+      {
+        detail: "decoded",
+        issues: [{ path: ["exitDuration"], message: '"exitDuration" is not allowed to be empty' }],
+      },
       '"statusCode":422,"status":"Error","message":"Bad Request","data":null,"error":{"errorKey":"","message":"","data":',
       inner("Error while fetching GPR wait time", 422, '"exitDuration" is not allowed to be empty', ""),
     ],
@@ -169,5 +172,25 @@ describe("what was looked into", () => {
     const text = answer("invalid", { issues }, "POST /api/v1/gpr")
     expect(text).toContain(String.raw`\\\"numberOfGPUs\\\" must be 1 to 100`)
     expect(text).not.toContain("numberOfGPUNodes")
+  })
+
+  it.each([
+    ["gpu-request", ["name"], "must be 1 to 253", String.raw`\"gprName\" must be 1 to 253`],
+    ["gpu-template", ["name"], "must be 1 to 63", String.raw`\"name\" must be 1 to 63`],
+    [
+      "gpu-request",
+      ["clusters", 0],
+      '"b" is not a cluster of workspace team',
+      String.raw`\"clusterName\" \"b\" is not a cluster of workspace team`,
+    ],
+    [
+      "gpu-request",
+      ["durationMs"],
+      "must be a whole number from 1 to 31536000000",
+      String.raw`\"exitDuration\" must be less than or equal to 8760h0m0s`,
+    ],
+  ])("words a rule of the domain about a %s at %j", (resource, path, message, said) => {
+    const text = answer("invalid", { resource, issues: [{ path, message }] }, "POST /api/v1/gpr")
+    expect(JSON.parse(text).error.data).toContain(said)
   })
 })

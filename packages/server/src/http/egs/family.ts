@@ -5,6 +5,8 @@ import type { Services } from "../services.ts"
 import { apiKeyHandlers } from "./api-keys.ts"
 import { takeGetBodies } from "./body.ts"
 import { contentType, createErrorAnswer } from "./errors.ts"
+import { gprTemplateBindingHandlers, gprTemplateHandlers } from "./gpr-templates.ts"
+import { gprHandlers } from "./gprs.ts"
 import type { EgsHandler, EgsHandlers, EgsOptions } from "./handlers.ts"
 import { inventoryHandlers } from "./inventory.ts"
 import { workspaceHandlers } from "./workspaces.ts"
@@ -31,10 +33,7 @@ export function createEgsFamily(options: EgsOptions): Family {
     register(app, services) {
       takeGetBodies(app, bodyLimit)
       const handlers = allHandlers(services, options)
-      for (const name of Object.keys(egsRoutes) as EgsOperation[]) {
-        const handle = handlers[name]
-        if (handle) addRoute(app, name, handle)
-      }
+      for (const name of Object.keys(egsRoutes) as EgsOperation[]) addRoute(app, name, handlers[name])
     },
     errorAnswer: createErrorAnswer(options.dialect),
   }
@@ -45,6 +44,9 @@ function allHandlers(services: Services, options: EgsOptions): EgsHandlers {
     ...apiKeyHandlers(services),
     ...workspaceHandlers(services),
     ...inventoryHandlers(services, options.inventoryBySlice),
+    ...gprHandlers(services, options),
+    ...gprTemplateHandlers(services),
+    ...gprTemplateBindingHandlers(services),
   }
 }
 

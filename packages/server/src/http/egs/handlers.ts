@@ -15,10 +15,13 @@ export type InventoryBySlice = "seed" | "union"
 
 /** Gives the `data` of one operation's answer. */
 export type EgsHandler = (request: FastifyRequest) => Promise<object> | object
-export type EgsHandlers = Readonly<Partial<Record<EgsOperation, EgsHandler>>>
+export type EgsHandlers<Name extends EgsOperation = EgsOperation> = Readonly<Record<Name, EgsHandler>>
 
-/** @throws AppError `invalid` with every fault that was found */
+/** @throws AppError `invalid`, detail `decoded`: its issues are worded whole */
 export function valueOf<T>(result: Decoded<T>): T {
   if (result.ok) return result.value
-  throw new AppError("invalid", "The request is not valid.", { issues: result.issues })
+  throw new AppError("invalid", "The request is not valid.", {
+    detail: "decoded",
+    issues: result.issues,
+  })
 }

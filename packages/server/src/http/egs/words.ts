@@ -1,4 +1,4 @@
-import type { DetailRow } from "@berth/contract/egs"
+import { formatDuration, type DetailRow } from "@berth/contract/egs"
 import type { AppError } from "../../kit/errors.ts"
 
 /** A refusal of what was looked into: what `error.data` and the members around it say (reference/egs.md 1.4). */
@@ -64,7 +64,6 @@ export function conflict(error: AppError): Refused {
 
 /** What domain rules call members, and what this API calls them. */
 const memberNames: Readonly<Record<string, string>> = {
-  name: "gprName",
   workspaceId: "sliceName",
   clusters: "clusterName",
   gpusPerNode: "numberOfGPUs",
@@ -73,30 +72,28 @@ const memberNames: Readonly<Record<string, string>> = {
   memoryGibPerGpu: "memoryPerGPU",
   durationMs: "exitDuration",
   idleTimeoutMs: "idleTimeOutDuration",
-  enableAutomatic: "enableAutoGPR",
   defaultTemplate: "defaultTemplateName",
 }
 
 /**
- * A 422 with the first fault. Decoders word theirs whole; those of domain rules get the member's name in quotes before
- * them.
+ * A 422 with the first fault. Decoders word theirs whole (detail `decoded`); those of domain rules get the member's
+ * name in quotes before them.
  */
 export function invalid(error: AppError, errorText?: string): Refused {
-  const [first] = error.issues
-  const short = "Bad Request"
   const texts = errorText === undefined ? {} : { errorText }
-  return {
-    status: 422,
-    short,
-    said: first ? faultText(first) : error.message,
-    reason: "",
-    details: "",
-    ...texts,
-  }
+  return { status: 422, short: "Bad Request", said: faultText(error), reason: "", details: "", ...texts }
 }
 
-function faultText({ path, message }: AppError["issues"][number]): string {
-  const step = path.findLast((one) => typeof one === "string")
-  if (step === undefined || message.startsWith('"')) return message
-  return `"${memberNames[step] ?? step}" ${message}`
+function faultText({ issues: [first], message, detail, resource }: AppError): string {
+  if (!first) return message
+  const step = first.path.findLast((one) => typeof one === "string")
+  if (step === undefined || detail === "decoded") return first.message
+  const name = step === "name" && resource === "gpu-request" ? "gprName" : (memberNames[step] ?? step)
+  return `"${name}" ${step.endsWith("Ms") ? lengthText(first.message) : first.message}`
+}
+
+/** Rules speak of milliseconds, this API of hours: what is too long is told so. */
+function lengthText(message: string): string {
+  const most = /\bto (\d{1,15})$/.exec(message)?.[1]
+  return most === undefined ? message : `must be less than or equal to ${formatDuration(Number(most))}`
 }
