@@ -30,8 +30,8 @@ const queueGroup: GroupSpec = {
       aliases: ["ls"],
       isDefault: true,
       sentence: "list what waits, in order",
-      flags: [ofWorkspace],
-      examples: ["berth queue", "berth queue list -w research"],
+      flags: [ofWorkspace, flag("--gpus", "GPU requests, in the one queue of all workspaces")],
+      examples: ["berth queue", "berth queue list -w research", "berth queue --gpus"],
       run: async (terminal, _args, options) =>
         (await import("./commands/queue.ts")).queueList(terminal, options),
     }),

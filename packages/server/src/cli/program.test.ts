@@ -1,5 +1,6 @@
 import type { WorkloadDetail } from "@berth/contract/workloads"
 import { afterEach, describe, expect, it } from "vitest"
+import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
 import { runCli } from "./program.ts"
 import { platformGroups } from "./platform-commands.ts"
 import { serverCommands } from "./server-commands.ts"
@@ -79,9 +80,9 @@ describe("the command line", () => {
   })
 
   const leaves = [
-    ...workCommands.map((spec) => [spec]),
+    ...[...workCommands, ...gpuCommands].map((spec) => [spec]),
     ...serverCommands([]).map((spec) => [spec]),
-    ...platformGroups.flatMap((group) => [
+    ...[...platformGroups, ...gpuGroups].flatMap((group) => [
       ...group.commands.map((spec) => [{ usage: group.name }, spec]),
       ...(group.groups ?? []).flatMap((inner) =>
         inner.commands.map((spec) => [{ usage: group.name }, { usage: inner.name }, spec]),

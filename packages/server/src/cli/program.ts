@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander"
 import { version } from "../version.ts"
 import { addCommand } from "./command-spec.ts"
 import { exitCodes } from "./exit-codes.ts"
+import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
 import type { GroupSpec } from "./platform-commands.ts"
 import { platformGroups } from "./platform-commands.ts"
 import { configGroup, serverCommands } from "./server-commands.ts"
@@ -54,8 +55,8 @@ function buildProgram(
     outputError: (text, write) =>
       write(`${paint(terminal, "red", "error:")} ${unexpectedWord(text.replace(/^error: /, ""))}`),
   })
-  for (const spec of workCommands) addCommand(program, spec, terminal, done)
-  const groups = [...platformGroups, configGroup(settings)]
+  for (const spec of [...workCommands, ...gpuCommands]) addCommand(program, spec, terminal, done)
+  const groups = [...gpuGroups, ...platformGroups, configGroup(settings)]
   for (const group of groups) addGroup(program, group, { terminal, done })
   for (const spec of serverCommands(settings)) addCommand(program, spec, terminal, done)
   for (const made of program.commands) inheritAll(program, made)
@@ -93,6 +94,7 @@ const programHelp = `
 Begin with:
   berth up --demo                          a server with two simulated GPU nodes, and a job on them
   berth run --gpus 1 -- python train.py    run something
+  berth gpus get --gpus 8 --for 4h         have GPU nodes to yourself for a time
   berth serve --port 8000 -- python app.py keep something up
   berth COMMAND --help                     flags and examples
 

@@ -188,9 +188,9 @@ export const workCommands: readonly CommandSpec[] = [
     run: async (terminal, ids, options) => (await import("./commands/stop.ts")).rm(terminal, ids, options),
   }),
   command<CommonOptions>({
-    usage: "why <workload>",
-    sentence: "say why a workload waits, who is ahead, and what happened to it",
-    examples: ["berth why train-x7kqd"],
+    usage: "why <id>",
+    sentence: "say why a workload or a GPU request waits, who is ahead, and what happened to it",
+    examples: ["berth why train-x7kqd", "berth why gpr-1a2b3c4d-5e6f"],
     run: async (terminal, [id = ""], options) =>
       (await import("./commands/why.ts")).why(terminal, id, options),
   }),

@@ -1,9 +1,10 @@
-import type { QueueEntry } from "@berth/contract/berth"
+import type { GpuQueueEntry, QueueEntry } from "@berth/contract/berth"
 import { BerthError, collect } from "@berth/sdk"
 import { CliError, usageError } from "../cli-error.ts"
-import type { CommonOptions } from "../connect.ts"
+import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
-import { age, humanBytes, humanCpu } from "../human.ts"
+import { gpuReasonText, shapeText, whenText } from "../gpu-request-facts.ts"
+import { age, humanBytes, humanCpu, humanSeconds } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeDone, writeList } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
@@ -14,11 +15,14 @@ export interface QueueOptions extends CommonOptions {
   readonly workspace?: string
   readonly all?: boolean
   readonly force?: boolean
+  /** GPU requests instead of work. */
+  readonly gpus?: boolean
 }
 
 /** `berth queue`: what waits, by workspace and position. */
 export async function queueList(terminal: Terminal, options: QueueOptions): Promise<void> {
   const session = await connect(terminal, options)
+  if (options.gpus) return gpuQueueList(session, options.workspace)
   const { workspace } = options
   const { berth } = session.client
   const [rows, status] = await Promise.all([
@@ -32,6 +36,32 @@ export async function queueList(terminal: Terminal, options: QueueOptions): Prom
   })
   if (session.form === "table" && status.queues.paused)
     terminal.err(`${paint(terminal, "yellow", "queues:")} ${harmless(pausedText(status))}\n`)
+}
+
+/** The one queue of GPU requests, in its order. */
+async function gpuQueueList(session: Session, workspace: string | undefined): Promise<void> {
+  const { terminal } = session
+  const all = await collect((page) => session.client.berth.gpuQueue(page))
+  await writeList(terminal, session.form, {
+    rows: all.filter((one) => workspace === undefined || one.workspaceId === workspace),
+    columns: gpuColumns(terminal.nowMs()),
+    empty: "Nobody waits for GPUs.",
+  })
+}
+
+function gpuColumns(nowMs: number): readonly Column<GpuQueueEntry>[] {
+  return [
+    { title: "POS", cell: (one) => one.position, align: "right" },
+    { title: "ID", cell: (one) => one.id },
+    { title: "WORKSPACE", cell: (one) => one.workspaceId },
+    { title: "USER", cell: (one) => one.userName },
+    { title: "PRIORITY", cell: (one) => one.priority, align: "right" },
+    { title: "GPUS", cell: shapeText },
+    { title: "FOR", cell: (one) => humanSeconds(one.durationSeconds), align: "right" },
+    { title: "WAITS", cell: (one) => age(one.createdAt, nowMs), align: "right" },
+    { title: "WHEN", cell: (one) => whenText(one, nowMs) },
+    { title: "REASON", cell: (one) => gpuReasonText(one.reasons[0], nowMs) },
+  ]
 }
 
 function columns(nowMs: number): readonly Column<QueueEntry>[] {

@@ -4,14 +4,16 @@ import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { moveLine } from "../event-line.ts"
 import { age, count, inHowLong } from "../human.ts"
+import { isGpuRequest, whyGpus } from "../why-gpus.ts"
 import { writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
 import { endSentence, hasEnded } from "../workload-facts.ts"
 
-/** `berth why`: why a workload waits, who is ahead, what happened to it. */
+/** `berth why`: why a workload or a GPU request waits, who is ahead, what happened to it. */
 export async function why(terminal: Terminal, id: string, options: CommonOptions): Promise<void> {
   const session = await connect(terminal, options)
+  if (isGpuRequest(id)) return whyGpus(session, id)
   const explanation = await session.client.berth.explainWorkload(id)
   if (session.form !== "table") return writeValue(terminal, session.form, explanation)
   const now = explanation.state === "Pending" ? null : await howItIs(session, id)
