@@ -1,8 +1,9 @@
 /**
  * How many durable transactions a second the store takes when many callers write at once. One transaction is
- * what a submit writes: workload, spec, counter, claim, event and audit record. Prints each run and the median.
+ * what a submit writes: workload, spec, counter, claim, event and audit record; or what a create of a GPU request
+ * does: a look at how many are queued, the request, event and audit record. Prints each run and the median.
  * BERTH_DATABASE names an empty PostgreSQL database to do it on.
- * Usage: node bench/store-commit.ts [transactions=20000] [callers=256] [runs=5] [directory]
+ * Usage: node bench/store-commit.ts [transactions=20000] [callers=256] [runs=5] [directory] [workload|gpu-request]
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,6 +14,7 @@ import {
   sampleAudit,
   sampleClaim,
   sampleEvent,
+  sampleGpuRequest,
   sampleWorkload,
 } from "../packages/server/src/store/samples.ts"
 import { openBenchStore } from "./support.ts"
@@ -21,6 +23,17 @@ async function submit(store: OpenStore, n: number): Promise<void> {
   await store.tx(async (tx) => {
     await store.workloads.insert(tx, sampleWorkload(n))
     await store.claims.insert(tx, sampleClaim(n))
+    await tx.emit(sampleEvent(n))
+    await tx.audit(sampleAudit(n))
+  })
+}
+
+/** In one of 200 workspaces. */
+async function request(store: OpenStore, n: number): Promise<void> {
+  const workspaceId = `team-${n % 200}`
+  await store.tx(async (tx) => {
+    await store.gpuRequests.queuedIn(tx, workspaceId)
+    await store.gpuRequests.insert(tx, sampleGpuRequest(n, { workspaceId }))
     await tx.emit(sampleEvent(n))
     await tx.audit(sampleAudit(n))
   })
@@ -37,7 +50,7 @@ async function run(first: number, transactions: number, callers: number, parent:
   try {
     let next = first
     const caller = async () => {
-      while (next < first + transactions) await submit(store, next++)
+      while (next < first + transactions) await write(store, next++)
     }
     const startedMono = systemClock.monotonicMs()
     await Promise.all(Array.from({ length: callers }, caller))
@@ -51,6 +64,7 @@ async function run(first: number, transactions: number, callers: number, parent:
 
 const [transactions = 20_000, callers = 256, runs = 5] = process.argv.slice(2, 5).map(Number)
 const parent = process.argv[5] ?? tmpdir()
+const [write, writes] = process.argv[6] === "gpu-request" ? [request, 3] : [submit, 6]
 const results = []
 for (let n = 0; n < runs; n++) {
   const result = await run(n * transactions, transactions, callers, parent)
@@ -60,4 +74,6 @@ for (let n = 0; n < runs; n++) {
   )
 }
 const median = results.map((result) => result.perSecond).toSorted((a, b) => a - b)[Math.floor(runs / 2)]
-console.log(`median ${median} tx/s (${transactions} transactions of 6 writes, ${callers} callers, ${parent})`)
+console.log(
+  `median ${median} tx/s (${transactions} transactions of ${writes} writes, ${callers} callers, ${parent})`,
+)

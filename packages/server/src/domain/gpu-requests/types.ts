@@ -226,14 +226,15 @@ export interface GpuRequestStore {
   live(from: Reads): Promise<readonly GpuRequest[]>
   /** How many of a workspace are queued or provisioned, plus the nodes of it that are not free yet. */
   liveIn(from: Reads, workspaceId: string): Promise<number>
+  /** How many are queued, as far as it is committed: creates in the same moment do not see each other. */
   queuedIn(from: Reads, workspaceId: string): Promise<number>
   byId(from: Reads, id: GpuRequestId): Promise<GpuRequest | undefined>
   byShownId(from: Reads, shownId: string): Promise<GpuRequest | undefined>
   /** All of a workspace but cancelled ones, by shown id, at most `limit`. Runs beside the writer. */
   listIn(from: Reads, workspaceId: string, limit: number): Promise<readonly GpuRequest[]>
-  /** Newest first. Runs beside the writer. @throws AppError `invalid` for a cursor that never was */
+  /** Newest first; without `states` all but cancelled ones. Runs beside the writer. @throws AppError `invalid` for a cursor that never was */
   page(from: Reads, filter: GpuRequestFilter, limit: number, cursor: string | null): Promise<Page<GpuRequest>>
-  /** Those that held nodes in the span, by their start, at most `limit` (the latest). Runs beside the writer. */
+  /** Those that held nodes in the span [from, to), as of their last start, by it, at most `limit` (the latest). Runs beside the writer. */
   heldBetween(
     from: Reads,
     span: { readonly workspaces: readonly string[] | null; readonly fromMs: number; readonly toMs: number },
@@ -248,7 +249,7 @@ export interface GpuRequestStore {
    * @throws AppError `stale`; also when the place is taken
    */
   update(tx: Tx, request: GpuRequest, from: GpuRequestState): Promise<void>
-  /** Removes ended ones older than the instant, at most `limit`; says how many. */
+  /** Removes those that ended before the instant and have no node left, oldest first, at most `limit`; says how many. */
   prune(tx: Tx, endedBeforeMs: number, limit: number): Promise<number>
 
   holds(from: Reads): Promise<readonly NodeHold[]>
@@ -269,6 +270,7 @@ export interface GpuSettingsStore {
   insertTemplate(tx: Tx, template: GpuTemplate): Promise<void>
   /** @throws AppError `stale` */
   updateTemplate(tx: Tx, template: GpuTemplate): Promise<void>
+  /** @throws AppError `not_found` (resource `gpu-template`) */
   deleteTemplate(tx: Tx, name: string): Promise<void>
   bindings(from: Reads): Promise<readonly GpuBinding[]>
   binding(from: Reads, workspaceId: string): Promise<GpuBinding | undefined>
@@ -276,6 +278,7 @@ export interface GpuSettingsStore {
   insertBinding(tx: Tx, binding: GpuBinding): Promise<void>
   /** @throws AppError `stale` */
   updateBinding(tx: Tx, binding: GpuBinding): Promise<void>
+  /** The row of a workspace takes its binding with it. @throws AppError `not_found` (resource `gpu-template-binding`) */
   deleteBinding(tx: Tx, workspaceId: string): Promise<void>
   prices(from: Reads): Promise<readonly Price[]>
   /** Replaces all of them. */
