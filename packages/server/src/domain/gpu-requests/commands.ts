@@ -48,6 +48,7 @@ export interface GpuRequestView {
   readonly request: GpuRequest
   /** While queued: from the plan in memory; null = cannot be met, or not planned for (paused). */
   readonly slot: Slot | null
+  /** Without the ids of requests that the caller may not see. */
   readonly reasons: readonly GpuRequestReason[]
   /** Cost so far, or in all, in millionths of the currency; null where a GPU of it has no price. */
   readonly cost: { readonly micros: number; readonly currency: string } | null
@@ -168,6 +169,7 @@ export interface GpuRequestService {
 export interface GpuNodeView {
   readonly node: Node
   readonly managed: boolean
+  /** null = free. With empty ids where the caller may not see whose it is. */
   readonly hold: NodeHold | null
   /** The holder; null when it is free, or the caller may not see it. */
   readonly holder: GpuRequest | null
