@@ -99,6 +99,7 @@ export async function startBerthServer(
     readonly mostStreams?: number
     readonly openMetrics?: boolean
     readonly failureLimit?: RateLimit
+    readonly keyLimit?: RateLimit
     /** Instead of the plane's own. */
     readonly services?: Partial<Services>
   } = {},
@@ -152,6 +153,7 @@ export async function startBerthServer(
       openMetrics,
       listenIsLoopback: true,
       failureLimit: options.failureLimit ?? asManyAsItTakes,
+      keyLimit: options.keyLimit ?? null,
     },
     families: publishedFamilies({
       streams,

@@ -4,7 +4,7 @@ import { Writable } from "node:stream"
 import type { FastifyInstance } from "fastify"
 import { pino } from "pino"
 import { afterEach, describe, expect, it } from "vitest"
-import type { Directory, Principal, UserId } from "../domain/identity/index.ts"
+import type { Directory, Principal, Tokens, UserId } from "../domain/identity/index.ts"
 import { systemActor, type Refusal } from "../domain/journal/index.ts"
 import { systemClock } from "../kit/clock.ts"
 import { AppError } from "../kit/errors.ts"
@@ -34,6 +34,19 @@ const directory: Directory = {
   local: () => principal("local"),
   user: () => undefined,
   userByName: () => undefined,
+}
+
+/** `seen.` is known at once, `new.` after a look at its signature; both are the key's. */
+const tokens: Tokens = {
+  exchangeKey: () => Promise.reject(new Error("not here")),
+  read(text) {
+    const claims = { keyId: "key_1", generation: 1, notBeforeMs: 0, expiresAtMs: 1 }
+    if (text === "seen.") return claims
+    if (text === "broken.") return Promise.reject(new Error("a fault"))
+    return text === "foreign." ? undefined : Promise.resolve(text === "new." ? claims : undefined)
+  },
+  principalOf: () => principal("tokened"),
+  keySet: () => Promise.resolve({ keys: [] }),
 }
 
 /** A family that words errors in one line of text, to tell its words from others'. */
@@ -102,6 +115,7 @@ async function makeApp(
     clock: systemClock,
     ids: createIds(() => Date.now()),
     directory,
+    tokens,
     readiness: () => ({ isReady: options.isReady?.() ?? true, message: "The server is still recovering." }),
     version: "test",
   } as unknown as Services
@@ -155,6 +169,19 @@ describe("credentials", () => {
       headers: { cookie: `Token=${token}` },
     })
     expect(elsewhere.statusCode).toBe(401)
+  })
+
+  it("are a token too, whether it was seen before or has to be verified first", async () => {
+    const { app, lines } = await makeApp()
+    const ask = (token: string) =>
+      app.inject({ url: "/test/who", headers: { authorization: `Bearer ${token}` } })
+    for (const token of ["seen.", "new."]) expect((await ask(token)).json()).toEqual({ name: "tokened" })
+    for (const token of ["foreign.", "other."]) {
+      const answer = await ask(token)
+      expect([answer.statusCode, answer.json()]).toEqual([401, { oops: "unauthenticated" }])
+    }
+    expect((await ask("broken.")).statusCode).toBe(500)
+    expect(JSON.stringify(lines)).not.toMatch(/seen\.|new\.|foreign\.|other\./)
   })
 
   it("may be left out under --no-auth, but are checked when sent", async () => {
