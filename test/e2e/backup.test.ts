@@ -151,7 +151,7 @@ describe("berth backup", () => {
     const { code, err } = await berth("backup", "--offline", "--with-keys", "b.tar.gz", ...at(server))
     expect([code, err]).toEqual([0, ""])
     const listed = spawnSync("tar", ["-tzf", join(out, "b.tar.gz")], { encoding: "utf8" }).stdout.trim()
-    expect(listed.split("\n")).toEqual(["manifest.json", "berth.db", "owner.key"])
+    expect(listed.split("\n")).toEqual(["manifest.json", "berth.db", "owner.key", "secret.key"])
     // a server that starts is not kept from it by anything that was left
     await server.restart()
     const none = await berth("backup", "--offline", "--data", join(out, "none"), "c.tar.gz")
@@ -299,7 +299,9 @@ describe("berth restore", () => {
     await server.phase(later, "Running")
     const stray = await pidOf(server, "sleep 7125")
     const token = server.token
+    const secret = readFileSync(join(server.dataDir, "secret.key"), "utf8")
     await server.stop({ pods: false })
+    writeFileSync(join(server.dataDir, "secret.key"), `${"x".repeat(43)}\n`)
 
     const taken = await berth("restore", file, ...at(server))
     expect(taken.code).toBe(1)
@@ -311,6 +313,8 @@ describe("berth restore", () => {
     expect(old.prepare("select phase from workload where id = ?").get(later)).toEqual({ phase: "Running" })
     old.close()
 
+    expect(readFileSync(join(aside, "secret.key"), "utf8")).toMatch(/^x{43}\n$/)
+    expect(readFileSync(join(server.dataDir, "secret.key"), "utf8")).toBe(secret)
     await server.restart()
     expect(server.token).toBe(token)
     expect(await server.workload(kept)).toMatchObject({ phase: "Running", dispatchCount: 1 })

@@ -44,7 +44,7 @@ describe.skipIf(leftOut)("work of somebody who is not a server owner", () => {
     const secret = await run("echo secret of beta; sleep 0.1", "beta", bob)
     const attempts = readdirSync(join(server.dataDir, "pods"))
     const targets = [
-      ...["owner.key", "berth.db", "berth.db-wal", "local/accounts.json"].map((name) =>
+      ...["owner.key", "secret.key", "berth.db", "berth.db-wal", "local/accounts.json"].map((name) =>
         join(server.dataDir, name),
       ),
       ...attempts.flatMap((attempt) =>

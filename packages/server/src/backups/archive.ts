@@ -162,7 +162,7 @@ function damagedOrForeign(error: unknown): AppError {
 
 async function readParts(tar: AsyncIterable<Uint8Array>, sink: ArchiveSink): Promise<ReadArchive> {
   const smallFiles: Record<string, Buffer> = {}
-  const known = [memberNames.accounts, memberNames.ownerKey] as readonly string[]
+  const known = [memberNames.accounts, memberNames.ownerKey, memberNames.secretKey] as readonly string[]
   let manifest: Manifest | undefined
   let hasDatabase = false
   for await (const { member, content } of readTar(tar)) {

@@ -25,6 +25,8 @@ export const memberNames = {
   accounts: "accounts.json",
   /** Only where asked for. */
   ownerKey: "owner.key",
+  /** Only where asked for: it opens what is sealed in the database. */
+  secretKey: "secret.key",
 } as const
 
 /** Larger members than this, the database aside, are none of ours. */

@@ -179,7 +179,9 @@ function openSound(path: string, manifest: Manifest, parts: { clock: Clock; log:
  */
 function swap({ dataDir, clock }: RestoreOptions, part: string, read: ReadArchive): string | null {
   const { smallFiles } = read
-  const before = [...databaseFiles, "owner.key"].filter((name) => existsSync(join(dataDir, name)))
+  const before = [...databaseFiles, "owner.key", "secret.key"].filter((name) =>
+    existsSync(join(dataDir, name)),
+  )
   let setAside: string | null = null
   if (before.length > 0) {
     settleDatabase(join(dataDir, "berth.db"))
@@ -194,6 +196,10 @@ function swap({ dataDir, clock }: RestoreOptions, part: string, read: ReadArchiv
   // the key that lies there opens the database that is set aside: the server makes one for this one
   rmSync(join(dataDir, "owner.key"), { force: true })
   if (ownerKey) writePrivate(join(dataDir, "owner.key"), ownerKey)
+  // the secret key that lies there may well be this database's, which was saved without it: then it opens what is
+  // sealed in it, and else nothing
+  const secretKey = smallFiles[memberNames.secretKey]
+  if (secretKey) writePrivate(join(dataDir, "secret.key"), secretKey)
   restoreAccounts(dataDir, smallFiles[memberNames.accounts])
   giveToOwner(dataDir, [join(part, "berth.db"), ...(setAside === null ? [] : [setAside])])
   syncFile(join(part, "berth.db"))
@@ -214,7 +220,9 @@ function setAsideFile(from: string, to: string): void {
 function giveToOwner(dataDir: string, more: readonly string[]): void {
   const { uid, gid } = statSync(dataDir)
   if (process.getuid?.() !== 0 || uid === 0) return
-  const own = ["lock", "owner.key", "local", "local/accounts.json"].map((name) => join(dataDir, name))
+  const own = ["lock", "owner.key", "secret.key", "local", "local/accounts.json"].map((name) =>
+    join(dataDir, name),
+  )
   for (const path of [...own, ...more]) if (existsSync(path)) chownSync(path, uid, gid)
 }
 

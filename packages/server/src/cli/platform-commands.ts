@@ -237,6 +237,7 @@ const keysGroup: GroupSpec = {
         flag("--user <USER>", "who it acts as (default: you)"),
         flag("--role <ROLE>", "at most owner, editor or viewer (default: as its user)"),
         flag("-w, --workspace <WORKSPACE>", "only there (default: wherever its user may)"),
+        flag("--description <TEXT>", "what it is for"),
         flag("--expires <TIME>", "good for 12h, 90d, … (default: for ever)"),
       ],
       examples: [

@@ -569,13 +569,21 @@ describe("other commands", () => {
       "viewer",
       "-w",
       "research",
+      "--description",
+      "the nightly jobs",
       "--expires",
       "90d",
     ])
     expect(out).toBe("berth_t\n")
     expect(err).not.toContain("berth_t")
     expect(api.bodies("POST /berth/v1/keys")).toEqual([
-      { name: "ci", role: "viewer", workspaceId: "research", expiresInSeconds: 7_776_000 },
+      {
+        name: "ci",
+        role: "viewer",
+        workspaceId: "research",
+        description: "the nightly jobs",
+        expiresInSeconds: 7_776_000,
+      },
     ])
   })
 

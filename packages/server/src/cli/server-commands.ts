@@ -47,7 +47,7 @@ export function serverCommands(settings: readonly Option[]): readonly CommandSpe
       sentence: "save the server's database as one file, while the server runs",
       flags: [
         flag("--offline", "of a data directory on which no server runs (--data DIR)"),
-        flag("--with-keys", "put the owner's key in; on the server's machine only"),
+        flag("--with-keys", "put the owner's key and the secret key in; on the server's machine only"),
         flag("--force", "replace a file that is there"),
       ],
       notes: [

@@ -1,4 +1,4 @@
-import { createWriteStream, readFileSync, renameSync, rmSync, statSync } from "node:fs"
+import { createWriteStream, existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
@@ -42,7 +42,7 @@ function sentenceFor(file: string, bytes: number, manifest: Manifest, { withKeys
     count(counts.events, "event"),
   ].join(", ")
   const keys = withKeys
-    ? "the owner's key is in it: keep it safe"
+    ? "the owner's key and the one that opens what is sealed are in it: keep it safe"
     : "keys of the data directory are not in it"
   return `${file} (${humanBytes(bytes)}) holds the database as of ${madeAt}: ${what}. Logs of pods and ${keys}.`
 }
@@ -102,9 +102,19 @@ function explainOffline(error: unknown): never {
 
 async function withKeys(pieces: Pieces, dataDir: string): Promise<Readable> {
   const { withFiles } = await import("../../backups/archive.ts")
-  const file = join(dataDir, "owner.key")
+  const ownerFile = join(dataDir, "owner.key")
+  const secretFile = join(dataDir, "secret.key")
+  const keys = {
+    "owner.key": readKeyFile(ownerFile),
+    // a directory of before there was one
+    ...(existsSync(secretFile) ? { "secret.key": readKeyFile(secretFile) } : {}),
+  }
+  return withFiles(pieces, keys, statSync(ownerFile).mtimeMs)
+}
+
+function readKeyFile(file: string): Buffer {
   try {
-    return withFiles(pieces, { "owner.key": readFileSync(file) }, statSync(file).mtimeMs)
+    return readFileSync(file)
   } catch (cause) {
     throw new CliError(
       `The key file ${file} cannot be read (${reasonOf(cause)}).`,

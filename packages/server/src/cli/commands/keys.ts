@@ -12,6 +12,7 @@ export interface KeysOptions extends CommonOptions {
   readonly user?: string
   readonly role?: string
   readonly workspace?: string
+  readonly description?: string
   readonly expires?: string
   readonly all?: boolean
 }
@@ -50,6 +51,7 @@ export async function keyCreate(terminal: Terminal, name: string, options: KeysO
   if (options.user !== undefined) request.user = options.user
   if (options.role !== undefined) request.role = readRole(options.role)
   if (options.workspace !== undefined) request.workspaceId = options.workspace
+  if (options.description !== undefined) request.description = options.description
   if (options.expires !== undefined) request.expiresInSeconds = readExpiry(options.expires)
   const session = await connect(terminal, options)
   const made = await session.client.berth.createKey(request)

@@ -134,6 +134,7 @@ describe("berth up", () => {
     ["address_in_use", 4],
     ["address_unusable", 4],
     ["tls_unreadable", 4],
+    ["secret_key_unreadable", 4],
     ["something_new", 4],
   ])("words %s as a sentence, with exit code %d", async (detail, exitCode) => {
     const error = new AppError("unavailable", "It cannot be.", { detail })

@@ -214,6 +214,7 @@ const startFaults: Readonly<Record<string, readonly [ExitCode, string]>> = {
   address_in_use: [exitCodes.cannotStart, "`--listen 127.0.0.1:0` takes any free port."],
   address_unusable: [exitCodes.cannotStart, ""],
   tls_unreadable: [exitCodes.cannotStart, ""],
+  secret_key_unreadable: [exitCodes.cannotStart, "Give it back to the server's account, or move it away."],
 }
 
 /** A fault that somebody can mend is a sentence, never a stack. */

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { openPlatform, type Platform } from "../workspaces/platform-suite.ts"
+import { isAllowed } from "./authorize.ts"
+import { operations } from "./commands.ts"
+import { rights } from "./rights.ts"
 import type { ApiKey, Principal, Role } from "./types.ts"
 
 let platform: Platform
@@ -285,6 +288,92 @@ describe("keys", () => {
     }
     expect(names).toEqual(["k4", "k3", "k2", "k1", "k0", "first key"])
     await expect(platform.identity.keys(platform.owner, 2, "nonsense")).rejects.toThrow(refused("invalid"))
+  })
+
+  it("say what they are for, in at most 1,024 characters, and begin at the first generation", async () => {
+    const { key } = await platform.keyOf(platform.owner.userId, { description: " the nightly\njobs " })
+    expect(key).toMatchObject({ description: "the nightly\njobs", generation: 1 })
+    await platform.reload()
+    expect(platform.directory.key(key.id)).toMatchObject({ description: "the nightly\njobs", generation: 1 })
+    expect((await platform.keyOf(platform.owner.userId)).key.description).toBe("")
+    for (const description of ["x".repeat(1025), "a\u0000b", "\u001b[31m"])
+      await expect(platform.keyOf(platform.owner.userId, { description })).rejects.toThrow(
+        refused("invalid", { issues: [expect.objectContaining({ path: ["description"] })] }),
+      )
+  })
+
+  it("are found by the key itself, its id, and the beginning that only one has", async () => {
+    const { key, token } = await platform.keyOf(platform.owner.userId)
+    const find = (text: string, who = platform.owner) => platform.identity.findKey(who, text).id
+    for (const text of [token, key.id, key.prefix]) expect(find(text)).toBe(key.id)
+    const twin = { ...key, id: "key_twin" as ApiKey["id"], hash: "another" }
+    platform.directory.applyKey(twin)
+    expect(find(key.id)).toBe(key.id)
+    for (const text of [
+      key.prefix,
+      "",
+      "k",
+      "key_",
+      key.hash,
+      key.prefix.slice(0, 8),
+      `${token}x`,
+      "__proto__",
+    ])
+      expect(() => find(text)).toThrow(refused("not_found", { resource: "key" }))
+    platform.directory.applyKey({ ...twin, revokedAtMs: 1 })
+    expect(find(key.prefix)).toBe(key.id)
+    await platform.identity.revokeKey(platform.owner, key.id)
+    for (const text of [token, key.id, key.prefix])
+      expect(() => find(text)).toThrow(refused("not_found", { resource: "key" }))
+  })
+
+  it("are found by nobody who may not revoke them, and no refusal repeats a whole key", async () => {
+    const [ann, bob] = [await platform.person("ann"), await platform.person("bob")]
+    const { key, token } = await platform.keyOf(ann.userId)
+    expect(platform.identity.findKey(ann, token).id).toBe(key.id)
+    for (const text of [token, key.id, key.prefix])
+      expect(() => platform.identity.findKey(bob, text)).toThrow(refused("not_found"))
+    try {
+      platform.identity.findKey(bob, token)
+    } catch (error) {
+      expect(JSON.stringify([String(error), error])).not.toContain(token)
+    }
+  })
+
+  it("of the role Viewer without a workspace, made by a server Owner, read everything and change nothing", async () => {
+    await platform.workspace("team")
+    const { token } = await platform.keyOf(platform.owner.userId, { role: "viewer" })
+    const viewer = platform.principalOf(token)
+    expect([viewer.serverRole, viewer.workspaces(), viewer.roleIn("team")]).toEqual([
+      "viewer",
+      null,
+      "viewer",
+    ])
+    for (const workspaceId of [null, "default", "team"])
+      for (const operation of operations) {
+        const target = { workspaceId, ownerId: "usr_other" }
+        const isRead = /\.(list|get|logs|read|estimate|waittime|wait-time)$/.test(operation)
+        const may = isAllowed(viewer, operation, target)
+        const row = rights[operation].serverViewer === "all"
+        expect([operation, may]).toEqual([
+          operation,
+          row || (workspaceId !== null && rights[operation].viewer === "all"),
+        ])
+        if (may) expect([operation, isRead]).toEqual([operation, true])
+      }
+    await expect(platform.keyOf(viewer.userId)).resolves.toBeDefined()
+    await expect(platform.identity.createKey(viewer, newKey())).rejects.toThrow(refused("forbidden"))
+    await expect(platform.identity.createUser(viewer, newUser("eve"))).rejects.toThrow(refused("forbidden"))
+  })
+
+  it("of the role Owner without a workspace are as good as the server Owner who made them", async () => {
+    await platform.workspace("team")
+    const { token } = await platform.keyOf(platform.owner.userId, { role: "owner" })
+    const other = platform.principalOf(token)
+    expect([other.serverRole, other.workspaces(), other.roleIn("team")]).toEqual(["owner", null, "owner"])
+    await platform.keyOf(other.userId, { role: "editor", workspaceId: "team" })
+    const { key } = await platform.identity.createKey(other, newKey({ role: "viewer", workspaceId: "team" }))
+    await platform.identity.revokeKey(other, platform.identity.findKey(other, key.prefix).id)
   })
 
   it("are at most 1,000 live ones a user; revoked ones do not count", async () => {
