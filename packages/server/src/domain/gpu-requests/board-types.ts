@@ -95,6 +95,11 @@ export interface Board {
   controlChanged(paused: boolean): void
   /** Plans where something changed or an instant has come; O(changed suffix of the queue). */
   plan(nowMs: number): GpuPlan
+  /**
+   * The same in steps of a few milliseconds at most, between which others may have their turn; what changes in
+   * between counts from the next plan on. A question asked in between finishes it at once.
+   */
+  planSteps(nowMs: number): Generator<void, GpuPlan>
   /** Whether `plan` would have anything to look at. */
   isDirty(nowMs: number): boolean
   /** The next instant at which something may start by itself; null = none. */

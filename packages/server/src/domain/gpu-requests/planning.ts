@@ -1,0 +1,168 @@
+import { absorb } from "./absorb.ts"
+import { checkNote } from "./estimate-notes.ts"
+import type { Entry, PlanWorld } from "./plan-world.ts"
+import { askFor, canPlace, isHeldBack, place, placeUpTo, shapeOfEntry, unplace } from "./plan-world.ts"
+import type { Stay } from "./slot-search.ts"
+import { earliestStay } from "./slot-search.ts"
+
+/** Requests that are planned between two steps: less than a millisecond or so of work. */
+const perStep = 32
+/** Passes over the queue in which slots are moved forward after an early end: each finds less than the last. */
+const keptPasses = 3
+
+/**
+ * Brings the plan up to date, in steps after each of which others may have their turn; changes of the rows in between
+ * count from the next time on.
+ *
+ * From the first entry that is affected each gets the earliest slot beside those before it (conservative backfill).
+ * That alone may give one a later slot than it had when another ended early, for all behind fall into place anew;
+ * where that happens, the slots of the last plan are kept instead and moved forward one by one, none ever back.
+ * @yields after each step
+ */
+export function* planSteps(world: PlanWorld, nowMs: number): Generator<void, void> {
+  absorb(world, nowMs)
+  const { from } = world
+  if (from === 0) world.isKept = false
+  placeUpTo(world, world.planned)
+  yield* planFrom(world, nowMs)
+  const firstNew = firstNewIndex(world, from)
+  if (isSomebodyLater(world, from, firstNew, nowMs)) yield* keepSlots(world, from, firstNew, nowMs)
+  settle(world, from)
+}
+
+function* planFrom(world: PlanWorld, nowMs: number): Generator<void, void> {
+  while (world.planned < world.order.length) {
+    const entry = world.order[world.planned]
+    if (entry) {
+      entry.stay = stayFor(world, entry, nowMs, Infinity)
+      place(world, entry)
+    }
+    world.planned++
+    world.placed++
+    if (world.planned % perStep === 0) yield
+  }
+}
+
+/** The earliest slot for the entry beside all that are entered; null where it gets none. */
+export function stayFor(world: PlanWorld, entry: Entry, nowMs: number, beforeMs: number): Stay | null {
+  if (isHeldBack(world, entry.request.workspaceId)) return null
+  if (shapeOfEntry(world, entry).clusters.length === 0) return null
+  return earliestStay(askFor(world, entry, nowMs, beforeMs)) ?? null
+}
+
+/** The first one that had no slot and has one now: those behind it may have to give way to it. */
+function firstNewIndex(world: PlanWorld, from: number): number {
+  for (let at = from; at < world.order.length; at++) {
+    const entry = world.order[at]
+    if (entry && entry.settled === null && entry.stay !== null) return at
+  }
+  return world.order.length
+}
+
+function isSomebodyLater(world: PlanWorld, from: number, to: number, nowMs: number): boolean {
+  for (let at = from; at < to; at++) {
+    const entry = world.order[at]
+    if (entry && isLaterThan(world, entry, nowMs)) return true
+  }
+  return false
+}
+
+function isLaterThan(world: PlanWorld, entry: Entry, nowMs: number): boolean {
+  if (entry.settled === null || isHeldBack(world, entry.request.workspaceId)) return false
+  return (entry.stay?.startMs ?? Infinity) > Math.max(entry.settled.startMs, nowMs)
+}
+
+/**
+ * Tries to keep the slots of the last plan for the entries `[from, to)`: those that are still possible are entered,
+ * the others must find one that is no later; then each, in order, moves to the earliest it finds. Those from `to` on
+ * are planned after that. Where somebody would be later nevertheless, what planning from scratch gave stays.
+ * @yields after each step
+ */
+function* keepSlots(world: PlanWorld, from: number, to: number, nowMs: number): Generator<void, void> {
+  const scratch = world.order.slice(from).map((entry) => entry.stay)
+  placeUpTo(world, from)
+  const kept = world.order.slice(from, to)
+  if (!reenter(world, kept, nowMs)) {
+    for (const [at, stay] of scratch.entries()) {
+      const entry = world.order[from + at]
+      if (entry) entry.stay = stay
+    }
+    placeUpTo(world, world.order.length)
+    return
+  }
+  yield* moveForward(world, kept, nowMs)
+  world.placed = to
+  world.planned = to
+  world.isKept = true
+  yield* planFrom(world, nowMs)
+}
+
+/** Enters the settled slots again, or ones that are no later; false, and none is entered, where there are none. */
+function reenter(world: PlanWorld, kept: readonly Entry[], nowMs: number): boolean {
+  const entered: Entry[] = []
+  const enter = (entry: Entry, stay: Stay) => {
+    entry.stay = stay
+    place(world, entry)
+    entered.push(entry)
+  }
+  for (const entry of kept) {
+    entry.stay = null
+    const own = settledOf(world, entry)
+    if (own && own.startMs >= nowMs && canPlace(world, entry, own)) enter(entry, own)
+  }
+  for (const entry of kept) {
+    const own = settledOf(world, entry)
+    if (!own || entry.stay) continue
+    const stay = stayFor(world, entry, nowMs, Math.max(own.startMs, nowMs) + 1)
+    if (stay) enter(entry, stay)
+    else {
+      for (const one of entered) unplace(world, one)
+      return false
+    }
+  }
+  return true
+}
+
+function settledOf(world: PlanWorld, entry: Entry): Stay | null {
+  return isHeldBack(world, entry.request.workspaceId) ? null : entry.settled
+}
+
+function* moveForward(world: PlanWorld, kept: readonly Entry[], nowMs: number): Generator<void, void> {
+  for (let pass = 0, hasMoved = true; pass < keptPasses && hasMoved; pass++) {
+    hasMoved = false
+    for (const [at, entry] of kept.entries()) {
+      const own = entry.stay
+      if (!own || own.startMs <= nowMs) continue
+      unplace(world, entry)
+      entry.stay = stayFor(world, entry, nowMs, own.startMs) ?? own
+      place(world, entry)
+      hasMoved ||= entry.stay !== own
+      if (at % perStep === 0) yield
+    }
+  }
+}
+
+/** The plan is finished: it is what later ones are compared with. */
+function settle(world: PlanWorld, from: number): void {
+  for (let at = from; at < world.order.length; at++) {
+    const entry = world.order[at]
+    if (!entry) continue
+    if (entry.stay !== entry.settled) entry.emittedAtMs = null
+    entry.settled = entry.stay
+    checkNote(world, entry)
+  }
+  for (const entry of world.toCheck) checkNote(world, entry)
+  world.toCheck.clear()
+  findFirstStart(world, from)
+  world.from = world.order.length
+}
+
+function findFirstStart(world: PlanWorld, from: number): void {
+  const isTail = from >= world.order.length - 1 && !world.hasLeft
+  if (!isTail) world.firstStartMs = Infinity
+  world.hasLeft = false
+  for (let at = isTail ? from : 0; at < world.order.length; at++) {
+    const startMs = world.order[at]?.stay?.startMs ?? Infinity
+    if (startMs < world.firstStartMs) world.firstStartMs = startMs
+  }
+}
