@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { lookAtAmd } from "./amd.ts"
 import { amdModel, amdUuid } from "./amd-cards.ts"
 import { amd, ended, recorded, type Answers } from "./gpu-recordings.ts"
+import type { RunCommand } from "./hardware-run.ts"
 import { kfdProcesses } from "./kfd.ts"
 
 const never = new AbortController().signal
@@ -67,6 +68,19 @@ describe("what rocm-smi says", () => {
       "card4",
       "GPU-3d4595974090853c",
     ])
+  })
+
+  it("asks a version again without what it does not know", async () => {
+    const asked: number[] = []
+    const run: RunCommand = async (_command, args) => {
+      asked.push(args.length)
+      return args.includes("--showmaxpower")
+        ? ended("", 2, "usage: rocm-smi\nrocm-smi: error: unrecognized arguments: --showmaxpower --showid\n")
+        : ended(amd.mi300x)
+    }
+    const look = await lookAtAmd(run, never, async () => new Map())
+    expect(look.ok && look.gpus).toHaveLength(2)
+    expect(asked).toEqual([11, 9])
   })
 
   it.each([

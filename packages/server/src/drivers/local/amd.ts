@@ -2,7 +2,7 @@ import { jsonIn, saysNoGpu, withProcesses, type KfdProcesses } from "./amd-cards
 import { amdSmiArguments, parseAmdSmi } from "./amd-smi.ts"
 import { firstLine, noGpus, toolFailed, type GpuLook } from "./gpu-look.ts"
 import type { RunCommand, RunResult } from "./hardware-run.ts"
-import { parseRocm, rocmArguments } from "./rocm-smi.ts"
+import { knownRocmArguments, parseRocm, rocmArguments } from "./rocm-smi.ts"
 
 /** Asks `rocm-smi`, or `amd-smi` where that is all there is, for the machine's AMD GPUs. Never throws. */
 export async function lookAtAmd(
@@ -10,11 +10,17 @@ export async function lookAtAmd(
   signal: AbortSignal,
   processes: KfdProcesses,
 ): Promise<GpuLook> {
-  const found = await run("rocm-smi", rocmArguments, signal)
+  const found = await askRocm(run, signal)
   if (found.kind === "missing") return lookWithAmdSmi(run, signal, processes)
   if (found.kind === "hung") return toolFailed("rocm-smi does not answer.")
   const gpus = parseRocm(jsonIn(found.stdout))
   return gpus ? withProcesses(gpus, await processes()) : failed("rocm-smi", found)
+}
+
+async function askRocm(run: RunCommand, signal: AbortSignal): Promise<RunResult> {
+  const found = await run("rocm-smi", rocmArguments, signal)
+  const known = found.kind === "ended" ? knownRocmArguments(found.stderr) : undefined
+  return known ? run("rocm-smi", known, signal) : found
 }
 
 async function lookWithAmdSmi(

@@ -20,8 +20,8 @@ export interface SeenGpu {
   readonly troubles: readonly Trouble[]
   /** Split into MIG devices: not usable as a whole. */
   readonly isSplit: boolean
-  /** Processes that compute on it. */
-  readonly pids: readonly number[]
+  /** Processes that compute on it; null where the tool did not tell this time. */
+  readonly pids: readonly number[] | null
 }
 
 export interface Trouble {

@@ -61,6 +61,16 @@ describe("the GPUs of this machine", () => {
     expect((await other.next()).gpus.map(({ usedOutside }) => usedOutside)).toEqual([true, false])
   })
 
+  it("are still used outside while the tool does not tell by whom", async () => {
+    const { next } = setUp({ ...smi(h100s({}, 2)), apps: ended(`${uuid(1)}, 200\n`) })
+    const used = async (apps?: RunResult) =>
+      (await next({ ...smi(h100s({}, 2)), apps })).gpus.map(({ usedOutside }) => usedOutside)
+    expect((await next()).gpus.map(({ usedOutside }) => usedOutside)).toEqual([false, true])
+    expect(await used({ kind: "hung" })).toEqual([false, true])
+    expect(await used(ended("Unknown Error\n", 255))).toEqual([false, true])
+    expect(await used(ended(""))).toEqual([false, false])
+  })
+
   it("have what the table of models knows where the tool does not say", async () => {
     const { next } = setUp(smi(nvidia.gb10.replace("NVIDIA GB10", "NVIDIA GH200 480GB")))
     expect((await next()).gpus[0]).toMatchObject({

@@ -88,7 +88,7 @@ export function createLocalGpus(options: LocalGpusOptions): LookAtGpus {
       sayOnce(sentence)
       return { subject: index === null ? sentence : subjectOf(index), sentence, isHard: true }
     })
-    const offered = oneModel(found.gpus, sayOnce)
+    const offered = oneModel(found.gpus, sayOnce).map((gpu) => withLastPids(gpu, known))
     for (const gpu of offered) faults.push(...faultsOf(gpu, gave))
     const missing = known.filter(({ uuid }) => !offered.some((gpu) => gpu.uuid === uuid))
     if (missing.length === 0) known = offered
@@ -131,6 +131,11 @@ function asSeen(node: Pick<NodeFacts, "gpus" | "gpuModel"> | undefined): readonl
 
 function withoutReadings(gpu: SeenGpu): SeenGpu {
   return { ...gpu, readings: noReadings, unreadable: [], troubles: [] }
+}
+
+/** Who computes on a GPU is no news when the tool did not tell: it would come and go as a change of the node. */
+function withLastPids(gpu: SeenGpu, known: readonly SeenGpu[]): SeenGpu {
+  return gpu.pids === null ? { ...gpu, pids: known.find(({ uuid }) => uuid === gpu.uuid)?.pids ?? null } : gpu
 }
 
 function toolFault({ trouble }: { readonly trouble: Trouble }): Fault {
@@ -199,7 +204,7 @@ function toGpu(gpu: SeenGpu, faults: readonly Fault[], isOurs: (pid: number) => 
     uuid: gpu.uuid,
     // Machines whose GPU shares the memory of the CPU do not say: the model's table does, where it knows it.
     memoryBytes: gpu.memoryBytes || (known?.memoryBytes ?? 0),
-    usedOutside: gpu.pids.some((pid) => !isOurs(pid)),
+    usedOutside: (gpu.pids ?? []).some((pid) => !isOurs(pid)),
     ...gpu.readings,
     powerLimitW: gpu.readings.powerLimitW ?? known?.maxPowerW ?? null,
     fault: own.map(({ sentence }) => sentence).join(" "),

@@ -50,10 +50,10 @@ export async function lookAtNvidia(run: RunCommand, signal: AbortSignal): Promis
     run("nvidia-smi", ["--query-compute-apps=gpu_uuid,pid", csv], signal),
     queryRemappedRows(run, signal, gpus),
   ])
-  const pids = apps.kind === "ended" ? parseApps(apps.stdout) : new Map<string, number[]>()
+  const pids = apps.kind === "ended" && apps.exitCode === 0 ? parseApps(apps.stdout) : null
   const complete = gpus.map(({ gpu }) => ({
     ...gpu,
-    pids: pids.get(gpu.uuid) ?? [],
+    pids: pids === null ? null : (pids.get(gpu.uuid) ?? []),
     troubles: [...gpu.troubles, ...(rows.get(gpu.uuid) ?? [])],
   }))
   return { ok: true, gpus: complete, broken }

@@ -16,6 +16,13 @@ export const rocmArguments = [
   "--json",
 ]
 
+/** The arguments without those that this version says it does not know; undefined where it says nothing like that. */
+export function knownRocmArguments(said: string): readonly string[] | undefined {
+  const unknown = /unrecognized arguments: (.*)/.exec(said)?.[1]?.split(/\s+/) ?? []
+  const known = rocmArguments.filter((argument) => !unknown.includes(argument))
+  return known.length < rocmArguments.length ? known : undefined
+}
+
 /**
  * Reads the answer of `rocm-smi --json`: an object per card, whose keys were renamed from version to version and whose
  * values are texts. Undefined: it is none.
