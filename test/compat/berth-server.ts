@@ -11,6 +11,7 @@ import { createFakeNetwork, type FakeNetwork } from "../../packages/server/src/d
 import { createFakeWorld, type FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
 import { createApp } from "../../packages/server/src/http/app.ts"
 import { createStreams, type Streams } from "../../packages/server/src/http/plugins/streams.ts"
+import type { EgsOptions } from "../../packages/server/src/http/egs/handlers.ts"
 import { publishedFamilies } from "../../packages/server/src/http/published-families.ts"
 import type { Services } from "../../packages/server/src/http/services.ts"
 import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
@@ -21,7 +22,6 @@ import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createTelemetry } from "../../packages/server/src/telemetry/telemetry.ts"
 
-const cluster = "local"
 const gib = 2 ** 30
 const patienceMs = 20_000
 /** Time stands still while a test asks for everything without a token. */
@@ -100,15 +100,21 @@ export async function startBerthServer(
     readonly openMetrics?: boolean
     readonly failureLimit?: RateLimit
     readonly keyLimit?: RateLimit
+    /** Names of clusters; the first has the two nodes, the others none. */
+    readonly clusters?: readonly [string, ...string[]]
+    readonly egs?: EgsOptions
     /** Instead of the plane's own. */
     readonly services?: Partial<Services>
   } = {},
 ): Promise<BerthServer> {
-  const { noAuth = false, mostStreams = 256, openMetrics = false } = options
+  const { noAuth = false, mostStreams = 256, openMetrics = false, clusters = ["local"] } = options
   const directory = mkdtempSync(join(tmpdir(), "berth-http-"))
   const clock = createVirtualClock()
   const world = createFakeWorld({ clock, nodes: [gpuNode("node-a"), gpuNode("node-b")] })
-  const driver = createFakeDriver({ clusterId: cluster, clock, world })
+  const noWorld = createFakeWorld({ clock, nodes: [] })
+  const drivers = clusters.map((clusterId, at) =>
+    createFakeDriver({ clusterId, clock, world: at === 0 ? world : noWorld }),
+  )
   const network = createFakeNetwork()
   const store = openStore({ path: join(directory, "berth.db"), clock, log: silentLog })
   const ids = createIds(() => clock.nowMs())
@@ -118,10 +124,10 @@ export async function startBerthServer(
     clock,
     ids,
     log: silentLog,
-    clusters: [{ id: cluster, driver: "fake" }],
-    drivers: [driver],
-    networks: new Map([[cluster, network]]),
-    sources: [driver],
+    clusters: clusters.map((id) => ({ id, driver: "fake" })),
+    drivers,
+    networks: new Map([[clusters[0], network]]),
+    sources: drivers,
     noAuth,
   })
   const token = (await plane.identity.bootstrap())?.token ?? ""
@@ -155,13 +161,16 @@ export async function startBerthServer(
       failureLimit: options.failureLimit ?? asManyAsItTakes,
       keyLimit: options.keyLimit ?? null,
     },
-    families: publishedFamilies({
-      streams,
-      noAuth,
-      openDocuments: openMetrics,
-      startedAtMs: clock.nowMs(),
-      warnings: () => ["Not root."],
-    }),
+    families: publishedFamilies(
+      {
+        streams,
+        noAuth,
+        openDocuments: openMetrics,
+        startedAtMs: clock.nowMs(),
+        warnings: () => ["Not root."],
+      },
+      options.egs,
+    ),
     streams,
     meter: telemetry,
     metrics: telemetry,
@@ -233,7 +242,7 @@ export async function startBerthServer(
     async close() {
       await closeApp()
       await plane.stop()
-      await driver.close()
+      for (const driver of drivers) await driver.close()
       await store.close()
       telemetry.close()
       rmSync(directory, { recursive: true, force: true })
