@@ -98,7 +98,7 @@ function notAllowed(): AppError {
 
 function refusePast(endsAtMs: number, nowMs: number): void {
   if (endsAtMs > nowMs) return
-  const issue = { path: ["validity"], message: '"validity" must be today or later' }
+  const issue = { path: ["validity"], message: "must be today or later" }
   throw new AppError("invalid", "The key would be expired.", { resource: "key", issues: [issue] })
 }
 
