@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { apiFamilies, type ApiFamily } from "../packages/contract/src/openapi/index.ts"
+import { gpuRequestMoves } from "../packages/server/src/domain/gpu-requests/index.ts"
 import { claimMoves } from "../packages/server/src/domain/queue/index.ts"
 import { attemptMoves, phaseMoves, replicaMoves } from "../packages/server/src/domain/workloads/index.ts"
 import { renderConfigTable } from "../packages/server/src/config.ts"
@@ -13,6 +14,7 @@ export function renderDocuments(
   const architecture = at("./architecture.md")
   const readme = at("../README.md")
   const api = at("./api.md")
+  const gpuRequests = at("./gpu-requests.md")
   return [
     {
       path: architecture,
@@ -22,6 +24,10 @@ export function renderDocuments(
         ["replica", stateDiagram(replicaMoves, "queued")],
         ["attempt", stateDiagram(attemptMoves, "assigned")],
       ].reduce((text, [name = "", part = ""]) => replacePart(text, name, part), read(architecture)),
+    },
+    {
+      path: gpuRequests,
+      text: replacePart(read(gpuRequests), "gpu-request", stateDiagram(gpuRequestMoves, "queued")),
     },
     {
       path: api,
