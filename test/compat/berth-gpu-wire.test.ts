@@ -111,7 +111,7 @@ describe("a GPU request on the wire", () => {
     ["a priority beyond the bands", { priority: 301 }],
     ["no cluster", { clusters: [] }],
     ["a member that is not known", { gpus: 8 }],
-    ["null for what has no null", { gpuModel: null }],
+    ["null for what has no null", { nodes: null }],
   ])("is refused with %s, and nobody is asked", async (_, change) => {
     const { status, json } = await server.call("POST", at, { json: { name: "g", ...wish, ...change } })
     expect([status, json.code]).toEqual([400, "invalid"])
@@ -122,14 +122,14 @@ describe("a GPU request on the wire", () => {
   it("names the faults of the domain by the members of this API", async () => {
     fault = new AppError("invalid", "The request breaks rules.", {
       issues: [
-        { path: ["durationMs"], message: "is longer than a year" },
+        { path: ["durationMs"], message: "must be a whole number from 1 to 31536000500" },
         { path: ["clusters", 0], message: "is not of this workspace" },
       ],
     })
     const { status, json } = await server.call("POST", at, { json: { name: "g", ...wish } })
     expect(status).toBe(400)
     expect(json.details).toEqual([
-      { path: "durationSeconds", message: "is longer than a year" },
+      { path: "durationSeconds", message: "must be a whole number from 1 to 31536000" },
       { path: "clusters[0]", message: "is not of this workspace" },
     ])
   })
@@ -270,6 +270,12 @@ describe("templates, bindings and prices", () => {
     expect(gpus.asked.bindings[0]?.clusters).toEqual([
       { clusterName: "local", defaultTemplate: "t", templates: ["t"] },
     ])
+    const without = [{ clusterId: "local", defaultTemplate: null, templates: [] }]
+    const replaced = await server.call("PUT", "/berth/v1/gpu-bindings/default", {
+      json: { clusters: without },
+    })
+    expect(replaced.json.clusters).toEqual(without)
+    expect(gpus.asked.bindings[1]?.clusters).toMatchObject([{ defaultTemplate: "" }])
   })
 
   it("takes prices as decimals, never as floats", async () => {

@@ -9,7 +9,8 @@ export const GpuExplanation = Type.Object(
     kind: Type.Literal("gpu-request", { description: "What it is about." }),
     request: GpuRequest,
     sentences: Type.Array(Type.String(), {
-      description: "The reasons for people, the most decisive first; empty when it does not wait.",
+      description:
+        "How it stands, for people: why it waits, the most decisive first; what it holds; how it ended.",
     }),
     position: int("Its place in the queue, from 1; 0 when it does not queue."),
     ahead: Type.Object(

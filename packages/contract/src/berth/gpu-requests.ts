@@ -20,7 +20,7 @@ const bounds = {
   nodes: { minimum: 1, maximum: 10_000 },
   durationSeconds: { minimum: 1, maximum: 10 * 366 * 86_400 },
   idleTimeoutSeconds: { minimum: 1, maximum: 10 * 366 * 86_400 },
-  memoryGibPerGpu: { minimum: 1, maximum: 1_048_576 },
+  memoryGibPerGpu: { minimum: 1, maximum: 1_000_000 },
 } as const
 
 export const GpuRequestState = oneOf(
@@ -52,7 +52,7 @@ export type GpuShape = Static<typeof GpuShape>
 export const GpuRequestReason = Type.Object(
   {
     code: ReasonCode,
-    requests: int("How many other requests it is about."),
+    requests: int("How many other requests that the caller may see it is about."),
     nodes: Type.Array(Type.String(), { description: "Names of the nodes that it is about; may be empty." }),
     needed: Nullable(Type.Integer(), "How many nodes are needed; null when it is not about that."),
     free: Nullable(Type.Integer(), "How many of them are free; null when it is not about that."),
@@ -188,6 +188,8 @@ export type GpuQueueEntry = Static<typeof GpuQueueEntry>
 export const GpuQueueList = PageOf(GpuQueueEntry, "GPU requests that wait, in their order.")
 export type GpuQueueList = Static<typeof GpuQueueList>
 
+const word = { minLength: 1, maxLength: 253 } as const
+
 /** What both a request and a question about one say. */
 const asked = {
   workspaceId: dnsLabel("Whose GPUs they will be."),
@@ -201,13 +203,16 @@ const asked = {
     }),
   ),
   instanceType: Type.Optional(
-    text("Exactly this kind of machine. Default: any.", { minLength: 1, maxLength: 253 }),
+    Nullable(text("A kind of machine.", word), "Exactly this kind of machine. Default: null, any."),
   ),
   gpuModel: Type.Optional(
-    text("Long or short name of the model, case ignored. Default: any.", { minLength: 1, maxLength: 253 }),
+    Nullable(text("A model.", word), "Long or short name of the model, case ignored. Default: null, any."),
   ),
   memoryGibPerGpu: Type.Optional(
-    int("At least so much memory on each GPU, whole GiB. Default: any.", bounds.memoryGibPerGpu),
+    Nullable(
+      int("Whole GiB.", bounds.memoryGibPerGpu),
+      "At least so much memory on each GPU, whole GiB. Default: null, any.",
+    ),
   ),
   gpusPerNode: int("GPUs of each node, at least.", bounds.gpusPerNode),
   nodes: Type.Optional(

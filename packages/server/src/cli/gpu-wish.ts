@@ -58,20 +58,8 @@ function readWish(options: GpuWishOptions): Wish {
 }
 
 function wishOf(template: GpuTemplate): Wish {
-  const { gpusPerNode, nodes, gpuModel, instanceType, memoryGibPerGpu, durationSeconds } = template
-  const { priority, idleTimeoutSeconds, requeueOnFailure, clusterId } = template
-  return {
-    clusters: [clusterId],
-    gpusPerNode,
-    nodes,
-    gpuModel,
-    instanceType,
-    ...(memoryGibPerGpu === null ? {} : { memoryGibPerGpu }),
-    durationSeconds,
-    priority,
-    idleTimeoutSeconds,
-    requeueOnFailure,
-  }
+  const { name: _, workspaceId: _owner, createdAt: _at, clusterId, ...wish } = template
+  return { ...wish, clusters: [clusterId] }
 }
 
 /** The same with a name: what was said, else one made from the shape, as `2x8xH100`. */

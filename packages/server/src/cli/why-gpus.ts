@@ -24,8 +24,10 @@ function explain(terminal: Terminal, why: GpuExplanation): readonly string[] {
   const { request } = why
   const lines = [paint(terminal, "bold", harmless(titleOf(why, nowMs)))]
   lines.push(`  asks for   ${harmless(shapeText(request))} for ${humanSeconds(request.durationSeconds)}`)
-  for (const [index, sentence] of why.sentences.entries())
-    lines.push(`  ${index === 0 ? "because  " : "and      "}  ${harmless(sentence)}`)
+  for (const [index, sentence] of why.sentences.entries()) {
+    const word = request.state !== "queued" ? "" : index === 0 ? "because" : "and"
+    lines.push(`  ${word.padEnd(9)}  ${harmless(sentence)}`)
+  }
   if (request.state === "queued") lines.push(`  estimate   ${estimateText(request, nowMs)}${whereOf(why)}`)
   if (why.position > 0) lines.push(`  position   ${why.position} in the queue${aheadText(why)}`)
   lines.push(...inTheWay(why, nowMs), ...held(why, nowMs))

@@ -21,7 +21,7 @@ export async function templatesList(terminal: Terminal, options: CommonOptions):
       { title: "OF", cell: (one) => one.workspaceId ?? "all" },
       { title: "CLUSTER", cell: (one) => one.clusterId },
       { title: "GPUS", cell: shapeText },
-      { title: "INSTANCE", cell: (one) => one.instanceType },
+      { title: "INSTANCE", cell: (one) => one.instanceType ?? "any" },
       { title: "FOR", cell: (one) => humanSeconds(one.durationSeconds), align: "right" },
       { title: "PRIORITY", cell: (one) => one.priority, align: "right" },
     ],
@@ -43,16 +43,10 @@ export async function templateSet(terminal: Terminal, name: string, options: Gpu
 
 /** @throws CliError for what only a request may leave open */
 function toTemplate(wish: Awaited<ReturnType<typeof wishFor>>): ReplaceGpuTemplate {
-  const { workspaceId: _, name: _name, clusters = [], gpuModel, instanceType, ...rest } = wish
+  const { workspaceId: _, name: _name, clusters = [], ...rest } = wish
   const [clusterId, another] = clusters
-  if (
-    clusterId === undefined ||
-    another !== undefined ||
-    gpuModel === undefined ||
-    instanceType === undefined
-  )
-    throw usageError("A template names one --cluster, a --model and an --instance-type.")
-  return { ...rest, clusterId, gpuModel, instanceType }
+  if (clusterId === undefined || another !== undefined) throw usageError("A template names one --cluster.")
+  return { ...rest, clusterId }
 }
 
 /** `berth gpus templates rm`. */
@@ -83,7 +77,7 @@ export async function bindingsList(terminal: Terminal, options: CommonOptions): 
 
 function clusterText({ clusterId, defaultTemplate, templates }: GpuBinding["clusters"][number]): string {
   const others = templates.filter((name) => name !== defaultTemplate)
-  return `${clusterId}: ${[defaultTemplate, ...others].join(" ")}`
+  return `${clusterId}: ${[defaultTemplate ?? "", ...others].join(" ").trim()}`
 }
 
 export interface BindingOptions extends CommonOptions {

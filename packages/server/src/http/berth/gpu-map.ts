@@ -140,7 +140,7 @@ function toSlot({ capacity }: Names, slot: Slot): NonNullable<WireRequest["slot"
   }
 }
 
-/** Requests that it is about are counted: whose they are is told by `explain`, as far as the caller may see them. */
+/** Requests that it is about are counted: which they are is told by `explain`. */
 export function toGpuReason(reason: GpuRequestReason): WireReason {
   return {
     code: reason.code,

@@ -98,6 +98,13 @@ function workspaceOf(request: FastifyRequest): string {
   return (request.params as { readonly id: string }).id
 }
 
+/** What the domain writes where nothing is named. */
+const anything = ""
+
+function orNull(word: string): string | null {
+  return word === anything ? null : word
+}
+
 /** Its idle time-out holds as soon as it is said: a second switch for it is another API's. */
 function fromTemplate(
   name: string,
@@ -110,8 +117,8 @@ function fromTemplate(
     gpusPerNode: body.gpusPerNode,
     nodes: body.nodes ?? 1,
     memoryGibPerGpu: body.memoryGibPerGpu ?? null,
-    gpuModel: body.gpuModel,
-    instanceType: body.instanceType,
+    gpuModel: body.gpuModel ?? anything,
+    instanceType: body.instanceType ?? anything,
     durationMs: body.durationSeconds * 1000,
     priority: body.priority ?? 101,
     enforceIdleTimeout: idleTimeoutMs !== null,
@@ -129,8 +136,8 @@ function toTemplate(template: GpuTemplate): WireTemplate {
     gpusPerNode: template.gpusPerNode,
     nodes: template.nodes,
     memoryGibPerGpu: template.memoryGibPerGpu,
-    gpuModel: template.gpuModel,
-    instanceType: template.instanceType,
+    gpuModel: orNull(template.gpuModel),
+    instanceType: orNull(template.instanceType),
     durationSeconds: secondsOf(template.durationMs),
     priority: template.priority,
     idleTimeoutSeconds: secondsOrNull(template.enforceIdleTimeout ? template.idleTimeoutMs : null),
@@ -147,7 +154,7 @@ function fromBinding(
     workspaceId,
     clusters: body.clusters.map(({ clusterId, defaultTemplate, templates }) => ({
       clusterName: clusterId,
-      defaultTemplate,
+      defaultTemplate: defaultTemplate ?? anything,
       templates,
     })),
     enableAutomatic: body.enableAutomatic ?? false,
@@ -159,7 +166,7 @@ function toBinding(binding: GpuBinding): WireBinding {
     workspaceId: binding.workspaceId,
     clusters: binding.clusters.map(({ clusterName, defaultTemplate, templates }) => ({
       clusterId: clusterName,
-      defaultTemplate,
+      defaultTemplate: orNull(defaultTemplate),
       templates: [...templates],
     })),
     enableAutomatic: binding.enableAutomatic,
@@ -170,7 +177,7 @@ function toBinding(binding: GpuBinding): WireBinding {
 function fromPrice(price: SetPrices["items"][number]): Price {
   return {
     gpuModel: price.gpuModel,
-    instanceType: price.instanceType ?? "",
+    instanceType: price.instanceType ?? anything,
     microsPerGpuHour: microsOf(price.amountPerGpuHour),
     currency: price.currency,
   }
@@ -179,7 +186,7 @@ function fromPrice(price: SetPrices["items"][number]): Price {
 function toPrice(price: Price): WirePrice {
   return {
     gpuModel: price.gpuModel,
-    instanceType: price.instanceType === "" ? null : price.instanceType,
+    instanceType: orNull(price.instanceType),
     amountPerGpuHour: decimalOf(price.microsPerGpuHour),
     currency: price.currency,
   }
