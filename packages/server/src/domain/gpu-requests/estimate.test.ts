@@ -96,7 +96,9 @@ describe("an estimate", () => {
       reason: { code: "cannot_be_met" },
       nearest: { clusterId: "local", gpuModel: "NVIDIA-H100-80GB-HBM3", memoryGibPerGpu: 80, nodes: 2 },
     })
-    expect(answer.sentence).toMatch(/100 GiB.*Nearest to it: 2 nodes of h100-2 with 1 x NVIDIA-H100-80GB-HBM3/)
+    expect(answer.sentence).toMatch(
+      /100 GiB.*Nearest to it: 2 nodes of h100-2 with 1 x NVIDIA-H100-80GB-HBM3/,
+    )
   })
 
   it("says of nodes that are not well that they are, and not that there are none", async () => {
@@ -192,9 +194,7 @@ describe("alternatives", () => {
     await world.workspaces.update(world.owner, "red", { clusters: ["local", "lab"] })
     const { alternatives } = await ask({ clusters: ["local"] })
     expect(alternatives).toMatchObject([{ clusterId: "lab", waitMs: 0 }])
-    expect(alternatives[0]?.sentence).toBe(
-      `With ${h100} of h100-2 in cluster lab it would start at once.`,
-    )
+    expect(alternatives[0]?.sentence).toBe(`With ${h100} of h100-2 in cluster lab it would start at once.`)
   })
 
   it("are fewer GPUs on each node where no node has so many", async () => {
