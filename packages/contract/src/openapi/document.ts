@@ -59,7 +59,7 @@ export function openApiDocument(family: ApiFamily, version: string): OpenApiDocu
           type: "http",
           scheme: "bearer",
           description:
-            "An API key (`berth keys create`, or the owner's in the data directory). Under `--no-auth` none is needed.",
+            "An API key (`berth keys create`, or the owner's in the data directory), or a token that one was exchanged for (`POST /api/v1/auth`), which holds for 900 s. Under `--no-auth` none is needed.",
         },
       },
     },

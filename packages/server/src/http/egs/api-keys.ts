@@ -31,7 +31,9 @@ export function apiKeyHandlers(services: Services) {
     async auth(request: FastifyRequest) {
       const apiKey = valueOf(decodeAuth(saidBy(request)))
       const from = { address: request.ip, requestId: request.id }
-      return { token: (await tokens.exchangeKey(apiKey, from)).token }
+      const { token, principal } = await tokens.exchangeKey(apiKey, from)
+      request.chargeKey(principal)
+      return { token }
     },
     async createApiKey(request: FastifyRequest) {
       const { principal } = request

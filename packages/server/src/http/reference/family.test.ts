@@ -15,6 +15,7 @@ beforeAll(async () => {
     clock: systemClock,
     ids: createIds(() => Date.now()),
     directory: { authenticate: () => undefined },
+    tokens: { read: () => undefined },
     readiness: () => ({ isReady: true, message: "" }),
   } as unknown as Services
   app = await createApp({

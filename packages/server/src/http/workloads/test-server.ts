@@ -99,6 +99,7 @@ function testServices(workloads: WorkloadService): Services {
       user: () => undefined,
       userByName: () => undefined,
     },
+    tokens: { read: () => undefined } as unknown as Services["tokens"],
     workloads,
     readiness: () => ({ isReady: true, message: "" }),
   }
