@@ -74,9 +74,9 @@ const egsFamily: ApiFamily = {
   description: `GPUs for a length of time: the API of the Elastic GPU Service.
 
 Success is always 200 and an envelope: \`statusCode\`, \`status\`, \`message\`, \`data\`. Bodies are read as JSON whatever
-their content type, on GET and DELETE too, where the query may say the same; null and "" of what is optional are the
-same as absent, numbers may stand as text, unknown members are ignored. What breaks a rule is a 422 that names the first
-fault, what is no JSON a 400. With \`egs.dialect: upstream\` refusals and states are worded as the documented server's
+their content type, on GET and DELETE too, where the query may say the same; above 256 KiB they are a 413. null and ""
+of what is optional are the same as absent, numbers may stand as text, unknown members are ignored. What breaks a rule
+is a 422 that names the first fault, what is no JSON a 400. With \`egs.dialect: upstream\` refusals and states are worded as the documented server's
 own wire has them (\`UNKNOWN\`, \`Successful\`). A path that is not known, or not with this method, is a 404.
 ${anywhere}`,
   routes: Object.entries(egs.egsRoutes).map(([name, route]: [string, egs.EgsRoute]) => ({

@@ -54,6 +54,8 @@ export function checkExchange(exchange: Exchange): void {
   if (!response) {
     // HTTP's own: said once in the document's introduction.
     if ([408, 431].includes(exchange.status)) return
+    // Bodies of GET that are too large, likewise: only this API reads them.
+    if (name === "egs" && exchange.method === "GET" && exchange.status === 413) return
     // A stream has no HEAD.
     if (exchange.method === "HEAD" && exchange.status === 405) return
     throw new Error(`${place}: the document of ${name} has no such status at ${found.operationId}.`)
