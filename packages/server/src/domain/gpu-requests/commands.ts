@@ -168,6 +168,7 @@ export interface GpuRequestService {
 
 export interface GpuNodeView {
   readonly node: Node
+  /** GPU requests may get it: no label takes it out, and it is assigned to no workspace. */
   readonly managed: boolean
   /** null = free. With empty ids where the caller may not see whose it is. */
   readonly hold: NodeHold | null

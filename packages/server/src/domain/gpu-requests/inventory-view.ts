@@ -44,7 +44,7 @@ function nodeView(
   const isVisible = hold !== null && principal.roleIn(hold.workspaceId) !== null
   return {
     node: shownNode(principal, node),
-    managed: isManaged(node),
+    managed: isManaged(node) && node.workspaceId === null,
     hold: hold && (isVisible ? hold : anonymous(hold)),
     holder: isVisible ? (holders.get(hold.requestId) ?? null) : null,
     gpusInUse: gpusInUse(node.id),
