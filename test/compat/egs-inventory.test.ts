@@ -79,7 +79,7 @@ let server: BerthServer
 let seedServer: BerthServer
 beforeAll(async () => {
   const gpus = scriptedGpus()
-  const services = { ...gpus, gpuRequests: { ...gpus.gpuRequests, ...scripted } as GpuRequestService }
+  const services = { ...gpus, gpuRequests: { ...gpus.gpuRequests, ...scripted } }
   server = await startBerthServer({ services })
   const egs = { dialect: "seed", inventoryBySlice: "seed" } as const
   seedServer = await startBerthServer({ services, egs })
