@@ -1,25 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { nodeChanged } from "../inventory/index.ts"
 import { aMachine } from "../workspaces/platform-suite.ts"
-import { workspaceChanged } from "../workspaces/index.ts"
-import { createBoard } from "./board.ts"
 import type { Board } from "./board-types.ts"
 import type { GpuRequestService } from "./commands.ts"
 import { aWish, hourMs, openGpuWorld, type GpuWorld } from "./gpu-world-suite.ts"
-import { gpuRequestChanged, nodeHoldChanged } from "./types.ts"
 
 let world: GpuWorld
 let board: Board
 beforeEach(async () => {
-  board = createBoard()
-  world = await openGpuWorld({ board })
-  const { store } = world
-  store.subscribe(nodeChanged, (node) => board.nodeChanged(node))
-  store.subscribe(workspaceChanged, ({ workspace, gone }) => board.workspaceChanged(workspace, gone))
-  store.subscribe(gpuRequestChanged, (request) => board.requestChanged(request))
-  store.subscribe(nodeHoldChanged, ({ hold, free }) => board.holdChanged(hold, free))
-  for (const node of world.inventory.list()) board.nodeChanged(node)
-  for (const workspace of world.index.list()) board.workspaceChanged(workspace, false)
+  world = await openGpuWorld()
+  board = world.board
   for (const id of ["red", "blue", "green"]) {
     if (id === "green") await world.workspace(id)
     await world.workspaces.update(world.owner, id, { policy: { mostGpuRequests: null } })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { aWish, hourMs, openGpuWorld, type GpuWorld } from "./gpu-world-suite.ts"
 import { defaultLimits } from "./limits.ts"
-import type { GpuRequest, GpuRequestId } from "./types.ts"
+import type { GpuRequest } from "./types.ts"
 
 let world: GpuWorld
 let request: GpuRequest
@@ -30,32 +30,37 @@ describe("extending", () => {
     expect((await world.journal()).audit[0]).toMatchObject({ operation: "gpu-request.update" })
   })
 
-  it("asks whose promise it would push back, and says until when it could go", async () => {
-    const asked: unknown[] = []
+  it("does not push back a promise to somebody else", async () => {
+    await world.requests.create(world.owner, aWish({ workspaceId: "blue", nodes: 2 }))
+    expect(await world.refusal(() => extend(60_000))).toEqual(
+      refused("conflict", {
+        detail: "promised",
+        facts: { latestEndMs: request.endsAtMs, delayed: 1 },
+        message: expect.stringMatching(/promised to another request: it cannot go on after its end\.$/),
+      }),
+    )
+  })
+
+  it("says until when it could go, and goes that far", async () => {
+    const long = await world.requests.create(
+      world.owner,
+      aWish({ workspaceId: "blue", durationMs: 2 * hourMs }),
+    )
+    await world.provision(long, "n3")
+    for (const workspaceId of ["blue", "default"])
+      await world.requests.create(world.owner, aWish({ workspaceId, nodes: 3 }))
     const latestEndMs = (request.endsAtMs ?? 0) + hourMs
-    world.script.delayedBy = (...question) => {
-      asked.push(question)
-      return { requestIds: ["gpr_2" as GpuRequestId], latestEndMs }
-    }
     expect(await world.refusal(() => extend(2 * hourMs))).toEqual(
       refused("conflict", {
         detail: "promised",
-        facts: { latestEndMs, delayed: 1 },
+        facts: { latestEndMs, delayed: 2 },
         message: expect.stringMatching(
-          /promised to another request: it can go on until 2030-01-01T02:00:00Z/,
+          /promised to 2 other requests: it can go on until 2030-01-01T02:00:00Z at most\.$/,
         ),
       }),
     )
-    expect(asked[0]).toEqual([request.id, (request.endsAtMs ?? 0) + 2 * hourMs, world.clock.nowMs()])
-    world.script.delayedBy = () => ({
-      requestIds: ["gpr_2", "gpr_3"] as unknown as readonly GpuRequestId[],
-      latestEndMs: request.endsAtMs ?? 0,
-    })
-    expect(await world.refusal(() => extend(60_000))).toEqual(
-      refused("conflict", {
-        message: expect.stringMatching(/promised to 2 other requests: it cannot go on after its end/),
-      }),
-    )
+    expect((await extend(hourMs)).endsAtMs).toBe(latestEndMs)
+    expect(await world.refusal(() => extend(60_000))).toEqual(refused("conflict", { detail: "promised" }))
   })
 
   it.each([0, 59_999, -hourMs, 60_000.5, Number.NaN, Infinity, defaultLimits.longestDurationMs + 1])(

@@ -1,78 +1,20 @@
 import { isDeepStrictEqual } from "node:util"
 import { createIds } from "../../kit/ids.ts"
-import { gpuMemoryGb, isManaged, type Node } from "../inventory/index.ts"
+import { nodeChanged } from "../inventory/index.ts"
 import { aMachine, openPlatform } from "../workspaces/platform-suite.ts"
-import type { GpuRequestReason, Slot } from "./board-types.ts"
+import { workspaceChanged } from "../workspaces/index.ts"
+import { createBoard } from "./board.ts"
 import type { CreateGpuRequest, HoldEnds } from "./commands.ts"
 import { defaultLimits } from "./limits.ts"
 import { endEvents, gpuRequestEvent, holdEnded, provisioned } from "./moves.ts"
-import type { BoardReads, GpuRequestsOptions } from "./options.ts"
+import type { GpuRequestsOptions } from "./options.ts"
 import { createGpuRequests } from "./service.ts"
 import { createGpuSettingsIndex } from "./settings-index.ts"
 import { createGpuSettings } from "./settings.ts"
-import { isLive } from "./states.ts"
-import type { GpuRequest, GpuRequestId, NodeHold } from "./types.ts"
+import type { GpuRequest } from "./types.ts"
 import { gpuRequestChanged, nodeHoldChanged } from "./types.ts"
 
 export const hourMs = 3_600_000
-
-/** What a test makes the board say. */
-export interface Script {
-  readonly slots: Map<GpuRequestId, Slot>
-  readonly reasons: Map<GpuRequestId, GpuRequestReason>
-  forecast: BoardReads["forecast"]
-  delayedBy: BoardReads["delayedBy"]
-}
-
-/** A board that remembers what the store told it and says for the rest what the script says. */
-function scriptedBoard(nodes: () => readonly Node[]) {
-  const requests = new Map<string, GpuRequest>()
-  const holds = new Map<string, NodeHold>()
-  const script: Script = {
-    slots: new Map(),
-    reasons: new Map(),
-    forecast: () => ({ kind: "never", reason: { code: "queue_paused" } }),
-    delayedBy: (_id, endsAtMs) => ({ requestIds: [], latestEndMs: endsAtMs }),
-  }
-  const queued = () =>
-    [...requests.values()]
-      .filter((request) => request.state === "queued")
-      .toSorted((a, b) => b.priority - a.priority || a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
-  const board: BoardReads = {
-    slot: (id) => script.slots.get(id),
-    reason: (id) => script.reasons.get(id),
-    position(id, limit) {
-      const at = queued().findIndex((request) => request.id === id)
-      return { position: at + 1, ahead: queued().slice(0, Math.max(0, Math.min(at, limit))) }
-    },
-    forecast: (candidate, nowMs) => script.forecast(candidate, nowMs),
-    delayedBy: (id, endsAtMs, nowMs) => script.delayedBy(id, endsAtMs, nowMs),
-    request: (id) => requests.get(id),
-    byShownId: (shownId) => [...requests.values()].find((request) => request.shownId === shownId),
-    live: () => [...queued(), ...[...requests.values()].filter((one) => one.state === "provisioned")],
-    hold: (nodeId) => holds.get(nodeId),
-    holdsOf: (id) => [...holds.values()].filter((hold) => hold.requestId === id),
-    managedNodes: () => nodes().filter((node) => isManaged(node) && node.workspaceId === null),
-    suits: (wish, node) =>
-      wish.clusters.includes(node.clusterId) &&
-      (wish.instanceType === null || wish.instanceType === node.instanceType) &&
-      (wish.gpuModel === null || wish.gpuModel === node.gpuModel) &&
-      gpuMemoryGb(node) >= (wish.memoryGibPerGpu ?? 0) &&
-      node.gpus.length >= wish.gpusPerNode,
-  }
-  return {
-    script,
-    board,
-    requestChanged: (request: GpuRequest) => {
-      if (isLive(request)) requests.set(request.id, request)
-      else requests.delete(request.id)
-    },
-    holdChanged: ({ hold, free }: { readonly hold: NodeHold; readonly free: boolean }) => {
-      if (free) holds.delete(hold.nodeId)
-      else holds.set(hold.nodeId, hold)
-    },
-  }
-}
 
 /** Dice that fall the same way in every run. */
 export function countedDice(seed = 1): () => number {
@@ -85,17 +27,19 @@ export function countedDice(seed = 1): () => number {
 
 /**
  * GPU requests and their settings on a real database of their own, with two workspaces (`red` and `blue`, in cluster
- * `local`) and three nodes. What the queue does is done by hand. For tests.
+ * `local`) and three nodes. with the board that follows it. What the queue does is done by hand. For tests.
  */
 export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
   const platform = await openPlatform()
   const { store, clock, index: workspaces, inventory } = platform
   const ids = createIds(clock.nowMs, countedDice())
-  const { script, board, ...follower } = scriptedBoard(() => inventory.list())
+  const board = createBoard()
   const settingsIndex = createGpuSettingsIndex({ workspace: (id) => workspaces.find(id) })
   settingsIndex.follow(store)
-  store.subscribe(gpuRequestChanged, follower.requestChanged)
-  store.subscribe(nodeHoldChanged, follower.holdChanged)
+  store.subscribe(nodeChanged, (node) => board.nodeChanged(node))
+  store.subscribe(workspaceChanged, ({ workspace, gone }) => board.workspaceChanged(workspace, gone))
+  store.subscribe(gpuRequestChanged, (request) => board.requestChanged(request))
+  store.subscribe(nodeHoldChanged, ({ hold, free }) => board.holdChanged(hold, free))
   const rows = store.gpuRequests
   const holds: HoldEnds = {
     async endHold(tx, request, { cause, reason = "", nowMs, actor }) {
@@ -134,6 +78,7 @@ export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
   const settings = createGpuSettings({ ...shared, rows: store.gpuSettings, index: settingsIndex })
 
   await inventory.seen("local", [aMachine("n1"), aMachine("n2"), aMachine("n3")])
+  for (const workspace of workspaces.list()) board.workspaceChanged(workspace, false)
   for (const id of ["red", "blue"]) {
     await platform.workspace(id)
     await platform.workspaces.update(platform.owner, id, { clusters: ["local"] })
@@ -156,7 +101,7 @@ export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
 
   return {
     ...platform,
-    script,
+    board,
     rows,
     options,
     requests,

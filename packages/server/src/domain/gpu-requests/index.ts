@@ -9,5 +9,4 @@ export { cancelled, endEvents, gpuRequestEvent, holdEnded, provisioned } from ".
 export { createGpuRequests } from "./service.ts"
 export { createGpuSettings } from "./settings.ts"
 export { createGpuSettingsIndex, type GpuSettingsIndex } from "./settings-index.ts"
-export type { GpuRequestsOptions, GpuSettingsOptions } from "./options.ts"
 export { createBoard } from "./board.ts"

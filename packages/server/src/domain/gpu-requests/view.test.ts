@@ -12,27 +12,12 @@ afterEach(() => world.close())
 const refused = (code: string, facts: object = {}): Error =>
   expect.objectContaining({ code, ...facts }) as Error
 const create = (change: Parameters<typeof aWish>[0] = {}) => world.requests.create(world.owner, aWish(change))
-const node = (name: string) => {
-  const found = world.inventory.list().find((one) => one.name === name)
-  if (!found) throw new Error(`There is no node ${name}.`)
-  return found
-}
-const slotOn = (name: string, fromMs: number, lengthMs = hourMs) => ({
-  startMs: fromMs,
-  endMs: fromMs + lengthMs,
-  clusterId: "local",
-  nodeIds: [node(name).id],
-})
-
-/** A request of `blue` that holds n1, and one of `red` that waits for it. */
+/** A request of `blue` that holds all nodes, and one of `red` that waits for one of them. */
 async function waitingBehindBlue() {
-  const holder = await world.provision(await create({ workspaceId: "blue", name: "theirs" }), "n1")
+  const theirs = await create({ workspaceId: "blue", name: "theirs", nodes: 3 })
+  const holder = await world.provision(theirs, "n1", "n2", "n3")
   const waiting = await create({ name: "ours" })
-  const untilMs = holder.endsAtMs ?? 0
-  world.script.slots.set(waiting.id, slotOn("n1", untilMs))
-  const reason = { code: "quota_short", nodes: ["n1"], needed: 1, free: 0, untilMs } as const
-  world.script.reasons.set(waiting.id, { ...reason, requestIds: [holder.id] })
-  return { holder, waiting, untilMs }
+  return { holder, waiting, untilMs: holder.endsAtMs ?? 0 }
 }
 
 describe("one request", () => {
@@ -41,7 +26,6 @@ describe("one request", () => {
     const view = await world.requests.get(world.owner, waiting.shownId)
     expect(view).toMatchObject({ request: waiting, slot: { startMs: untilMs }, cost: null })
     expect(view.reasons).toMatchObject([{ code: "quota_short", requestIds: [holder.id] }])
-    world.script.slots.set(holder.id, slotOn("n1", 0))
     expect(await world.requests.get(world.owner, holder.id)).toMatchObject({ slot: null, reasons: [] })
   })
 
@@ -154,12 +138,12 @@ describe("the explanation", () => {
     expect(why).toMatchObject({
       position: 2,
       ahead: { ids: [ahead.shownId], count: 1 },
-      inTheWay: [{ shownId: holder.shownId, workspaceId: "blue", untilMs, nodes: ["n1"] }],
+      inTheWay: [{ shownId: holder.shownId, workspaceId: "blue", untilMs, nodes: ["n1", "n2", "n3"] }],
       inTheWayHidden: 0,
       holds: [],
     })
     expect(why.sentences).toEqual([
-      `It needs 1 node, and none of those it could use are free. The others are held by ${holder.shownId} until 2030-01-01T01:00:00Z (n1).`,
+      `It needs 1 node, and none of those it could use are free. The others are held by ${holder.shownId} until 2030-01-01T01:00:00Z (n2).`,
     ])
     expect(why.moves.map((event) => event.type)).toEqual(["gpu-request.updated", "gpu-request.created"])
   })
@@ -175,15 +159,25 @@ describe("the explanation", () => {
   })
 
   it("of one that is blocked names the slots that are before it", async () => {
-    const first = await create({ name: "first" })
-    const second = await create({ name: "second" })
+    await world.provision(await create({ workspaceId: "blue", nodes: 2 }), "n1", "n2")
+    const first = await create({ nodes: 3 })
+    const second = await create({ workspaceId: "default", clusters: ["local"], durationMs: 2 * hourMs })
     const untilMs = world.clock.nowMs() + 2 * hourMs
-    world.script.slots.set(first.id, slotOn("n2", untilMs - hourMs))
-    world.script.reasons.set(second.id, { code: "blocked_by", requestIds: [first.id], untilMs })
     const why = await world.requests.explain(world.owner, second.shownId)
-    expect(why.inTheWay).toEqual([{ shownId: first.shownId, workspaceId: "red", untilMs, nodes: ["n2"] }])
+    expect(why.inTheWay).toEqual([
+      { shownId: first.shownId, workspaceId: "red", untilMs, nodes: ["n1", "n2", "n3"] },
+    ])
     expect(why.sentences).toEqual([
       `Nodes are free, but promised to ${first.shownId} ahead of it, until 2030-01-01T02:00:00Z.`,
+    ])
+  })
+
+  it("of one whose workspace has as many as it may names those", async () => {
+    const running = await world.provision(await create(), "n1")
+    const why = await world.requests.explain(world.owner, (await create()).shownId)
+    expect(why.reasons).toMatchObject([{ code: "workspace_busy" }])
+    expect(why.sentences).toEqual([
+      `Its workspace has as many GPU requests as it may: ${running.shownId}, until 2030-01-01T01:00:00Z.`,
     ])
   })
 
@@ -258,12 +252,11 @@ describe("the timeline", () => {
   const bars = (who = world.owner, more: object = {}) =>
     world.requests.timeline(who, { ...around(), ...more })
 
-  /** n1: 30 minutes of `a`, now draining; n2: `b` runs until 1:00, then `c` is predicted. */
+  /** n1: 30 minutes of `a`, now draining, `c` to come when `b` of the same workspace is over; n2: `b` until 1:00. */
   async function anHour() {
-    const a = await world.provision(await create({ name: "a" }), "n1")
-    const b = await world.provision(await create({ workspaceId: "blue", name: "b" }), "n2")
+    const a = await world.provision(await create({ workspaceId: "blue", name: "a" }), "n1")
+    const b = await world.provision(await create({ name: "b" }), "n2")
     const c = await create({ name: "c" })
-    world.script.slots.set(c.id, slotOn("n2", b.endsAtMs ?? 0))
     await world.clock.advance(hourMs / 2)
     await world.requests.release(world.owner, a.shownId)
     return { a, b, c }
@@ -274,18 +267,18 @@ describe("the timeline", () => {
     expect((await bars()).map(short)).toEqual([
       ["n1", "past", "a", 0, 30],
       ["n1", "draining", "a", 30, 31],
+      ["n1", "predicted", "c", 60, 120],
       ["n2", "running", "b", 0, 60],
-      ["n2", "predicted", "c", 60, 120],
     ])
   })
 
   it("shows what others have without saying whose it is", async () => {
-    const { a, c } = await anHour()
+    const { b, c } = await anHour()
     const ann = await world.member("ann", "red", "viewer")
     const seen = await bars(ann)
-    expect(seen.map(({ requestId }) => requestId)).toEqual([a.shownId, a.shownId, null, c.shownId])
-    expect(seen[2]).toMatchObject({ nodeName: "n2", name: null, workspaceId: null, kind: "running" })
-    expect((await bars(ann, { workspaceId: "red" })).map(({ name }) => name)).toEqual(["a", "a", "c"])
+    expect(seen.map(({ requestId }) => requestId)).toEqual([null, null, c.shownId, b.shownId])
+    expect(seen[0]).toMatchObject({ nodeName: "n1", name: null, workspaceId: null, kind: "past" })
+    expect((await bars(ann, { workspaceId: "red" })).map(({ name }) => name)).toEqual(["c", "b"])
     await expect(bars(ann, { workspaceId: "blue" })).rejects.toThrow(refused("not_found"))
     await expect(bars(world.owner, { workspaceId: "nowhere" })).rejects.toThrow(refused("not_found"))
   })
