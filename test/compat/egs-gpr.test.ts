@@ -428,7 +428,7 @@ describe("what is turned away", () => {
   const unauthenticated = turnedAway(401, "UNAUTHENTICATED", "Unauthenticated")
   const tooLarge = turnedAway(413, "PAYLOAD_TOO_LARGE", "The body is larger than 262144 bytes.")
   const nowhere = (path: string) => turnedAway(404, "NOT_FOUND", `/api/v1${path} not found`)
-  const huge = `{"x":"${"y".repeat(256 * 1024)}"}`
+  const huge = `{"x":"${"y".repeat(8 * 2 ** 20)}"}`
 
   it.each<[string, Curl, string]>([
     ["without a token", { path: "/gpr", data: printedCreate, token: "" }, unauthenticated],

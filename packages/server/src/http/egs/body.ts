@@ -45,11 +45,14 @@ function announcesBody({ headers }: FastifyRequest): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 }
 
-/** Ends by itself: what is too long is refused, and what is too slow ends with the connection. */
+/**
+ * Ends by itself: what is too long is refused, and what is too slow ends with the connection. The rest of what is
+ * refused is let through unread: cutting it off would take the answer with it.
+ */
 async function readBody(request: FastifyRequest, bodyLimit: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of request.raw as AsyncIterable<Buffer>) {
+  for await (const chunk of request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     length += chunk.length
     if (length > bodyLimit) throw tooLarge(bodyLimit)
     chunks.push(chunk)
