@@ -224,6 +224,21 @@ describe("a new key", () => {
   })
 })
 
+it("can be made where no authentication is needed", async () => {
+  const open = await startBerthServer({ noAuth: true })
+  try {
+    const own = await curl(open, { path: "/api-key", data: wish(), token: "" })
+    const owners = await curl(open, { path: "/api-key", data: wish({ userName: "owner" }), token: "" })
+    expect([own.status, owners.status]).toEqual([200, 200])
+    const { text } = await curl(open, { path: "/api-key/list", token: "" })
+    for (const name of ["local", "owner"]) expect(text).toContain(`"userName":"${name}"`)
+    const signed = await curl(open, { path: "/auth", data: { apiKey: dataOf(owners)["apiKey"] }, token: "" })
+    expect(signed.status).toBe(200)
+  } finally {
+    await open.close()
+  }
+})
+
 describe("deletion", () => {
   it("takes the key, its id or its beginning", async () => {
     const byKey = await made({ name: "by key" })

@@ -279,6 +279,22 @@ describe("a change", () => {
     expect(await one("moves")).toMatchObject({ namespaces: null })
   })
 
+  it("does not look anew at what stays", async () => {
+    const { workspaces } = server.plane
+    const many = { id: "many", description: "", namespaces: [], contact: { name: "", email: "" } }
+    const made = {
+      ...workspaces.find("team")!,
+      ...many,
+      clusters: Array.from({ length: 17 }, (_, at) => `old-${at}`),
+    }
+    await server.store.tx((tx) =>
+      server.store.workspaces.insert(tx, { ...made, key: "01K0000000000000000000MANY" }),
+    )
+    expect((await change({ workspaceName: "many", username: "Ada" })).status).toBe(200)
+    expect(await one("many")).toMatchObject({ maxClusters: 17 })
+    await remove({ workspaceName: "many" })
+  })
+
   it("is refused in the words of creation, and for a workspace that is not there", async () => {
     const doing = "Error updating Slice"
     const answer = await change({ workspaceName: "team", clusters: [], namespaces: ["x"] })

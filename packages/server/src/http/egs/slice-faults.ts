@@ -8,6 +8,9 @@ export interface SliceWish {
   readonly namespaces: readonly string[]
 }
 
+/** The workspace that a wish is to change: what stays as it is is not checked again. */
+type Before = Pick<SliceWish, "clusters" | "namespaces">
+
 /** Detail of the `invalid` whose facts are a row of `Details`: `{ reason, message, field }`. */
 export const sliceFaultDetail = "slice_invalid"
 /** Clusters that a workspace made through this API may use: what its list shows as `maxClusters`. */
@@ -29,10 +32,14 @@ interface Fault {
 /**
  * Checks a wish as the documented server's admission does: first fault first (reference/egs.md 3).
  * @param known the configured clusters
+ * @param before undefined for a new workspace
  * @throws AppError `invalid` detail `slice_invalid`
  */
-export function refuseSliceFaults(wish: SliceWish, known: readonly string[]): void {
-  const fault = nameFault(wish.name) ?? clusterFault(wish, known) ?? namespaceFault(wish)
+export function refuseSliceFaults(wish: SliceWish, known: readonly string[], before?: Before): void {
+  const ofName = before ? undefined : nameFault(wish.name)
+  const ofClusters = wish.clusters === before?.clusters ? undefined : clusterFault(wish, known)
+  const ofNamespaces = wish.namespaces === before?.namespaces ? undefined : namespaceFault(wish)
+  const fault = ofName ?? ofClusters ?? ofNamespaces
   if (fault) throw sliceFault(wish.name, fault)
 }
 

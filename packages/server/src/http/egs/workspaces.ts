@@ -38,7 +38,7 @@ export function workspaceHandlers(services: Services) {
         clusters: clusters ?? before.clusters,
         namespaces: namespaces ?? before.namespaces,
       }
-      refuseSliceFaults(after, await clusterNames(services, request))
+      refuseSliceFaults(after, await clusterNames(services, request), before)
       await workspaces.update(principal, id, {
         ...(clusters === undefined ? {} : { clusters }),
         ...(namespaces === undefined ? {} : { namespaces }),
