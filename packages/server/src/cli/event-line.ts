@@ -2,7 +2,7 @@ import type { Event } from "@berth/contract/berth"
 import { age } from "./human.ts"
 
 /** Of no use to people: it names nothing that a command takes. */
-const internal = new Set(["claimId"])
+const internal = new Set(["claimId", "gpuRequests"])
 
 /**
  * The facts of an event in one line: `gpus=2 node=sim-h100-0`, instants as `until=2026-01-31T08:15:00.000Z`.

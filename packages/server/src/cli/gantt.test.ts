@@ -58,6 +58,11 @@ describe("a terminal's Gantt", () => {
     expect(row).toMatch(/^n1 +A█+│█+·+$/)
   })
 
+  it("keeps the line of now free, also where a bar begins there", () => {
+    const [, row] = renderGantt(timeline(["n1"], [bar({ start: at(4), end: at(6) })]), narrow)
+    expect(row).toMatch(/^n1 +\.+\|A#+\.+$/)
+  })
+
   it("puts nodes that look alike into one line, and the others into their own", () => {
     const names = Array.from({ length: 64 }, (_, index) => `n${String(index + 1).padStart(2, "0")}`)
     const lines = renderGantt(timeline(names, [bar({ node: "n03" })]), narrow)

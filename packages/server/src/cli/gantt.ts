@@ -90,15 +90,18 @@ const unknownLetter = "?"
 function cellsOf(chart: Chart, bars: readonly TimelineBar[]): string {
   const { signs, width } = chart
   const cells = Array.from({ length: width }, () => signs.free)
+  const now = columnOf(chart, chart.nowMs)
   for (const bar of bars) {
     const [first, last] = [columnOf(chart, Date.parse(bar.start)), columnOf(chart, Date.parse(bar.end) - 1)]
     if (last < 0 || first >= width) continue
     const begin = Math.max(0, first)
-    for (let at = begin; at <= Math.min(last, width - 1); at++) cells[at] = signs[bar.kind]
-    cells[begin] = bar.requestId === null ? unknownLetter : (chart.letters.get(bar.requestId) ?? "*")
+    const end = Math.min(last, width - 1)
+    for (let at = begin; at <= end; at++) cells[at] = signs[bar.kind]
+    // beside the line of now, where there is room
+    const at = begin === now && end > begin ? begin + 1 : begin
+    cells[at] = bar.requestId === null ? unknownLetter : (chart.letters.get(bar.requestId) ?? "*")
   }
-  const now = columnOf(chart, chart.nowMs)
-  // a letter says more than the line
+  // what is no wider than this column says more than the line
   if (now >= 0 && now < width && !/[A-Za-z?*]/.test(cells[now] ?? "")) cells[now] = signs.now
   return cells.join("")
 }

@@ -1,5 +1,5 @@
 import type { GpuRequest, GpuRequestReason } from "@berth/contract/berth"
-import { age, humanSeconds, inHowLong, parseInstant } from "./human.ts"
+import { age, count, humanSeconds, inHowLong, parseInstant } from "./human.ts"
 
 /** `2 x 8 H100`: nodes, GPUs of each, model. */
 export function shapeText(
@@ -42,7 +42,7 @@ export function estimateText(request: GpuRequest, nowMs: number): string {
 export function gpuReasonText(reason: GpuRequestReason | undefined, nowMs: number): string {
   if (reason === undefined) return ""
   const { code, needed, free, until, detail } = reason
-  const amounts = needed === null ? "" : ` (${needed} nodes needed, ${free ?? 0} free)`
+  const amounts = needed === null ? "" : ` (${count(needed, "node")} needed, ${free ?? 0} free)`
   const end = until === null ? "" : `, for ${leftText(until, nowMs)}`
   return `${code.replaceAll("_", " ")}${amounts}${end}${detail === "" ? "" : `: ${detail}`}`
 }

@@ -2,7 +2,7 @@ import type { GpuExplanation } from "@berth/contract/berth"
 import type { Session } from "./connect.ts"
 import { moveLine } from "./event-line.ts"
 import { estimateText, shapeText, untilText } from "./gpu-request-facts.ts"
-import { age, count, humanSeconds, inHowLong } from "./human.ts"
+import { age, count, humanSeconds } from "./human.ts"
 import { writeValue } from "./output.ts"
 import type { Terminal } from "./terminal.ts"
 import { harmless, paint } from "./terminal.ts"
@@ -30,7 +30,7 @@ function explain(terminal: Terminal, why: GpuExplanation): readonly string[] {
   }
   if (request.state === "queued") lines.push(`  estimate   ${estimateText(request, nowMs)}${whereOf(why)}`)
   if (why.position > 0) lines.push(`  position   ${why.position} in the queue${aheadText(why)}`)
-  lines.push(...inTheWay(why, nowMs), ...held(why, nowMs))
+  lines.push(...inTheWay(why, nowMs))
   if (why.moves.length > 0) lines.push("", paint(terminal, "bold", "what happened, newest first"))
   lines.push(...why.moves.map((move) => harmless(moveLine(move, nowMs))))
   return lines
@@ -63,14 +63,4 @@ function inTheWay({ inTheWay: those, inTheWayHidden }: GpuExplanation, nowMs: nu
     return harmless(`  in the way ${one.id} of ${one.workspaceId}${nodes}${until}`)
   })
   return inTheWayHidden > 0 ? [...lines, `  in the way ${count(inTheWayHidden, "other")}`] : lines
-}
-
-function held({ holds }: GpuExplanation, nowMs: number): readonly string[] {
-  return holds.map((hold) => {
-    const until =
-      hold.state === "draining"
-        ? `draining, to be over ${inHowLong(hold.drainDeadline, nowMs)}`
-        : `until ${untilText(hold.until, nowMs)}`
-    return harmless(`  holds      ${hold.name}, ${until}`)
-  })
 }

@@ -4,7 +4,7 @@ import { connect } from "../connect.ts"
 import { shapeText } from "../gpu-request-facts.ts"
 import type { GpuWishOptions } from "../gpu-wish.ts"
 import { wishFor } from "../gpu-wish.ts"
-import { humanSeconds, inHowLong } from "../human.ts"
+import { humanSeconds } from "../human.ts"
 import type { Column } from "../output.ts"
 import { renderTable, writeList, writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
@@ -16,20 +16,12 @@ export async function gpusEstimate(terminal: Terminal, options: GpuWishOptions):
   const wish = await wishFor(session, options)
   const found = await session.client.berth.estimate(wish)
   if (session.form !== "table") return writeValue(terminal, session.form, found)
-  terminal.out(`${paint(terminal, "bold", harmless(title(found, terminal.nowMs())))}\n`)
-  terminal.out(`  ${harmless(found.sentence)}\n`)
+  const sentence = found.outcome === "never" ? `It cannot be met. ${found.sentence}` : found.sentence
+  terminal.out(`${paint(terminal, "bold", harmless(sentence))}\n`)
   if (found.alternatives.length > 0) {
     terminal.out("\nsooner:\n")
     terminal.out(`${await renderTable(terminal, columns, found.alternatives)}\n`)
   }
-}
-
-function title(found: GpuEstimate, nowMs: number): string {
-  if (found.outcome === "never") return "It cannot be met."
-  const nodes = found.nodes.length === 0 ? "" : ` on ${found.nodes.join(", ")}`
-  return found.outcome === "now"
-    ? `It would start now${nodes}.`
-    : `It would start about ${inHowLong(found.startAt, nowMs)}${nodes}.`
 }
 
 type Alternative = GpuEstimate["alternatives"][number]

@@ -55,6 +55,7 @@ function waitFor(session: Session, id: string): Promise<number> {
 async function tellWhen({ client, terminal }: Session, id: string): Promise<void> {
   const { request, sentences } = await client.berth.explainGpuRequest(id)
   terminal.err(`${harmless(standing(request, terminal.nowMs()))}\n`)
+  if (request.state !== "queued") return
   for (const sentence of sentences) terminal.err(`  ${harmless(sentence)}\n`)
 }
 
