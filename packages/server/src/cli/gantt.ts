@@ -86,24 +86,29 @@ function lettersOf(bars: readonly TimelineBar[]): ReadonlyMap<string, string> {
 /** Others that the caller may not see. */
 const unknownLetter = "?"
 
-/** The time of a node as text: of a column the bar that has most of it, else free. */
+/** The time of a node as text; where two bars share a column, the later one shows. */
 function cellsOf(chart: Chart, bars: readonly TimelineBar[]): string {
   const { signs, width } = chart
   const cells = Array.from({ length: width }, () => signs.free)
   const now = columnOf(chart, chart.nowMs)
-  for (const bar of bars) {
-    const [first, last] = [columnOf(chart, Date.parse(bar.start)), columnOf(chart, Date.parse(bar.end) - 1)]
-    if (last < 0 || first >= width) continue
-    const begin = Math.max(0, first)
-    const end = Math.min(last, width - 1)
-    for (let at = begin; at <= end; at++) cells[at] = signs[bar.kind]
-    // beside the line of now, where there is room
-    const at = begin === now && end > begin ? begin + 1 : begin
-    cells[at] = bar.requestId === null ? unknownLetter : (chart.letters.get(bar.requestId) ?? "*")
-  }
+  for (const bar of bars) drawBar(chart, bar, { cells, now })
   // what is no wider than this column says more than the line
   if (now >= 0 && now < width && !/[A-Za-z?*]/.test(cells[now] ?? "")) cells[now] = signs.now
   return cells.join("")
+}
+
+function drawBar(
+  chart: Chart,
+  bar: TimelineBar,
+  { cells, now }: { readonly cells: string[]; readonly now: number },
+): void {
+  const begin = Math.max(0, columnOf(chart, Date.parse(bar.start)))
+  const end = Math.min(chart.width - 1, columnOf(chart, Date.parse(bar.end) - 1))
+  if (end < begin) return
+  cells.fill(chart.signs[bar.kind], begin, end + 1)
+  // beside the line of now, where there is room
+  const at = begin === now && end > begin ? begin + 1 : begin
+  cells[at] = bar.requestId === null ? unknownLetter : (chart.letters.get(bar.requestId) ?? "*")
 }
 
 function columnOf({ fromMs, toMs, width }: Chart, atMs: number): number {
