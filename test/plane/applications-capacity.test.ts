@@ -162,7 +162,7 @@ describe.each(applicationKinds)("a %s, for its capacity,", (kind) => {
   })
 
   it("ends with its workspace, and leaves nothing", async () => {
-    const p = await plane({ nodes: two() })
+    const p = await plane({ nodes: two(), lends: true })
     const team = { id: "team", description: "", clusters: null, policy: {} }
     await p.plane.workspaces.create(p.owner, team)
     const { id } = await p.submit(onGpus(kind, 2, 0, { workspaceId: "team", resource: { gpu: "" } }))

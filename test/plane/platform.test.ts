@@ -36,7 +36,7 @@ describe("a workspace that is deleted", () => {
   })
 
   it("goes on going after the server died over it", async () => {
-    const p = await plane({ script: { pod: () => ({ runMs: null, stopMs: 2000 }) } })
+    const p = await plane({ lends: true, script: { pod: () => ({ runMs: null, stopMs: 2000 }) } })
     await team(p)
     const { id } = await p.submit({ workspaceId: "team", resource: { gpu: "" } })
     await p.submit({ workspaceId: "team", resource: { gpu: "8" } })
@@ -50,7 +50,11 @@ describe("a workspace that is deleted", () => {
 
   it("does not wait for ever when the store was full in the moment its last work went", async () => {
     let isFull = false
-    const p = await plane({ refuse: () => isFull, script: { pod: () => ({ runMs: null, stopMs: 2000 }) } })
+    const p = await plane({
+      lends: true,
+      refuse: () => isFull,
+      script: { pod: () => ({ runMs: null, stopMs: 2000 }) },
+    })
     await team(p)
     const { id } = await p.submit({ workspaceId: "team", resource: { gpu: "" } })
     await p.reaches(id, "Running")

@@ -304,7 +304,7 @@ describe("a match that was missed", () => {
 
 describe("the rights of a schedule", () => {
   it("are its owner's at the moment of the match: without them nothing is made and the schedule stays", async () => {
-    const { p } = await start()
+    const { p } = await start({ lends: true })
     await p.plane.workspaces.create(p.owner, { id: "lab", description: "", clusters: null, policy: {} })
     const ann = await p.member("ann", { lab: "editor" })
     const bob = await p.member("bob", { lab: "owner" })

@@ -2,8 +2,14 @@ import { accessSync, constants, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
+import { createBoard } from "../../packages/server/src/domain/gpu-requests/index.ts"
 import type { Principal, Role } from "../../packages/server/src/domain/identity/index.ts"
-import { noReadings, type NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
+import {
+  nodeChanged,
+  noReadings,
+  type Node,
+  type NodeFacts,
+} from "../../packages/server/src/domain/inventory/index.ts"
 import { systemActor, type StoredEvent } from "../../packages/server/src/domain/journal/index.ts"
 import { rebuild } from "../../packages/server/src/domain/queue/index.ts"
 import type {
@@ -39,6 +45,11 @@ export interface TestPlaneOptions {
   /** Whether the store refuses to write now, as with a full disk. Default never. */
   readonly refuse?: () => boolean
   readonly log?: Log
+  /**
+   * Whether nodes with GPUs are lent by GPU requests. Default false: they are assigned to `default`, so that work
+   * there finds them without any.
+   */
+  readonly lends?: boolean
 }
 
 /** What a test says about a workload; the rest is a job of one pod with one GPU that sleeps 10 s. */
@@ -216,6 +227,18 @@ async function startLife(given: {
   return { store, life, driver, plane }
 }
 
+type Begun = Awaited<ReturnType<typeof startLife>>
+
+/** Every node with GPUs is the built-in workspace's, those that come later too. */
+async function assignNodes({ plane, store, life }: Begun): Promise<void> {
+  const assign = async (node: Node) => {
+    if (node.gpus.length > 0 && node.workspaceId === null && node.version === 1 && !life.isDead)
+      await plane.inventory.assign(owner, node.clusterId, node.name, "default")
+  }
+  store.subscribe(nodeChanged, (node) => void assign(node).catch(() => undefined))
+  for (const node of plane.inventory.list()) await assign(node).catch(() => undefined)
+}
+
 export async function createTestPlane(options: TestPlaneOptions = {}): Promise<TestPlane> {
   const directory = mkdtempSync(join(fastDirectory(), "berth-plane-"))
   const path = join(directory, "berth.db")
@@ -280,6 +303,8 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
     // recovery may wait for a driver that hangs: time has to pass
     await until(() => isStarted || now.life.isDead)
     if (!now.life.isDead) await started
+    await settle()
+    if (!options.lends) await assignNodes(now)
     await settle()
   }
 
@@ -356,6 +381,7 @@ async function assertSound(
     await store.inventory.nodes(from),
     await store.workspaces.workspaces(from),
     await store.claims.control(from),
+    await store.gpuRequests.holds(from),
   )
   if (rebuilt.fingerprint() !== plane.capacity.fingerprint())
     faults.push("the capacity in memory differs from a rebuild")
@@ -365,6 +391,7 @@ async function assertSound(
     })
   const attempts = await store.workloads.liveAttempts(from)
   faults.push(...(await faultsOf(store, attempts)))
+  faults.push(...(await faultsOfHolds(store, plane)))
   faults.push(...(await faultsOfServices(store, network)))
   if (faults.length > 0) throw new Error(faults.join("\n"))
 }
@@ -397,6 +424,34 @@ async function faultsOf(store: OpenStore, attempts: readonly Attempt[]): Promise
     if (needsClaim !== hasClaim)
       faults.push(`${workload.id} is ${workload.phase} ${hasClaim ? "with" : "without"} a claim`)
   }
+  return faults
+}
+
+/** Holds, requests and work with GPUs that do not fit each other. */
+async function faultsOfHolds(store: OpenStore, plane: ControlPlane): Promise<string[]> {
+  const from = store.committed
+  const faults: string[] = []
+  const holds = new Map((await store.gpuRequests.holds(from)).map((hold) => [hold.nodeId, hold]))
+  const live = await store.gpuRequests.live(from)
+  const board = createBoard()
+  for (const workspace of await store.workspaces.workspaces(from)) board.workspaceChanged(workspace, false)
+  for (const node of await store.inventory.nodes(from)) board.nodeChanged(node)
+  for (const request of live) board.requestChanged(request)
+  for (const hold of holds.values()) board.holdChanged(hold, false)
+  board.controlChanged((await store.claims.control(from)).paused)
+  if (board.fingerprint() !== plane.board.fingerprint())
+    faults.push("the board in memory differs from a rebuild")
+  for (const request of live)
+    for (const { nodeId, name } of request.state === "provisioned" ? request.nodes : [])
+      if (holds.get(nodeId)?.requestId !== request.id)
+        faults.push(`${request.shownId} is provisioned and does not hold ${name}`)
+  for (const claim of await store.claims.live(from))
+    for (const { nodeId } of claim.size.gpus > 0 ? claim.placements : []) {
+      const node = plane.inventory.byId(nodeId)
+      const owner = node?.workspaceId ?? holds.get(nodeId)?.workspaceId
+      if (node && owner !== claim.workspaceId)
+        faults.push(`${claim.id} has GPUs of ${node.name}, held by ${owner}`)
+    }
   return faults
 }
 

@@ -1,13 +1,25 @@
 import { randomBytes } from "node:crypto"
 import { createPodCounts } from "./control/pod-counts.ts"
+import { createGpuControl } from "./control/gpu-control.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
 import { forgetLeftovers } from "./control/leftovers.ts"
 import { createStrays } from "./control/strays.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
-import type { GpuRequestStore, GpuSettingsStore } from "./domain/gpu-requests/index.ts"
-import type { GpuRequestService, GpuSettingsService } from "./domain/gpu-requests/index.ts"
+import {
+  createBoard,
+  createGpuRequests,
+  createGpuSettings,
+  createGpuSettingsIndex,
+  createUpkeepWrites,
+  defaultLimits,
+  gpuRequestChanged,
+  nodeHoldChanged,
+  type GpuRequestLimits,
+  type GpuRequestStore,
+  type GpuSettingsStore,
+} from "./domain/gpu-requests/index.ts"
 import {
   createDirectory,
   createIdentity,
@@ -20,6 +32,7 @@ import {
   createInventory,
   nodeChanged,
   type Cluster,
+  type Node,
   type InventoryStore,
   type NodeSource,
 } from "./domain/inventory/index.ts"
@@ -57,7 +70,6 @@ import {
   type WorkspaceStore,
 } from "./domain/workspaces/index.ts"
 import type { Clock } from "./kit/clock.ts"
-import { AppError } from "./kit/errors.ts"
 import type { Ids } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
 import { createTimers } from "./kit/timers.ts"
@@ -93,6 +105,7 @@ export interface ControlPlaneOptions {
   readonly noAuth: boolean
   /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
   readonly vault?: Vault
+  readonly gpuLimits?: GpuRequestLimits
   /** `stopGraceSeconds` that new workspaces start with. */
   readonly stopGraceSeconds?: number
   /** More periodic work (log retention). */
@@ -132,7 +145,17 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const drivers = new Map(options.drivers.map((driver) => [driver.clusterId, driver]))
   const clusterIds = options.clusters.map((cluster) => cluster.id)
 
-  const capacity = createCapacity()
+  const limits = options.gpuLimits ?? defaultLimits
+  const board = createBoard()
+  const settings = createGpuSettingsIndex({ workspace: (id) => workspaceIndex.find(id) })
+  const capacity = createCapacity({
+    requestsOf: (id) => [...board.queuedIn(id), ...board.provisionedIn(id)],
+    request: (id) => board.request(id),
+    filedFor: (ownerId) => board.filedFor(ownerId),
+    startMs: (id, nowMs) => board.slot(id, nowMs)?.startMs ?? null,
+    filesRequests: (id) => settings.filesRequests(id),
+    roomFor: (id) => limits.mostQueuedPerWorkspace - board.queuedIn(id).length,
+  })
   const workspaceIndex = createWorkspaceIndex()
   const directory = createDirectory({ clock, ...workspaceIndex })
   const inventory = createInventory({
@@ -148,10 +171,23 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   workspaceIndex.follow(store)
   directory.follow(store)
   inventory.follow(store)
+  settings.follow(store)
   store.subscribe(workspaceChanged, ({ workspace, gone }) => capacity.workspaceChanged(workspace, gone))
   store.subscribe(nodeChanged, (node) => capacity.nodeChanged(node))
   store.subscribe(claimChanged, (claim) => capacity.claimChanged(claim))
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
+  // the board first: the queue asks it about requests
+  store.subscribe(workspaceChanged, ({ workspace, gone }) => board.workspaceChanged(workspace, gone))
+  store.subscribe(nodeChanged, (node) => board.nodeChanged(node))
+  store.subscribe(queueControlChanged, (control) => board.controlChanged(control.paused))
+  store.subscribe(nodeHoldChanged, ({ hold, free }) => {
+    board.holdChanged(hold, free)
+    capacity.holdChanged(hold, free)
+  })
+  store.subscribe(gpuRequestChanged, (request) => {
+    board.requestChanged(request)
+    capacity.requestChanged(request)
+  })
 
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
   const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
@@ -174,6 +210,12 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     journal: rows.journal,
     workspaces: { find: (id: string) => workspaceIndex.find(id), rows: rows.workspaces },
     nodeAt: (from, id) => rows.inventory.node(from, id),
+    requests: rows.gpuRequests,
+    reservations: capacity.reservations,
+    ids,
+    limits,
+    automaticTemplate: (workspaceId, clusters) =>
+      clusters.flatMap((cluster) => settings.automaticTemplate(workspaceId, cluster) ?? [])[0],
     owners: {
       workload: {
         bound: (tx, claim, nowMs) => theRunner().owner.bound(tx, claim, nowMs),
@@ -242,7 +284,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
     liveWork: async (from, workspaceId) =>
       // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
-      Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)),
+      Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)) +
+      (await rows.gpuRequests.liveIn(from, workspaceId)),
   })
   const workloads = createWorkloads({
     store,
@@ -282,15 +325,61 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     isPublished,
   })
 
+  const gpuRequests = createGpuRequests({
+    store,
+    rows: rows.gpuRequests,
+    board,
+    settings,
+    journal: rows.journal,
+    clock,
+    ids,
+    limits,
+    clusters: clusterIds,
+    workspace: (id) => workspaceIndex.find(id),
+    workspaceRow,
+    nodes: () => inventory.list(),
+    gpusInUse: (nodeId) =>
+      capacity
+        .holders(nodeId)
+        .flatMap((claim) => claim.placements)
+        .reduce((sum, one) => sum + (one.nodeId === nodeId ? one.gpuIndexes.length : 0), 0),
+    holds: queue,
+  })
+  const gpuSettings = createGpuSettings({
+    store,
+    rows: rows.gpuSettings,
+    index: settings,
+    clock,
+    limits,
+    clusters: clusterIds,
+    workspace: (id) => workspaceIndex.find(id),
+    workspaceRow,
+  })
+  const gpuControl = createGpuControl({
+    store,
+    board,
+    capacity,
+    queue,
+    writes: createUpkeepWrites({ store, rows: rows.gpuRequests, journal: rows.journal, board, clock }),
+    limits,
+    graceSecondsOf,
+    isDeleting,
+    onReadings: (listener) => inventory.onReadings(listener),
+    clock,
+    timers,
+    log,
+  })
   const loop = createSchedulerLoop({
     capacity,
+    board,
     queue,
     clock,
     timers,
     log,
     ...(options.onTurn ? { onTurn: options.onTurn } : {}),
   })
-  for (const change of [claimChanged, nodeChanged, workspaceChanged, queueControlChanged])
+  const planned = [claimChanged, nodeChanged, workspaceChanged, queueControlChanged]
+  for (const change of [...planned, gpuRequestChanged, nodeHoldChanged])
     store.subscribe<unknown>(change, () => loop.wake())
 
   const housekeeping = createHousekeeping({
@@ -357,6 +446,25 @@ export async function createControlPlane(options: ControlPlaneOptions) {
 
   await load()
 
+  async function loadGpuRequests(nodes: readonly Node[]): Promise<void> {
+    const from = store.committed
+    const queueControl = await rows.claims.control(from)
+    capacity.controlChanged(queueControl)
+    board.controlChanged(queueControl.paused)
+    for (const workspace of workspaceIndex.list()) board.workspaceChanged(workspace, false)
+    for (const node of nodes) board.nodeChanged(node)
+    settings.load({
+      templates: await rows.gpuSettings.templates(from),
+      bindings: await rows.gpuSettings.bindings(from),
+      prices: await rows.gpuSettings.prices(from),
+    })
+    for (const request of await rows.gpuRequests.live(from)) board.requestChanged(request)
+    for (const hold of await rows.gpuRequests.holds(from)) {
+      board.holdChanged(hold, false)
+      capacity.holdChanged(hold, false)
+    }
+  }
+
   async function load(): Promise<void> {
     const from = store.committed
     workspaceIndex.load(await rows.workspaces.workspaces(from))
@@ -373,7 +481,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     for (const workspace of workspaceIndex.list()) capacity.workspaceChanged(workspace, false)
     for (const node of nodes) capacity.nodeChanged(node)
     for (const claim of await rows.claims.live(from)) capacity.claimChanged(claim)
-    capacity.controlChanged(await rows.claims.control(from))
+    await loadGpuRequests(nodes)
     for (const workload of await rows.workloads.live(from)) routes.workloadChanged(workload)
     for (const endpoint of await rows.endpoints.all(from)) routes.endpointChanged(endpoint, false)
     for (const replica of await rows.replicas.all(from)) routes.replicaChanged(replica, false)
@@ -382,6 +490,9 @@ export async function createControlPlane(options: ControlPlaneOptions) {
 
   return {
     capacity,
+    board,
+    gpuRequests,
+    gpuSettings,
     directory,
     identity,
     tokens,
@@ -389,13 +500,12 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     workspaces,
     workspaceNames: () => workspaceIndex.list().map((workspace) => workspace.id),
     // until their services are built
-    gpuRequests: notYet,
-    gpuSettings: notYet,
     queue,
     workloads,
     endpoints,
     services,
     control,
+    gpuControl,
     timers,
     readiness: () => ({ isReady, message: readiness }),
     /** No new admissions from here on; what runs is looked after until `stop`. */
@@ -416,7 +526,9 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       const recovered = await control.recover()
       readiness = "The services are being opened."
       await services.open()
+      await queue.adoptNodes()
       housekeeping.start()
+      gpuControl.start()
       loop.start()
       isReady = true
       readiness = "The server is ready."
@@ -431,6 +543,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       housekeeping.stop()
       await loop.stop()
       await services.stop()
+      await gpuControl.stop()
       await control.stop()
       await writeKeyUse().catch((err: unknown) => log.warn({ err }, "the last uses of keys were not written"))
       await refusals
@@ -440,8 +553,3 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     },
   }
 }
-
-/** Stands for services that are not built yet: every call is refused. */
-const notYet = new Proxy({} as GpuRequestService & GpuSettingsService, {
-  get: () => () => Promise.reject(new AppError("unimplemented", "GPU requests are not possible yet.")),
-})

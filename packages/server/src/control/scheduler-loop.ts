@@ -1,11 +1,14 @@
 import type { Clock } from "../kit/clock.ts"
 import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
+import { createTurnstile } from "../kit/turnstile.ts"
+import type { Board } from "../domain/gpu-requests/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
 
 export interface SchedulerLoopOptions {
   readonly capacity: Capacity
-  readonly queue: Pick<QueueService, "commitPlan">
+  readonly board: Pick<Board, "planSteps" | "isDirty" | "nextMs">
+  readonly queue: Pick<QueueService, "commitPlan" | "commitProvisions">
   readonly clock: Clock
   readonly timers: Timers
   readonly log: Log
@@ -13,6 +16,12 @@ export interface SchedulerLoopOptions {
   readonly onTurn?: (turn: {
     readonly admitted: number
     readonly preempted: number
+    readonly lost: number
+    readonly planMs: number
+  }) => void
+  /** For metrics: one committed plan of GPU requests. */
+  readonly onGpuTurn?: (turn: {
+    readonly provisioned: number
     readonly lost: number
     readonly planMs: number
   }) => void
@@ -28,12 +37,15 @@ export interface SchedulerLoop {
   stop(): Promise<void>
 }
 
+/** How long steps of plans may hold up one turn of the event loop together. */
+const turnBudgetMs = 5
 /** After a failed commit. */
 const retryMs = 1000
 const gateTimer = "scheduler:gate"
 
 export function createSchedulerLoop(options: SchedulerLoopOptions): SchedulerLoop {
-  const { capacity, queue, clock, timers, log } = options
+  const { capacity, board, queue, clock, timers, log } = options
+  const turns = createTurnstile({ clock, ms: turnBudgetMs })
   let isStarted = false
   let isStopped = false
   let isScheduled = false
@@ -49,14 +61,37 @@ export function createSchedulerLoop(options: SchedulerLoopOptions): SchedulerLoo
       if (isStopped || running) return
       running = run().finally(() => {
         running = undefined
-        if (capacity.isDirty(clock.nowMs()) && !cancelRetry) wake()
+        if (isDirty() && !cancelRetry) wake()
       })
     })
   }
 
+  const isDirty = () => board.isDirty(clock.nowMs()) || capacity.isDirty(clock.nowMs())
+
+  /** Nodes go to workspaces before work goes to nodes. @returns whether that did what was planned */
+  async function provision(): Promise<boolean> {
+    if (!board.isDirty(clock.nowMs())) return true
+    const startedMono = clock.monotonicMs()
+    const steps = board.planSteps(clock.nowMs())
+    let step = steps.next()
+    // others have their turn between the steps of a long plan
+    for (; step.done !== true; step = steps.next()) await turns.pass()
+    const planMs = clock.monotonicMs() - startedMono
+    const done = await queue.commitProvisions(step.value)
+    options.onGpuTurn?.({ ...done, planMs })
+    return done.lost === 0
+  }
+
   async function run(): Promise<void> {
-    const mayGoOn = () => !isStopped && capacity.isDirty(clock.nowMs())
+    const mayGoOn = () => !isStopped && isDirty()
     while (mayGoOn()) {
+      try {
+        if (!(await provision())) return retryLater()
+      } catch (error) {
+        log.warn({ err: error }, "a plan of GPU requests could not be committed")
+        return retryLater()
+      }
+      if (!capacity.isDirty(clock.nowMs())) continue
       const startedMono = clock.monotonicMs()
       const plan = capacity.plan(clock.nowMs())
       const planMs = clock.monotonicMs() - startedMono
@@ -84,9 +119,10 @@ export function createSchedulerLoop(options: SchedulerLoopOptions): SchedulerLoo
 
   /** A start time or a back-off passes by itself: nothing else would say so. */
   function armGate() {
-    const atMs = capacity.nextGateMs(clock.nowMs())
-    if (atMs === null) timers.cancel(gateTimer)
-    else timers.at(gateTimer, atMs, wake)
+    const nowMs = clock.nowMs()
+    const instants = [capacity.nextGateMs(nowMs) ?? [], board.nextMs(nowMs) ?? []].flat()
+    if (instants.length === 0) timers.cancel(gateTimer)
+    else timers.at(gateTimer, Math.min(...instants), wake)
   }
 
   return {

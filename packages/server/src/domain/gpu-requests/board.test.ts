@@ -132,3 +132,14 @@ it("passes over what can never be met, and says what comes nearest", () => {
   expect(bench.board.slot(id("memory"), 0)).toBeUndefined()
   expect(bench.requests.get(id("memory"))?.promised).toEqual({ startMs: null, atMs: 0 })
 })
+
+it("comes to rest when nothing but the slot of the last in the queue has moved", () => {
+  const bench = twoTeams("n1")
+  bench.put(aRequest("a"), aRequest("b", { workspaceId: "blue" }))
+  expect(start(bench, 0)).toEqual(["a"])
+  // late: taken for over in a moment, then for stuck
+  for (const nowMs of [hour, hour + 1000, hour + 30_000, hour + 60_000]) {
+    bench.board.plan(nowMs)
+    expect([nowMs, bench.board.isDirty(nowMs)]).toEqual([nowMs, false])
+  }
+})

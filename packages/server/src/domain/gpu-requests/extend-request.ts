@@ -1,6 +1,5 @@
 import { AppError } from "../../kit/errors.ts"
 import type { Principal } from "../identity/index.ts"
-import type { Tx } from "../journal/index.ts"
 import { inFreshTx } from "./change-request.ts"
 import { checkExtension } from "./checks.ts"
 import { requireVisible } from "./find-request.ts"
@@ -9,6 +8,7 @@ import { refuseIssues, wrongState } from "./refusals.ts"
 import { instantText } from "./sentences.ts"
 import { tellGpuRequest } from "./tell.ts"
 import type { GpuRequest } from "./types.ts"
+import { extendHolds } from "./upkeep-writes.ts"
 
 /** See `GpuRequestService.extend`: never at the cost of a promise to somebody else. */
 export async function extendRequest(
@@ -27,7 +27,7 @@ export async function extendRequest(
     const after = { ...row, endsAtMs: endsAtMs + byMs, durationMs: row.durationMs + byMs }
     refusePromised(options, row, after.endsAtMs, nowMs)
     await options.rows.update(tx, after, "provisioned")
-    await moveHolds(options, tx, row, after.endsAtMs)
+    await extendHolds(options.rows, tx, row, after.endsAtMs)
     await tellGpuRequest(tx, row, {
       operation: "gpu-request.update",
       event: "gpu-request.extended",
@@ -70,16 +70,4 @@ function refusePromised(
     detail: "promised",
     facts: { latestEndMs, delayed: requestIds.length },
   })
-}
-
-async function moveHolds(
-  { rows }: GpuRequestsOptions,
-  tx: Tx,
-  row: GpuRequest,
-  untilMs: number,
-): Promise<void> {
-  for (const { nodeId } of row.nodes) {
-    const hold = await rows.hold(tx, nodeId)
-    if (hold?.requestId === row.id && hold.state === "held") await rows.updateHold(tx, { ...hold, untilMs })
-  }
 }

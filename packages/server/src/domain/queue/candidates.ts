@@ -92,19 +92,19 @@ function listNodes(world: World, queue: WorkspaceQueue, shape: Shape, clusterId:
   const wantsGpus = shape.size.gpus > 0
   for (const ledger of world.clusters.get(clusterId) ?? []) {
     const { node } = ledger
-    if (!node || !queue.workspace || !isEligible(node, queue.workspace, wantsGpus)) continue
+    if (!node || !queue.workspace || !isEligible(node, ledger.hold, queue.workspace, wantsGpus)) continue
     if (mismatch(shape.constraints, node)) mismatched.push(node)
     else if (unusable(node)) unusableNodes.push(node)
     else {
       usable.push(ledger)
-      tiers[tierOf(node, wantsGpus)]?.push(ledger)
+      tiers[tierOf(ledger, node, wantsGpus)]?.push(ledger)
     }
   }
   return { clusterId, tiers, usable, unusable: unusableNodes, mismatched }
 }
 
 /** Pods without GPUs: nodes without GPUs, then the workspace's own, then GPU nodes that nobody has. */
-function tierOf(node: Node, wantsGpus: boolean): 0 | 1 | 2 {
+function tierOf(ledger: NodeLedger, node: Node, wantsGpus: boolean): 0 | 1 | 2 {
   if (wantsGpus || !hasGpus(node)) return 0
-  return node.workspaceId === null ? 2 : 1
+  return node.workspaceId === null && !ledger.hold ? 2 : 1
 }

@@ -50,6 +50,7 @@ const weights = {
   gates: 2,
   node: 2,
   assign: 1,
+  hold: 3,
   remove: 1,
   pauseAll: 1,
   workspace: 1,
@@ -74,6 +75,12 @@ const commands = {
     pick,
     workspaceId: fc.constantFrom(null, ...workspaceIds),
   }),
+  hold: fc.record({
+    do: fc.constant("hold" as const),
+    pick,
+    workspaceId: fc.constantFrom(null, ...workspaceIds),
+    state: fc.constantFrom("held" as const, "held" as const, "draining" as const),
+  }),
   remove: fc.record({ do: fc.constant("remove" as const), pick, isGood: fc.constantFrom(true, true, false) }),
   pauseAll: fc.record({ do: fc.constant("pauseAll" as const), paused: fc.constantFrom(true, false, false) }),
   workspace: fc.record({
@@ -94,6 +101,7 @@ const command = fc.oneof(
   { weight: weights.gates, arbitrary: commands.gates },
   { weight: weights.node, arbitrary: commands.node },
   { weight: weights.assign, arbitrary: commands.assign },
+  { weight: weights.hold, arbitrary: commands.hold },
   { weight: weights.remove, arbitrary: commands.remove },
   { weight: weights.pauseAll, arbitrary: commands.pauseAll },
   { weight: weights.workspace, arbitrary: commands.workspace },
@@ -124,7 +132,10 @@ function start(): Run {
     aNode("n3", 4, { workspaceId: "alpha" }),
     aNode("n4", 2, { clusterId: "c2", workspaceId: "beta" }),
     aNode("n5", 4, { clusterId: "c2", taints: [{ key: "k", value: "", effect: "NoSchedule" }] }),
+    aNode("n6", 4, { workspaceId: null }),
+    aNode("n7", 2, { workspaceId: null, clusterId: "c2" }),
   )
+  bench.hold("nod_n6", "alpha")
   return { bench, gone: new Set(), nowMs: 0, made: 0 }
 }
 
@@ -169,6 +180,15 @@ const doers: Doers = {
   assign(run, { pick, workspaceId }) {
     const node = at([...run.bench.nodes.values()], pick)
     if (node) run.bench.changeNode(node.id, { workspaceId })
+  },
+  hold(run, { pick, workspaceId, state }) {
+    const node = at([...run.bench.nodes.values()], pick)
+    if (!node || node.gpus.length === 0) return
+    // a node is handed on when the work with GPUs of its holder has left it
+    const isUsed = run.bench.capacity.holders(node.id).some((claim) => claim.size.gpus > 0)
+    const before = run.bench.holds.get(node.id)
+    if (isUsed && workspaceId !== before?.workspaceId) return
+    run.bench.hold(node.id, workspaceId, { state })
   },
   remove(run, { pick, isGood }) {
     const node = at([...run.bench.nodes.values()], pick)
@@ -230,9 +250,10 @@ function isEligibleFor(run: Run, node: Node, claim: Claim): boolean {
   const workspace = run.bench.workspaces.get(claim.workspaceId)
   if (!workspace?.clusters.includes(node.clusterId) || node.removedAtMs !== null) return false
   if (!node.healthy || node.stuck || node.cordoned || node.draining) return false
-  const isOwn = node.workspaceId === claim.workspaceId
-  const isFree = node.workspaceId === null && (claim.size.gpus === 0 || claim.workspaceId === "default")
-  if (!isOwn && !isFree) return false
+  const hold = node.workspaceId === null ? run.bench.holds.get(node.id) : undefined
+  const isFree = node.workspaceId === null && !hold && claim.size.gpus === 0
+  const holder = hold?.state === "held" ? hold.workspaceId : node.workspaceId
+  if (!isFree && holder !== claim.workspaceId) return false
   const { labels, nodeNames, gpuModel, tolerateAll } = claim.constraints
   if (Object.entries(labels).some(([key, value]) => node.labels[key] !== value)) return false
   if (nodeNames.length > 0 && !nodeNames.includes(node.name)) return false
@@ -315,9 +336,14 @@ function checkVictims(run: Run, plan: Plan): void {
   const victims = preemption.victims.map((id) => run.bench.claims.get(id))
   for (const victim of victims) {
     expect(victim?.state).toBe("bound")
-    expect(victim?.workspaceId).toBe(claim.workspaceId)
-    expect(victim?.preemptible).toBe(true)
-    expect(victim && victim.priority < claim.priority).toBe(true)
+    if (victim?.workspaceId !== claim.workspaceId) {
+      const nodes = victim?.placements.map(({ nodeId }) => run.bench.holds.get(nodeId)?.workspaceId)
+      expect(nodes, "a guest on a node that is held now").toContain(claim.workspaceId)
+      expect([victim?.size.gpus, claim.size.gpus > 0]).toEqual([0, true])
+      continue
+    }
+    expect(victim.preemptible).toBe(true)
+    expect(victim.priority < claim.priority).toBe(true)
   }
   const isOpen = (node: Node) =>
     claimsIn(run, "wanted").every(
@@ -412,6 +438,7 @@ function checkBlocker(run: Run, claim: Claim, blocker: ClaimId | undefined): voi
   const other = createBench()
   other.putWorkspace(...bench.workspaces.values())
   other.putNode(...bench.nodes.values())
+  for (const hold of bench.holds.values()) other.hold(hold.nodeId, hold.workspaceId, hold)
   other.setPaused(bench.control.paused)
   other.put(...[...bench.claims.values()].filter((one) => one.id !== blocker))
   other.settle(nowMs)

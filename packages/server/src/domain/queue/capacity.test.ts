@@ -127,26 +127,66 @@ describe("placement", () => {
   it("puts pods without GPUs on nodes without, then on the workspace's own, then on free ones", () => {
     bench.putWorkspace(aWorkspace("team"))
     bench.putNode(
-      aNode("free", 2),
+      aNode("free", 2, { workspaceId: null }),
+      aNode("lent", 2, { workspaceId: null }),
       aNode("own", 2, { workspaceId: "team" }),
       aNode("plain", 0),
       aNode("other", 0, { workspaceId: "default" }),
     )
+    bench.hold("nod_lent", "default")
     bench.put(aClaim("a", { workspaceId: "team", pods: 20 }))
     bench.settle(0)
     const counts = Object.groupBy(where("a") ?? [], (place) => place.split(":")[0] ?? "")
     expect([counts["plain"]?.length, counts["own"]?.length, counts["free"]?.length]).toEqual([8, 8, 4])
-    expect(counts["other"]).toBeUndefined()
+    expect([counts["other"], counts["lent"]]).toEqual([undefined, undefined])
   })
 
-  it("gives GPUs of free nodes to the built-in workspace only", () => {
+  it("gives GPUs of a node to the workspace that holds it or that it is assigned to, and to nobody else", () => {
     bench.putWorkspace(aWorkspace("team"))
-    bench.putNode(aNode("n1", 2))
-    bench.put(aClaim("a", wants(1, { workspaceId: "team" })))
-    expect(refused(plan())).toEqual({ a: "no_reservation" })
-    bench.changeNode("nod_n1", { workspaceId: "team" })
-    bench.put(aClaim("b", wants(1)))
-    expect([admitted(plan()), refused(plan())]).toEqual([["a"], { b: "cannot_be_met" }])
+    bench.putNode(aNode("n1", 2, { workspaceId: null }))
+    bench.put(aClaim("a", wants(1, { workspaceId: "team" })), aClaim("b", wants(1)))
+    expect(refused(plan())).toEqual({ a: "no_reservation", b: "no_reservation" })
+    bench.hold("nod_n1", "team")
+    expect([admitted(plan()), refused(plan())]).toEqual([["a"], { b: "no_reservation" }])
+    bench.hold("nod_n1", "team", { state: "draining" })
+    expect(admitted(plan())).toEqual([])
+    bench.hold("nod_n1", null)
+    bench.changeNode("nod_n1", { workspaceId: "default" })
+    expect(admitted(plan())).toEqual(["b"])
+  })
+
+  it("makes guests leave a held node for the holder's work with GPUs, and only for that", () => {
+    bench.putWorkspace(aWorkspace("team"), aWorkspace("others"))
+    bench.putNode(aNode("n1", 2, { workspaceId: null }))
+    bench.put(aClaim("guest", { workspaceId: "others", pods: 8, priority: 2 }))
+    bench.settle(0)
+    bench.hold("nod_n1", "team")
+    bench.put(aClaim("plain", { workspaceId: "team" }))
+    bench.settle(0)
+    expect(bench.claims.get(id("guest"))?.state).toBe("bound")
+    bench.put(aClaim("gpu", wants(2, { workspaceId: "team" })))
+    bench.settle(0)
+    expect(bench.claims.get(id("guest"))?.state).toBe("releasing")
+    bench.move(id("guest"), "gone")
+    bench.settle(0)
+    expect(where("gpu")).toEqual(["n1:0,1"])
+  })
+
+  it("joins a request of somebody else only with a time-out that ends before it, where the policy says so", () => {
+    bench.putWorkspace(aWorkspace("team", { policy: { joinGpuRequests: false } }))
+    bench.putNode(aNode("n1", 4, { workspaceId: null }))
+    bench.hold("nod_n1", "team", { untilMs: 10_000 })
+    const work = (name: string, runsForMs: number | null) =>
+      bench.put(aClaim(name, wants(1, { workspaceId: "team", runsForMs })))
+    work("endless", null)
+    work("long", 10_001)
+    work("short", 10_000)
+    expect([admitted(plan()), refused(plan())]).toEqual([
+      ["short"],
+      { endless: "workspace_busy", long: "workspace_busy" },
+    ])
+    bench.hold("nod_n1", "team", { untilMs: 10_000, automatic: true })
+    expect(admitted(plan())).toEqual(["endless", "long", "short"])
   })
 
   it("lets equal amounts fit", () => {
@@ -480,11 +520,10 @@ describe("preemption", () => {
   })
 
   it("keeps the nominated node for the preemptor until it is placed", () => {
-    bench.putWorkspace(aWorkspace("team"))
     fill(aClaim("a", wants(4)))
     bench.put(aClaim("p", wants(4, { priority: 2 })))
     bench.settle(0)
-    bench.put(aClaim("thief", { workspaceId: "team" }))
+    bench.put(aClaim("thief"))
     bench.settle(0)
     expect(where("thief")).toEqual([])
     bench.move(id("a"), "gone")
@@ -495,19 +534,18 @@ describe("preemption", () => {
   it("gives the node up when the preemptor is gone, paused or gated", () => {
     for (const stop of ["gone", "paused", "gated"]) {
       bench = createBench()
-      bench.putWorkspace(aWorkspace("default", { policy: { enablePreempt: true } }), aWorkspace("team"))
+      bench.putWorkspace(aWorkspace("default", { policy: { enablePreempt: true } }))
       bench.putNode(aNode("n1", 4))
       fill(aClaim("a", wants(4)))
-      bench.put(
-        aClaim("p", wants(4, { priority: 2 })),
-        aClaim("other", { workspaceId: "team", queuedAtMs: 9 }),
-      )
+      bench.put(aClaim("p", wants(4, { priority: 2 })), aClaim("other", { queuedAtMs: 9 }))
       bench.settle(0)
+      expect(bench.claims.get(id("p"))?.nominated).toHaveLength(1)
       if (stop === "gone") bench.move(id("p"), "gone")
       if (stop === "paused") bench.changeWorkspace("default", { queuePaused: true })
       if (stop === "gated") bench.change(id("p"), { gates: [{ kind: "time", untilMs: 99 }] })
       bench.settle(0)
-      expect([stop, where("other")]).toEqual([stop, ["n1:"]])
+      expect(bench.claims.get(id("p"))?.nominated ?? []).toEqual([])
+      expect([stop, where("other")]).toEqual([stop, stop === "paused" ? [] : ["n1:"]])
     }
   })
 

@@ -1,3 +1,4 @@
+import type { NodeHold } from "../gpu-requests/index.ts"
 import type { Node } from "../inventory/index.ts"
 import { noAmounts } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
@@ -10,10 +11,17 @@ import { compareText, indexInOrder } from "./order.ts"
 import { reasonsOf } from "./reasons.ts"
 import type { Look, Turn } from "./turn.ts"
 import { runTurn } from "./turn.ts"
-import type { Claim, ClaimId, Plan, QueueControl } from "./types.ts"
+import type { Claim, ClaimId, Plan, QueueControl, Reservations } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
 import { createWorld, gateIndex, touch } from "./world.ts"
-import { changeClaim, changeControl, changeNode, changeWorkspace } from "./world-changes.ts"
+import {
+  changeClaim,
+  changeControl,
+  changeHold,
+  changeNode,
+  changeRequest,
+  changeWorkspace,
+} from "./world-changes.ts"
 
 /** Admissions in one turn when nothing else is said: the bound on how long a turn may take. */
 export const admissionsPerTurn = 256
@@ -28,14 +36,17 @@ interface Made {
 }
 
 /** An empty capacity; feed it in any order. See `Capacity`. */
-export function createCapacity(): Capacity {
-  const world = createWorld()
+export function createCapacity(reservations?: Reservations): Capacity {
+  const world = createWorld(reservations)
   const made = new WeakMap<Plan, Made>()
   return {
+    reservations: world.reservations,
     claimChanged: (claim) => changeClaim(world, claim),
     nodeChanged: (node) => changeNode(world, node),
     workspaceChanged: (workspace, gone) => changeWorkspace(world, workspace, gone),
     controlChanged: (control) => changeControl(world, control),
+    holdChanged: (hold, free) => changeHold(world, hold, free),
+    requestChanged: (request) => changeRequest(world, request),
     plan(nowMs, limit = admissionsPerTurn) {
       const queues = dueQueues(world, nowMs)
       const changes = new Map(queues.map((queue) => [queue, queue.changes]))
@@ -54,7 +65,12 @@ export function createCapacity(): Capacity {
     isDirty: (nowMs) => dueQueues(world, nowMs).length > 0,
     nextGateMs(nowMs) {
       rewind(world, nowMs)
-      return world.gates[gateIndex(world, nowMs + 1, "")]?.atMs ?? null
+      const gateMs = world.gates[gateIndex(world, nowMs + 1, "")]?.atMs ?? Infinity
+      const first = [...world.barred.values()].reduce(
+        (least, { untilMs }) => Math.min(least, untilMs),
+        gateMs,
+      )
+      return first === Infinity ? null : first
     },
     ...views(world),
   }
@@ -66,9 +82,11 @@ export function rebuild(
   nodes: readonly Node[],
   workspaces: readonly Workspace[],
   control: QueueControl,
+  holds: readonly NodeHold[] = [],
 ): Capacity {
   const capacity = createCapacity()
   capacity.controlChanged(control)
+  for (const hold of holds) capacity.holdChanged(hold, false)
   for (const workspace of workspaces) capacity.workspaceChanged(workspace, false)
   for (const node of nodes) capacity.nodeChanged(node)
   for (const claim of claims) capacity.claimChanged(claim)
@@ -82,6 +100,8 @@ type Views = Pick<
   | "queueLength"
   | "queuedWorkspaces"
   | "claim"
+  | "claimsOf"
+  | "hold"
   | "node"
   | "nodeById"
   | "nodes"
@@ -102,6 +122,8 @@ function views(world: World): Views {
     queuedWorkspaces: () =>
       [...world.workspaces.values()].flatMap((queue) => (queue.order.length > 0 ? queue.id : [])),
     claim: (id) => world.claims.get(id),
+    claimsOf: (ownerId) => [...(world.owned.get(ownerId) ?? [])].flatMap((id) => world.claims.get(id) ?? []),
+    hold: (nodeId) => world.ledgers.get(nodeId)?.hold,
     node: (name, clusterId) => nodeNamed(world.clusters.get(clusterId) ?? [], name),
     nodeById: (nodeId) => world.ledgers.get(nodeId)?.node,
     nodes: () =>
@@ -159,6 +181,7 @@ function positionOf(world: World, id: ClaimId): number {
 /** Queues that changed since they were looked at, or in which a gate has opened; in the order of their ids. */
 function dueQueues(world: World, nowMs: number): WorkspaceQueue[] {
   rewind(world, nowMs)
+  unbar(world, nowMs)
   const due = new Set<WorkspaceQueue>()
   for (const queue of world.workspaces.values()) if (queue.isDirty && queue.order.length > 0) due.add(queue)
   const opened = gateIndex(world, nowMs + 1, "")
@@ -167,6 +190,16 @@ function dueQueues(world: World, nowMs: number): WorkspaceQueue[] {
     if (queue) due.add(queue)
   }
   return [...due].toSorted((a, b) => compareText(a.id, b.id))
+}
+
+/** Owners for whom requests may be filed again. */
+function unbar(world: World, nowMs: number): void {
+  for (const [ownerId, { untilMs, workspaceId }] of world.barred) {
+    if (untilMs > nowMs) continue
+    world.barred.delete(ownerId)
+    const queue = world.workspaces.get(workspaceId)
+    if (queue) touch(queue)
+  }
 }
 
 /** The clock was set back: gates have shut again, who waited behind those entries does not any more. */

@@ -1,8 +1,16 @@
 import type { Principal } from "../identity/index.ts"
-import type { Amounts, Constraints, Node, ResourceName } from "../inventory/index.ts"
+import type {
+  GpuEndCause,
+  GpuPlan,
+  GpuRequest,
+  GpuRequestId,
+  HoldEnds,
+  NodeHold,
+} from "../gpu-requests/index.ts"
+import type { Amounts, Constraints, Node, NodeId, ResourceName } from "../inventory/index.ts"
 import type { Actor, StoredEvent, Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
-import type { Claim, ClaimId, EndCause, Plan, QueueControl, Reason } from "./types.ts"
+import type { Claim, ClaimId, EndCause, Plan, QueueControl, Reason, Reservations } from "./types.ts"
 
 /**
  * The incrementally kept structure that plans are made on (DESIGN 4, "The plan"): ordered queue per
@@ -10,10 +18,15 @@ import type { Claim, ClaimId, EndCause, Plan, QueueControl, Reason } from "./typ
  * rows must equal it. Pure: no I/O, no clock.
  */
 export interface Capacity {
+  /** What it was made with. */
+  readonly reservations: Reservations
   claimChanged(claim: Claim): void
   nodeChanged(node: Node): void
   workspaceChanged(workspace: Workspace, gone: boolean): void
   controlChanged(control: QueueControl): void
+  /** `free`: the hold is over. */
+  holdChanged(hold: NodeHold, free: boolean): void
+  requestChanged(request: GpuRequest): void
   /**
    * One turn over what is dirty, at most `limit` (256) admissions. Changes nothing that can be observed:
    * called twice with the same `nowMs` it gives the same plan until `settled` or a change.
@@ -35,6 +48,10 @@ export interface Capacity {
   /** Ids of the workspaces in whose queue something waits. */
   queuedWorkspaces(): readonly string[]
   claim(id: ClaimId): Claim | undefined
+  /** All of an owner that are not gone. */
+  claimsOf(ownerId: string): readonly Claim[]
+  /** Who has the GPUs of a node for a while. */
+  hold(nodeId: string): NodeHold | undefined
   /** The switch of all queues. */
   control(): QueueControl
   node(name: string, clusterId: string): Node | undefined
@@ -72,7 +89,7 @@ export interface ClaimMoves {
   amend(
     tx: Tx,
     claim: Claim,
-    change: Partial<Pick<Claim, "priority" | "gates" | "size" | "pods" | "constraints">>,
+    change: Partial<Pick<Claim, "priority" | "gates" | "size" | "pods" | "constraints" | "runsForMs">>,
     nowMs: number,
   ): Promise<Claim>
   /** wanted → gone. */
@@ -90,12 +107,39 @@ export interface ClaimMoves {
   byId(tx: Tx, id: ClaimId): Promise<Claim | undefined>
 }
 
+/** Moves of holds: the only doors through which nodes are handed over and taken back (DESIGN 4). */
+export interface HoldMoves extends HoldEnds {
+  /**
+   * Hands free nodes to the requests of a plan, guarded by what the transaction sees; losers are skipped. Notes
+   * estimates on the rows, best effort.
+   */
+  commitProvisions(plan: GpuPlan): Promise<{ readonly provisioned: number; readonly lost: number }>
+  /** The work on it is told to leave, its end is near; the request stays provisioned. Idempotent. */
+  drainHold(id: GpuRequestId, nowMs: number): Promise<void>
+  /** Draining nodes without work with GPUs of their holder are free; what still runs there is told to leave. */
+  freeHolds(nodeIds: readonly NodeId[]): Promise<void>
+  /** Puts a healthy free node in the place of one that was lost. @throws AppError `stale` when it is not free any more */
+  replaceNode(id: GpuRequestId, lost: NodeId, by: NodeId): Promise<void>
+  /** Ends the hold in a transaction of its own; no-op when it is not provisioned any more. */
+  end(
+    id: GpuRequestId,
+    end: { readonly cause: GpuEndCause; readonly reason?: string; readonly actor: Actor },
+  ): Promise<void>
+  /**
+   * Files automatic requests that hold the nodes on which work with GPUs runs that nobody holds: left by a version
+   * that knew no holds. @returns how many
+   */
+  adoptNodes(): Promise<number>
+}
+
 /** What `berth why` shows (DESIGN 4). */
 export interface Explanation {
   readonly state: string
   readonly reasons: readonly (Reason & {
     readonly sentence: string
     readonly holders: readonly string[]
+    /** Shown ids of the GPU requests that it waits for, or that are in the way. */
+    readonly gpuRequests: readonly string[]
     readonly holdersHidden: number
   })[]
   readonly position: number
@@ -126,11 +170,15 @@ export interface QueuePart {
 }
 
 /** Commands and reads of the queue; rights are checked here. */
-export interface QueueService extends ClaimMoves {
+export interface QueueService extends ClaimMoves, HoldMoves {
   /** Writes what a plan decided, guarded by versions; losers are skipped (they are dirty again by the change that beat them). Returns how many admissions stood. */
-  commitPlan(
-    plan: Plan,
-  ): Promise<{ readonly admitted: number; readonly preempted: number; readonly lost: number }>
+  commitPlan(plan: Plan): Promise<{
+    readonly admitted: number
+    readonly preempted: number
+    readonly lost: number
+    /** GPU requests filed for work that waits. */
+    readonly filed: number
+  }>
   /**
    * Every workspace the principal may see, or one. Ordered by workspace, then position; at most `limit` entries,
    * those after `after`: where that one stands now, or, when it has left the queue, where it stood.

@@ -1,10 +1,11 @@
+import type { NodeHold } from "../gpu-requests/index.ts"
 import type { Amounts, Node, NodeId } from "../inventory/index.ts"
 import { fits } from "../inventory/index.ts"
 import type { Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { QueueOptions } from "./options.ts"
 import type { Admission, Claim, Placement } from "./types.ts"
-import { isEligible } from "./world.ts"
+import { hasGpus, isEligible } from "./world.ts"
 
 /**
  * What a decision only read, read again where it is written (DESIGN 5): the switch, the workspaces and
@@ -21,13 +22,14 @@ export interface CommitGuard {
 
 interface Left {
   readonly node: Node
+  readonly hold: NodeHold | undefined
   free: Amounts
   readonly gpus: Set<number>
 }
 
 export async function openGuard(
   tx: Tx,
-  options: Pick<QueueOptions, "rows" | "capacity" | "workspaces" | "nodeAt">,
+  options: Pick<QueueOptions, "rows" | "capacity" | "workspaces" | "nodeAt" | "requests">,
 ): Promise<CommitGuard> {
   const control = await options.rows.control(tx)
   const workspaces = new Map<string, Workspace | undefined>()
@@ -46,7 +48,8 @@ export async function openGuard(
     if (known) return known
     const node = await options.nodeAt(tx, nodeId)
     if (!node) return undefined
-    const made = leftOn(node, options.capacity.holders(nodeId))
+    const hold = hasGpus(node) ? await options.requests.hold(tx, nodeId) : undefined
+    const made = leftOn(node, hold, options.capacity.holders(nodeId))
     left.set(nodeId, made)
     return made
   }
@@ -57,7 +60,7 @@ export async function openGuard(
       if (!workspace || !(await isOpen(claim.workspaceId)) || placements.length !== claim.pods) return false
       for (const placement of placements) {
         const place = await leftOf(placement.nodeId)
-        if (!place || !isEligible(place.node, workspace, claim.size.gpus > 0)) return false
+        if (!place || !isEligible(place.node, place.hold, workspace, claim.size.gpus > 0)) return false
         if (!takes(place, claim, placement)) return false
       }
       return true
@@ -65,8 +68,8 @@ export async function openGuard(
   }
 }
 
-function leftOn(node: Node, holders: readonly Claim[]): Left {
-  const place: Left = { node, free: node.capacity, gpus: new Set(node.gpus.map((gpu) => gpu.index)) }
+function leftOn(node: Node, hold: NodeHold | undefined, holders: readonly Claim[]): Left {
+  const place: Left = { node, hold, free: node.capacity, gpus: new Set(node.gpus.map((gpu) => gpu.index)) }
   for (const holder of holders)
     for (const placement of holder.placements)
       if (placement.nodeId === node.id) takeFrom(place, holder.size, placement.gpuIndexes)

@@ -1,12 +1,15 @@
 import { AppError } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Tx } from "../journal/index.ts"
-import { claimEvent, moveTo, releaseClaim, written } from "./claim-moves.ts"
+import { claimEvent, moveTo, written } from "./claim-moves.ts"
 import { openGuard } from "./commit-guard.ts"
+import { evict } from "./evict.ts"
+import { fileRequests } from "./file-requests.ts"
+import { isGuest } from "./preemption.ts"
 import type { QueueService } from "./commands.ts"
 import type { QueueOptions } from "./options.ts"
 import { isGated } from "./states.ts"
-import type { Admission, Claim, ClaimId, EndCause, Plan, Preemption, Reason, Refusal } from "./types.ts"
+import type { Admission, Claim, ClaimId, Plan, Preemption, Reason, Refusal } from "./types.ts"
 
 /** Admissions in one transaction: as many as the store's batch has closures, so that none is long. */
 const admissionsPerTx = 64
@@ -34,11 +37,13 @@ export function createPlanCommitter(options: QueueOptions): QueueService["commit
     const evictions = await preempted
     const lost = plan.admissions.filter((_, at) => outcomes[at] === "lost")
     await noteFailures(plan, lost)
+    const filed = await fileRequests(options, plan.filings)
     if (!plan.more) await noteReasons(options, plan.refusals)
     return {
       admitted: outcomes.length - lost.length,
       preempted: evictions.reduce((sum, count) => sum + Math.max(0, count), 0),
       lost: lost.length + evictions.filter((count) => count < 0).length,
+      filed,
     }
   }
 
@@ -159,28 +164,19 @@ async function preempt(options: QueueOptions, tx: Tx, preemption: Preemption): P
   let evicted = 0
   for (const id of victims) {
     const victim = await options.rows.byId(tx, id)
-    if (victim?.state !== "bound" || !mayEvict(claim, victim)) continue
+    if (victim?.state !== "bound" || !(await mayEvict(options, tx, claim, victim))) continue
     await evict(options, tx, victim, { cause: "preempted", by: written(next), nowMs })
     evicted++
   }
   return evicted
 }
 
-function mayEvict(claim: Claim, victim: Claim): boolean {
-  return victim.preemptible && victim.workspaceId === claim.workspaceId && victim.priority < claim.priority
-}
-
-/** Moves a bound claim to releasing and tells its owner, in the caller's transaction. */
-export async function evict(
-  options: Pick<QueueOptions, "rows" | "owners" | "workspaces">,
-  tx: Tx,
-  victim: Claim,
-  why: { readonly cause: EndCause; readonly by: Claim | null; readonly nowMs: number },
-): Promise<void> {
-  const seconds = options.workspaces.find(victim.workspaceId)?.policy.stopGraceSeconds ?? 30
-  const { cause, by, nowMs } = why
-  const leaving = await releaseClaim(options.rows, tx, victim, { cause, graceMs: seconds * 1000, nowMs })
-  await options.owners[victim.owner.kind].evicted(tx, leaving, cause, by, nowMs)
+async function mayEvict(options: QueueOptions, tx: Tx, claim: Claim, victim: Claim): Promise<boolean> {
+  if (victim.workspaceId === claim.workspaceId) return victim.preemptible && victim.priority < claim.priority
+  for (const { nodeId } of victim.placements)
+    if (isGuest(victim, await options.requests.hold(tx, nodeId), claim.workspaceId))
+      return claim.size.gpus > 0
+  return false
 }
 
 async function backOff(options: QueueOptions, tx: Tx, admission: Admission): Promise<void> {
@@ -228,5 +224,6 @@ function factsOf(reason: Reason): JsonObject {
     ...(free === undefined ? {} : { free }),
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(nodes === undefined ? {} : { nodes: nodes.slice(0, 20) }),
+    ...(reason.requestIds === undefined ? {} : { gpuRequests: reason.requestIds.slice(0, 20) }),
   }
 }

@@ -1,3 +1,4 @@
+import type { GpuRequest } from "../gpu-requests/index.ts"
 import type { Principal } from "../identity/index.ts"
 import { isAllowed } from "../identity/index.ts"
 import type { Explanation } from "./commands.ts"
@@ -10,7 +11,7 @@ const shownMoves = 20
 
 /** What `QueueService.explain` answers. */
 export async function explainClaim(
-  options: Pick<QueueOptions, "store" | "capacity" | "clock" | "journal">,
+  options: Pick<QueueOptions, "store" | "capacity" | "clock" | "journal" | "reservations">,
   principal: Principal,
   asked: { readonly claimId: ClaimId | null; readonly subjectId: string; readonly state: string },
 ): Promise<Explanation> {
@@ -36,15 +37,23 @@ export async function explainClaim(
 }
 
 function withHolders(
-  options: Pick<QueueOptions, "capacity">,
+  options: Pick<QueueOptions, "capacity" | "reservations">,
   principal: Principal,
   reason: Reason,
 ): Explanation["reasons"][number] {
   const claims = (reason.claimIds ?? []).flatMap((id) => options.capacity.claim(id) ?? [])
   const holders = claims.filter((claim) => maySee(principal, claim)).map((claim) => claim.owner.shownId)
+  const requests = (reason.requestIds ?? []).flatMap((id) => options.reservations.request(id) ?? [])
+  const gpuRequests = requests.filter((one) => maySeeRequest(principal, one)).map((one) => one.shownId)
+  const hiddenRequests = requests.length - gpuRequests.length
   const holdersHidden = claims.length - holders.length
-  const sentence = sentenceFor(reason, { shown: holders, hidden: holdersHidden })
-  return { ...reason, sentence, holders, holdersHidden }
+  const inTheWay = { shown: [...holders, ...gpuRequests], hidden: holdersHidden + hiddenRequests }
+  const sentence = sentenceFor(reason, inTheWay)
+  return { ...reason, sentence, holders, gpuRequests, holdersHidden: holdersHidden + hiddenRequests }
+}
+
+function maySeeRequest(principal: Principal, { workspaceId }: GpuRequest): boolean {
+  return isAllowed(principal, "gpu-request.get", { workspaceId })
 }
 
 function maySee(principal: Principal, claim: Claim): boolean {

@@ -29,6 +29,7 @@ function nodeDump(ledger: NodeLedger): unknown {
     gpus: [...ledger.gpuUse].toSorted((a, b) => a[0] - b[0]),
     open: [ledger.openGpus, ledger.openCleanGpus],
     holders: [...ledger.holders].toSorted(compareText),
+    hold: ledger.hold && [ledger.hold.requestId, ledger.hold.state, ledger.hold.version],
     nominees: [...ledger.nominees].toSorted(compareText),
   }
 }

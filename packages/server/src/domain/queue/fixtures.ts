@@ -1,3 +1,4 @@
+import type { GpuRequestId, NodeHold } from "../gpu-requests/index.ts"
 import type { Gpu, Node, NodeId } from "../inventory/index.ts"
 import { noReadings, unconstrained } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
@@ -28,13 +29,29 @@ export function aNode(name: string, gpus: number, change: Partial<Node> = {}): N
     healthMessage: "",
     cordoned: false,
     draining: false,
-    workspaceId: null,
+    // nobody lends in most tests: what has GPUs is the workspace's that most claims are of
+    workspaceId: gpus > 0 ? "default" : null,
     stuck: false,
     firstSeenAtMs: 0,
     lastSeenAtMs: 0,
     removedAtMs: null,
     version: 1,
     ...change,
+  }
+}
+
+/** A node that a GPU request of the workspace holds until the instant 1,000,000. For tests. */
+export function aHold(nodeId: NodeId, workspaceId: string): NodeHold {
+  return {
+    nodeId,
+    requestId: `gpr_${workspaceId}` as GpuRequestId,
+    workspaceId,
+    state: "held",
+    sinceMs: 0,
+    drainDeadlineMs: null,
+    untilMs: 1_000_000,
+    automatic: false,
+    version: 1,
   }
 }
 
@@ -118,10 +135,13 @@ export interface Bench {
   readonly claims: Map<ClaimId, Claim>
   readonly nodes: Map<string, Node>
   readonly workspaces: Map<string, Workspace>
+  readonly holds: Map<string, NodeHold>
   control: QueueControl
   put(...claims: readonly Claim[]): void
   putNode(...nodes: readonly Node[]): void
   putWorkspace(...workspaces: readonly Workspace[]): void
+  /** Gives a node to a workspace, lets it drain, or (null) frees it. */
+  hold(nodeId: string, workspaceId: string | null, change?: Partial<NodeHold>): void
   setPaused(paused: boolean): void
   change(id: ClaimId, change: Partial<Claim>): void
   changeNode(id: string, change: Partial<Node>): void
@@ -141,6 +161,7 @@ export function createBench(): Bench {
     claims: new Map(),
     nodes: new Map(),
     workspaces: new Map(),
+    holds: new Map(),
     control: { paused: false, pausedBy: null, sinceMs: null, restoredFromMs: null },
     put: (...claims) => claims.forEach((claim) => putClaim(bench, claim)),
     putNode(...nodes) {
@@ -154,6 +175,17 @@ export function createBench(): Bench {
         bench.workspaces.set(workspace.id, workspace)
         capacity.workspaceChanged(workspace, false)
       }
+    },
+    hold(nodeId, workspaceId, change = {}) {
+      const before = bench.holds.get(nodeId)
+      if (before) {
+        bench.holds.delete(nodeId)
+        capacity.holdChanged(before, true)
+      }
+      if (workspaceId === null) return
+      const made = { ...aHold(nodeId as NodeId, workspaceId), ...change, version: (before?.version ?? 0) + 1 }
+      bench.holds.set(nodeId, made)
+      capacity.holdChanged(made, false)
     },
     setPaused(paused) {
       bench.control = { paused, pausedBy: null, sinceMs: null, restoredFromMs: null }
@@ -182,6 +214,7 @@ export function createBench(): Bench {
         [...bench.nodes.values()],
         [...bench.workspaces.values()],
         bench.control,
+        [...bench.holds.values()],
       ),
   }
   return bench

@@ -1,3 +1,4 @@
+import type { NodeHold } from "../gpu-requests/index.ts"
 import type { Amounts, Gpu, Node } from "../inventory/index.ts"
 import { noAmounts, podsThatFit } from "../inventory/index.ts"
 import type { ClaimId } from "./types.ts"
@@ -19,6 +20,8 @@ export interface NodeLedger {
   readonly holders: Set<ClaimId>
   /** Preemptors that wait for it: nobody else is placed here. */
   readonly nominees: Set<ClaimId>
+  /** Who has its GPUs for a while; undefined = nobody. */
+  hold: NodeHold | undefined
 }
 
 export function createNodeLedger(nodeId: string): NodeLedger {
@@ -31,6 +34,7 @@ export function createNodeLedger(nodeId: string): NodeLedger {
     openCleanGpus: 0,
     holders: new Set(),
     nominees: new Set(),
+    hold: undefined,
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Clock } from "../../kit/clock.ts"
+import type { Ids } from "../../kit/ids.ts"
+import type { GpuRequestLimits, GpuRequestStore, GpuTemplate } from "../gpu-requests/index.ts"
 import type { Node, NodeId } from "../inventory/index.ts"
 import type { JournalReads, Reads, Store } from "../journal/index.ts"
 import type { Workspace, WorkspaceStore } from "../workspaces/index.ts"
 import type { Capacity } from "./commands.ts"
-import type { ClaimOwner, ClaimOwnerPort, ClaimStore } from "./types.ts"
+import type { ClaimOwner, ClaimOwnerPort, ClaimStore, Reservations } from "./types.ts"
 
 /** What the queue works with. */
 export interface QueueOptions {
@@ -21,6 +23,13 @@ export interface QueueOptions {
   readonly nodeAt: (from: Reads, id: NodeId) => Promise<Node | undefined>
   /** Sentences on processes that belong to no attempt of this database; looked for anew at each call. */
   readonly strays?: () => Promise<readonly string[]>
+  /** GPU requests and whose nodes are. */
+  readonly requests: GpuRequestStore
+  readonly reservations: Reservations
+  readonly ids: Ids
+  readonly limits: Pick<GpuRequestLimits, "mostQueuedPerWorkspace" | "automaticStepMs" | "longestDurationMs">
+  /** The template by which work of the workspace files requests on the first of the clusters that has one. */
+  readonly automaticTemplate: (workspaceId: string, clusters: readonly string[]) => GpuTemplate | undefined
   /** Who is told of moves, by the kind of owner. */
   readonly owners: Readonly<Record<ClaimOwner["kind"], ClaimOwnerPort>>
 }

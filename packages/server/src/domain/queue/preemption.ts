@@ -1,5 +1,6 @@
+import type { NodeHold } from "../gpu-requests/index.ts"
 import type { Candidates } from "./candidates.ts"
-import { candidatesFor } from "./candidates.ts"
+import { placesFor } from "./joining.ts"
 import type { NodeLedger } from "./node-ledger.ts"
 import { slotsOf } from "./node-ledger.ts"
 import type { Entry } from "./order.ts"
@@ -21,6 +22,13 @@ export type Preempting =
   /** It fits beside another preemptor once that one is placed: nobody else has to go. */
   | { readonly kind: "wait"; readonly leaving: readonly ClaimId[] }
 
+/** What is tried on what: changes that are undone, and the victims of this turn so far. */
+interface Trial {
+  readonly overlay: Overlay
+  readonly chosen: ReadonlySet<ClaimId>
+  readonly nowMs: number
+}
+
 /** What one attempt works on. */
 interface Attempt {
   readonly world: World
@@ -34,21 +42,20 @@ interface Attempt {
 }
 
 /**
- * Finds the victims for a claim that capacity refused: bound, preemptible claims of its workspace with
+ * Finds the victims for a claim that capacity refused: guests first (work of others without GPUs on nodes that its
+ * workspace holds: `isGuest`), then, where the policy says so, bound, preemptible claims of its workspace with
  * strictly lower priority, by priority, then the bigger, then the newer. The shortest prefix with which
  * the whole gang can really be placed, from which those are taken out again, last chosen first, that the
  * rest does without: irreducible. Capacity that is already leaving counts first.
- * @param chosen victims of this turn so far
  * @returns undefined when no set of victims suffices
  */
 export function planPreemption(
   world: World,
   queue: WorkspaceQueue,
   entry: Entry,
-  overlay: Overlay,
-  chosen: ReadonlySet<ClaimId>,
+  { overlay, chosen, nowMs }: Trial,
 ): Preempting | undefined {
-  const candidates = candidatesFor(world, queue, entry.shape)
+  const candidates = placesFor(world, queue, entry, nowMs)
   const open = candidates.usable.filter((ledger) => isOpenTo(ledger, entry.claim.id))
   const attempt: Attempt = {
     world,
@@ -76,11 +83,10 @@ export function isNominationGood(
   world: World,
   queue: WorkspaceQueue,
   entry: Entry,
-  overlay: Overlay,
-  chosen: ReadonlySet<ClaimId>,
+  { overlay, chosen, nowMs }: Trial,
 ): boolean {
   const { claim, shape } = entry
-  const usable = new Set(candidatesFor(world, queue, shape).usable)
+  const usable = new Set(placesFor(world, queue, entry, nowMs).usable)
   const mark = overlay.mark()
   const pods = new Map<NodeLedger, number>()
   for (const { nodeId } of claim.nominated) {
@@ -109,8 +115,11 @@ export function leavingFor(world: World, claim: Claim): ClaimId[] {
 /** Without any lower claim there is nothing to preempt, and nothing is kept for the claim either. */
 function hasLowerClaims(attempt: Attempt, queue: WorkspaceQueue): boolean {
   const { priority } = attempt.entry.claim
+  const mayEvictOwn = queue.workspace?.policy.enablePreempt === true
   const isLower = (claim: Claim | undefined) =>
     claim?.workspaceId === queue.id && claim.priority < priority && claim.preemptible
+  if (guestsOf(attempt, queue).length > 0) return true
+  if (!mayEvictOwn) return false
   for (const id of queue.bound) if (isLower(attempt.world.claims.get(id))) return true
   for (const ledger of attempt.open.values())
     for (const id of ledger.holders) if (isLower(attempt.world.claims.get(id))) return true
@@ -201,6 +210,8 @@ function chooseVictims(
 /** Those that have something where it would help, in the order in which they have to go. */
 function orderVictims(attempt: Attempt, queue: WorkspaceQueue): Claim[] {
   const { world, entry, open } = attempt
+  const guests = guestsOf(attempt, queue)
+  if (queue.workspace?.policy.enablePreempt !== true) return guests
   const scored: { readonly claim: Claim; readonly score: number }[] = []
   for (const id of queue.bound) {
     const claim = world.claims.get(id)
@@ -208,7 +219,7 @@ function orderVictims(attempt: Attempt, queue: WorkspaceQueue): Claim[] {
     if (claim.placements.some((placement) => open.has(placement.nodeId)))
       scored.push({ claim, score: scoreOf(world, claim) })
   }
-  return scored
+  const own = scored
     .toSorted(
       (a, b) =>
         a.claim.priority - b.claim.priority ||
@@ -217,6 +228,29 @@ function orderVictims(attempt: Attempt, queue: WorkspaceQueue): Claim[] {
         compareText(a.claim.id, b.claim.id),
     )
     .map(({ claim }) => claim)
+  return [...guests, ...own]
+}
+
+/** Guests on the nodes that would help, lowest priority first, then the newer. */
+function guestsOf({ world, entry, open, isLeaving }: Attempt, queue: WorkspaceQueue): Claim[] {
+  if (entry.shape.size.gpus === 0) return []
+  const guests = new Map<ClaimId, Claim>()
+  for (const ledger of open.values())
+    for (const id of ledger.holders) {
+      const claim = world.claims.get(id)
+      if (claim && isGuest(claim, ledger.hold, queue.id) && !isLeaving(claim)) guests.set(id, claim)
+    }
+  return [...guests.values()].toSorted(
+    (a, b) => a.priority - b.priority || b.queuedAtMs - a.queuedAtMs || compareText(a.id, b.id),
+  )
+}
+
+/**
+ * Whether a claim on a held node is somebody else's work without GPUs, that came while nobody had the node: it stays
+ * when the node is lent, and gives way to the holder's work with GPUs (DESIGN 4, Nodes).
+ */
+export function isGuest(claim: Claim, hold: NodeHold | undefined, workspaceId: string): boolean {
+  return claim.size.gpus === 0 && hold?.workspaceId === workspaceId && claim.workspaceId !== workspaceId
 }
 
 /** How big a claim is: ten for each GPU, and its parts of a node's CPU and memory. */

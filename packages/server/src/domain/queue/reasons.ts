@@ -1,10 +1,11 @@
-import { candidatesFor } from "./candidates.ts"
+import { placesFor } from "./joining.ts"
 import type { Entry } from "./order.ts"
 import { indexInOrder } from "./order.ts"
 import { placeGang } from "./placement.ts"
 import { leavingFor } from "./preemption.ts"
 import type { Refused } from "./refusal.ts"
 import { gateReasons, refuse } from "./refusal.ts"
+import { pendingReason, refuseOne } from "./reservation-reasons.ts"
 import type { Look } from "./turn.ts"
 import { blockerOf, runTurn } from "./turn.ts"
 import { restoredSentence } from "./sentences.ts"
@@ -39,14 +40,17 @@ function waitReasons(world: World, queue: WorkspaceQueue, entry: Entry, nowMs: n
   const isFifo = queue.workspace?.policy.queuePolicy !== "balance"
   const blocker = blockerOf(look.blockers, entry, isFifo)
   if (blocker) reasons.push(blocker.reason)
-  const refused = refusalOf(world, queue, entry)
-  if (!refused) return reasons
+  const base = refusalOf(world, queue, entry, nowMs)
+  if (!base) return reasons
   if (entry.shape.nominee !== null) reasons.push(victimsReason(world, entry))
-  return [...reasons, refused.reason]
+  const { reason } = refuseOne(world, queue, entry, base, nowMs)
+  reasons.push(reason)
+  const pending = entry.shape.size.gpus > 0 ? pendingReason(world, queue, entry, nowMs) : undefined
+  return pending?.requestIds && reason.code !== pending.code ? [...reasons, pending] : reasons
 }
 
 /** Who has what the shape is short of; null when it would fit now. */
-function refusalOf(world: World, queue: WorkspaceQueue, entry: Entry): Refused | null {
+function refusalOf(world: World, queue: WorkspaceQueue, entry: Entry, nowMs: number): Refused | null {
   if (queue.refusalsEpoch !== world.epoch) {
     queue.refusals.clear()
     queue.refusalsEpoch = world.epoch
@@ -54,7 +58,7 @@ function refusalOf(world: World, queue: WorkspaceQueue, entry: Entry): Refused |
   const { claim, shape } = entry
   const known = queue.refusals.get(shape.key)
   if (known !== undefined) return known
-  const candidates = candidatesFor(world, queue, shape)
+  const candidates = placesFor(world, queue, entry, nowMs)
   const fits = candidates.holds.usable && placeGang(candidates, shape, claim.id) !== undefined
   const refused = fits ? null : refuse(world, queue, { shape, id: claim.id }, true)
   queue.refusals.set(shape.key, refused)

@@ -11,7 +11,6 @@ import { maskOf } from "./shape.ts"
 import { isGateShut } from "./states.ts"
 import type { Claim, ClaimId, Gate, Reason } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
-import { builtInWorkspace } from "./world.ts"
 
 /** Why a shape was refused, and which resources it is short of: 0 when capacity is not what it lacks. */
 export interface Refused {
@@ -70,7 +69,7 @@ function structuralReason(
   shape: Shape,
   candidates: Candidates,
 ): Reason | undefined {
-  if (!candidates.hasEligible) return noNodeReason(queue, shape)
+  if (!candidates.hasEligible) return noNodeReason(world, queue, shape)
   if (!candidates.holds.matching)
     return candidates.holds.eligible ? { code: "no_node_matches" } : cannotBeMet(world, queue, shape)
   if (candidates.holds.usable) return undefined
@@ -80,11 +79,25 @@ function structuralReason(
   return { code: candidates.unusable.some((node) => node.draining) ? "draining" : "cordoned", nodes }
 }
 
-function noNodeReason(queue: WorkspaceQueue, shape: Shape): Reason {
-  if (shape.size.gpus === 0) return { code: "nodes_unhealthy", nodes: [] }
+/** The workspace has no node for it; for GPUs `reservation-reasons.ts` says what that waits for. */
+function noNodeReason(world: World, queue: WorkspaceQueue, shape: Shape): Reason {
   const needed = shape.size.gpus * shape.pods
-  if (queue.id !== builtInWorkspace) return { code: "no_reservation", resource: "gpu", needed, free: 0 }
-  return { code: "cannot_be_met", resource: "gpu", needed, free: 0 }
+  if (needed > 0) return { code: "no_reservation", resource: "gpu", needed, free: 0 }
+  const clusters = queue.workspace?.clusters ?? []
+  const lent = clusters
+    .flatMap((id) => world.clusters.get(id) ?? [])
+    .flatMap(({ node, hold }) => (node && hold ? [{ node, hold }] : []))
+  if (lent.length === 0) return { code: "nodes_unhealthy", nodes: [] }
+  const cpuNeeded = shape.size.cpuMilli * shape.pods
+  return {
+    code: "quota_short",
+    resource: "cpu",
+    needed: cpuNeeded,
+    free: 0,
+    nodes: lent.map(({ node }) => node.name),
+    requestIds: [...new Set(lent.map(({ hold }) => hold.requestId))],
+    untilMs: Math.min(...lent.map(({ hold }) => hold.untilMs)),
+  }
 }
 
 /** Even with nothing else running: which resource, against all that the workspace's nodes have. */

@@ -31,7 +31,9 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   waiting_for_victims: (reason, who) =>
     `Room is being made for it${on(reason)}${who ? `: ${who} must end first` : ""}.`,
   quota_short: (reason, who) =>
-    `Not enough is free: ${amounts(reason, "needed", "free in all")}${heldBy(who)}.`,
+    reason.requestIds
+      ? `Every node is lent to a GPU request${on(reason)}${heldBy(who)}${instant(reason, "; the first until")}.`
+      : `Not enough is free: ${amounts(reason, "needed", "free in all")}${heldBy(who)}.`,
   no_node_fits: (reason, who) =>
     `No node has enough left: ${amounts(reason, "needed on one node", "free on the best")}${heldBy(who)}.`,
   no_node_matches: (reason) =>
@@ -43,10 +45,14 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   draining: (reason) => `The nodes it could use are being drained${on(reason)}.`,
   cannot_be_met: (reason) =>
     `The workspace's nodes cannot hold it even when nothing else runs: ${amounts(reason, "needed", "there at most")}.`,
-  no_reservation: () => "The workspace has no GPU nodes.",
-  workspace_busy: (_, who) => `The workspace's GPU request is in use${who ? ` by ${who}` : ""}.`,
-  reservation_pending: (reason) =>
-    `Its GPU request is not provisioned yet${instant(reason, "; expected at")}.`,
+  no_reservation: () =>
+    "The workspace holds no GPU nodes, and no GPU request of it waits: ask with `berth gpus get`.",
+  workspace_busy: (reason, who) =>
+    `The workspace's GPU request${who ? ` ${who}` : ""} ends before it would${instant(reason, ", at")}; give it a shorter time-out.`,
+  reservation_pending: (reason, who) =>
+    who
+      ? `The GPU request ${who} that it waits for is not provisioned yet${instant(reason, "; expected at")}.`
+      : `A GPU request will be filed for it${instant(reason, " after")}.`,
   policy_limit: () => "A limit of the workspace's policy is reached.",
   starting: () => "It has its place and is being started.",
   installing: () => "What it runs on is being installed.",

@@ -4,14 +4,16 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { AppError } from "../../kit/errors.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
+import { createIds } from "../../kit/ids.ts"
 import { silentLog } from "../../kit/log.ts"
 import { openStore } from "../../store/index.ts"
+import { defaultLimits, nodeHoldChanged } from "../gpu-requests/index.ts"
 import type { Principal, Role, ServerRole, UserId } from "../identity/index.ts"
-import { nodeChanged } from "../inventory/index.ts"
+import { nodeChanged, type NodeId } from "../inventory/index.ts"
 import { systemActor } from "../journal/index.ts"
 import { createWorkspaceIndex, workspaceChanged } from "../workspaces/index.ts"
 import { createCapacity, rebuild } from "./capacity.ts"
-import { aClaim, aNode, aWorkspace } from "./fixtures.ts"
+import { aClaim, aHold, aNode, aWorkspace } from "./fixtures.ts"
 import { sentenceFor } from "./sentences.ts"
 import type { QueuePlace } from "./commands.ts"
 import { createQueue } from "./service.ts"
@@ -28,6 +30,7 @@ function openWorld() {
   index.follow(store)
   store.subscribe(workspaceChanged, ({ workspace, gone }) => capacity.workspaceChanged(workspace, gone))
   store.subscribe(nodeChanged, (node) => capacity.nodeChanged(node))
+  store.subscribe(nodeHoldChanged, ({ hold, free }) => capacity.holdChanged(hold, free))
   store.subscribe(claimChanged, (claim) => capacity.claimChanged(claim))
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
   const told: string[] = []
@@ -40,6 +43,11 @@ function openWorld() {
     journal: store.journal,
     workspaces: { find: (id) => index.find(id), rows: store.workspaces },
     nodeAt: (from, id) => store.inventory.node(from, id),
+    requests: store.gpuRequests,
+    reservations: capacity.reservations,
+    ids: createIds(() => clock.nowMs()),
+    limits: defaultLimits,
+    automaticTemplate: () => undefined,
     owners: {
       workload: {
         async bound(_, claim) {
@@ -68,6 +76,11 @@ afterEach(async () => {
 
 const id = (name: string) => `clm_${name}` as ClaimId
 const gpu = (gpus: number, change: Partial<Claim> = {}) => ({ ...change, size: { gpus, cpuMilli: 1000 } })
+
+/** A GPU request of the workspace holds the node. */
+async function holdFor(workspaceId: string, nodeId: string) {
+  await world.store.tx((tx) => world.store.gpuRequests.insertHold(tx, aHold(nodeId as NodeId, workspaceId)))
+}
 
 async function add(...items: readonly (Claim | ReturnType<typeof aNode> | ReturnType<typeof aWorkspace>)[]) {
   const { store, queue, clock } = world
@@ -121,7 +134,7 @@ describe("commitPlan", () => {
       aClaim("a", gpu(2)),
       aClaim("b", gpu(4, { queuedAtMs: 1 })),
     )
-    expect(await turn()).toEqual({ admitted: 1, preempted: 0, lost: 0 })
+    expect(await turn()).toEqual({ admitted: 1, preempted: 0, lost: 0, filed: 0 })
     expect(await row("a")).toMatchObject({
       state: "bound",
       version: 2,
@@ -168,7 +181,7 @@ describe("commitPlan", () => {
     const nodes = Array.from({ length: 40 }, (_, at) => aNode(`n${at}`, 0))
     const claims = Array.from({ length: 200 }, (_, at) => aClaim(`w${at}`, { queuedAtMs: at }))
     await add(aWorkspace("default"), ...nodes, ...claims)
-    expect(await turn()).toEqual({ admitted: 200, preempted: 0, lost: 0 })
+    expect(await turn()).toEqual({ admitted: 200, preempted: 0, lost: 0, filed: 0 })
     expect(world.capacity.isDirty(world.clock.nowMs())).toBe(false)
     expect(world.capacity.fingerprint()).toBe((await rebuilt()).fingerprint())
   })
@@ -194,7 +207,7 @@ describe("commitPlan", () => {
     const plan = world.capacity.plan(world.clock.nowMs())
     expect(plan.admissions).toHaveLength(1)
     await change()
-    expect(await world.queue.commitPlan(plan)).toMatchObject({ admitted: 0, lost: 1 })
+    expect(await world.queue.commitPlan(plan)).toMatchObject({ admitted: 0, lost: 1, filed: 0 })
     world.capacity.settled(plan)
     expect((await row("a"))?.state).not.toBe("bound")
     expect(world.told).toEqual([])
@@ -212,7 +225,7 @@ describe("commitPlan", () => {
     if (!n1) throw new Error("no node")
     const cordon = store.tx((tx) => store.inventory.updateNode(tx, { ...n1, cordoned: true }))
     const [, done] = await Promise.all([cordon, queue.commitPlan(plan)])
-    expect(done).toMatchObject({ admitted: 0, lost: 1 })
+    expect(done).toMatchObject({ admitted: 0, lost: 1, filed: 0 })
   })
 
   it("never binds a GPU twice, even from a plan that is out of date", async () => {
@@ -220,7 +233,7 @@ describe("commitPlan", () => {
     const old = world.capacity.plan(world.clock.nowMs())
     await add(aClaim("b", gpu(2, { rescheduled: true })))
     await turn()
-    expect(await world.queue.commitPlan(old)).toMatchObject({ admitted: 0, lost: 1 })
+    expect(await world.queue.commitPlan(old)).toMatchObject({ admitted: 0, lost: 1, filed: 0 })
     expect([(await row("a"))?.state, (await row("b"))?.state]).toEqual(["wanted", "bound"])
   })
 
@@ -232,7 +245,7 @@ describe("commitPlan", () => {
       aClaim("bad", gpu(1)),
       aClaim("good", gpu(1, { queuedAtMs: 1 })),
     )
-    expect(await turn()).toEqual({ admitted: 1, preempted: 0, lost: 1 })
+    expect(await turn()).toEqual({ admitted: 1, preempted: 0, lost: 1, filed: 0 })
     expect(world.told).toEqual(["bound good v2"])
     expect(world.capacity.isDirty(world.clock.nowMs())).toBe(true)
     await turn()
@@ -261,7 +274,7 @@ describe("commitPlan", () => {
     await add(aWorkspace("default", { policy }), aNode("n1", 4), aClaim("low", gpu(4)))
     await turn()
     await add(aClaim("high", gpu(2, { priority: 2 })))
-    expect(await turn()).toEqual({ admitted: 0, preempted: 1, lost: 0 })
+    expect(await turn()).toEqual({ admitted: 0, preempted: 1, lost: 0, filed: 0 })
     const now = world.clock.nowMs()
     const low = await row("low")
     expect(low).toMatchObject({ state: "releasing", releasingAtMs: now, releaseDeadlineMs: now + 37_000 })
@@ -283,7 +296,7 @@ describe("commitPlan", () => {
     const plan = world.capacity.plan(world.clock.nowMs())
     const high = await row("high")
     if (high) await world.store.tx((tx) => world.queue.giveUp(tx, high, 0))
-    expect(await world.queue.commitPlan(plan)).toEqual({ admitted: 0, preempted: 0, lost: 1 })
+    expect(await world.queue.commitPlan(plan)).toEqual({ admitted: 0, preempted: 0, lost: 1, filed: 0 })
     expect((await row("low"))?.state).toBe("bound")
   })
 })
@@ -402,8 +415,15 @@ describe("pause and resume", () => {
 
 describe("what readers see", () => {
   beforeEach(async () => {
-    await add(aWorkspace("default"), aWorkspace("team"), aNode("n1", 2), aNode("n2", 0))
-    await add(aClaim("a", gpu(2)), aClaim("hog", { workspaceId: "team", size: { cpuMilli: 8000 } }))
+    await add(
+      aWorkspace("default"),
+      aWorkspace("team"),
+      aNode("n1", 2, { workspaceId: null }),
+      aNode("n2", 0),
+    )
+    await holdFor("default", "nod_n1")
+    await add(aClaim("a", gpu(2)), aClaim("hog", { workspaceId: "team", size: { cpuMilli: 7000 } }))
+    await add(aClaim("g", { size: { cpuMilli: 1000 } }))
     await turn()
     await add(aClaim("b", gpu(1, { queuedAtMs: 1 })), aClaim("c", gpu(1, { queuedAtMs: 2 })))
     await add(aClaim("t", { workspaceId: "team", size: { cpuMilli: 8000 } }))
@@ -471,7 +491,7 @@ describe("what readers see", () => {
     const holders = async (who: Principal) =>
       (await world.queue.explain(who, id("t"), "t", "Pending")).reasons[0]
     expect(await holders(person({ team: "viewer" }))).toMatchObject({ holders: ["hog"], holdersHidden: 1 })
-    expect(await holders(person({}, "viewer"))).toMatchObject({ holders: ["hog", "a"], holdersHidden: 0 })
+    expect(await holders(person({}, "viewer"))).toMatchObject({ holders: ["hog", "g"], holdersHidden: 0 })
   })
 
   it("says nothing of what does not wait", async () => {

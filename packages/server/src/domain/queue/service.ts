@@ -3,8 +3,11 @@ import { authorize, workspaceNotFound } from "../identity/index.ts"
 import type { Actor } from "../journal/index.ts"
 import { createClaimMoves } from "./claim-moves.ts"
 import type { QueueEntryView, QueuePart, QueuePlace, QueueService } from "./commands.ts"
-import { createPlanCommitter, evict } from "./commit-plan.ts"
+import { createPlanCommitter } from "./commit-plan.ts"
+import { evict } from "./evict.ts"
+import { createProvisioner } from "./commit-provisions.ts"
 import { explainClaim } from "./explain.ts"
+import { createHoldMoves } from "./hold-moves.ts"
 import type { QueueOptions } from "./options.ts"
 import { compareText } from "./order.ts"
 import { refuseStrays, switchQueue } from "./pause.ts"
@@ -15,6 +18,8 @@ export function createQueue(options: QueueOptions): QueueService {
   const { clock } = options
   return {
     ...createClaimMoves(options.rows),
+    ...createHoldMoves(options),
+    ...createProvisioner(options),
     commitPlan: createPlanCommitter(options),
     list: async (principal, workspaceId, page) => {
       authorize(principal, "queue.get", { workspaceId })

@@ -30,7 +30,8 @@ export function shapeOf(claim: Claim): Shape {
   const amounts = `${size.gpus},${size.cpuMilli},${size.memoryBytes},${size.ephemeralBytes}`
   const placeKey = `${pods}x${amounts};${constraintsKey}`
   return {
-    key: `${priority};${nominee ?? ""};${placeKey}`,
+    // how long it runs decides which GPU requests it may join
+    key: `${priority};${nominee ?? ""};${size.gpus > 0 ? (claim.runsForMs ?? "") : ""};${placeKey}`,
     placeKey,
     pods,
     size,

@@ -1,4 +1,5 @@
-import { candidatesFor } from "./candidates.ts"
+import { filingFor } from "./filings.ts"
+import { placesFor } from "./joining.ts"
 import type { Entry } from "./order.ts"
 import { compareClaims, compareText } from "./order.ts"
 import type { Overlay } from "./overlay.ts"
@@ -7,7 +8,18 @@ import { placeGang } from "./placement.ts"
 import { isNominationGood, leavingFor, planPreemption } from "./preemption.ts"
 import type { Refused } from "./refusal.ts"
 import { gateReasons, refuse } from "./refusal.ts"
-import type { Admission, Claim, ClaimId, Placement, Plan, Preemption, Reason, Refusal } from "./types.ts"
+import { mayPreemptFor, refuseOne } from "./reservation-reasons.ts"
+import type {
+  Admission,
+  Claim,
+  ClaimId,
+  Filing,
+  Placement,
+  Plan,
+  Preemption,
+  Reason,
+  Refusal,
+} from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
 import { isHalted } from "./world.ts"
 
@@ -81,6 +93,7 @@ export function runTurn(world: World, queues: readonly WorkspaceQueue[], nowMs: 
     round.overlay.undoTo(0)
   }
   const { admissions, preemptions, refusals } = round
+  const filings = walkers.flatMap((walker) => (walker.next ? [] : (fileFor(round, walker.queue) ?? [])))
   const more = walkers.some((walker) => walker.next !== undefined)
   const looks = new Map(
     walkers.map((walker) => [
@@ -88,7 +101,13 @@ export function runTurn(world: World, queues: readonly WorkspaceQueue[], nowMs: 
       { look: { blockers: walker.blockers, isWaiting: walker.isWaiting }, isOver: walker.next === undefined },
     ]),
   )
-  return { plan: { admissions, preemptions, filings: [], refusals, more }, looks }
+  return { plan: { admissions, preemptions, filings, refusals, more }, looks }
+}
+
+function fileFor(round: Round, queue: WorkspaceQueue): Filing | undefined {
+  if (isHalted(round.world, queue)) return undefined
+  const placed = new Set(round.admissions.map(({ claimId }) => claimId))
+  return filingFor(round.world, queue, round.nowMs, (id) => placed.has(id))
 }
 
 /** Who of the blockers, ahead of the entry, holds it back. */
@@ -189,7 +208,7 @@ function tryNext(round: Round, walker: Walker): void {
   const entry = walker.next
   if (!entry) return
   const { claim, shape } = entry
-  const candidates = candidatesFor(round.world, walker.queue, shape)
+  const candidates = placesFor(round.world, walker.queue, entry, round.nowMs)
   const placements = candidates.holds.usable ? placeGang(candidates, shape, claim.id) : undefined
   if (placements) admit(round, entry, placements)
   else refuseEntry(round, walker, entry)
@@ -207,8 +226,10 @@ function admit(round: Round, entry: Entry, placements: readonly Placement[]): vo
 }
 
 function refuseEntry(round: Round, walker: Walker, entry: Entry): void {
-  const { claim, shape } = entry
-  const refused = refuse(round.world, walker.queue, { shape, id: claim.id }, false)
+  const { claim } = entry
+  const { world, nowMs } = round
+  const base = refuse(world, walker.queue, { shape: entry.shape, id: claim.id }, false)
+  const refused = refuseOne(world, walker.queue, entry, base, nowMs)
   const reason = preempt(round, walker, entry, refused)
   round.refusals.push({ claimId: claim.id, reason })
   closeShape(walker, entry)
@@ -230,12 +251,18 @@ function preempt(round: Round, walker: Walker, entry: Entry, refused: Refused): 
   const { world, overlay, victims } = round
   const { queue } = walker
   const { claim } = entry
-  const isForCapacity = refused.shortOf !== 0
+  const { code } = refused.reason
+  const isForCapacity = code === "quota_short" || code === "no_node_fits"
   const isNominee = entry.shape.nominee !== null
-  if (isForCapacity && isNominee && isNominationGood(world, queue, entry, overlay, victims))
+  if (
+    isForCapacity &&
+    isNominee &&
+    isNominationGood(world, queue, entry, { overlay, chosen: victims, nowMs: round.nowMs })
+  )
     return waitingFor(round, leavingFor(world, claim), claim.nominated)
-  const mayPreempt = isForCapacity && queue.workspace?.policy.enablePreempt === true
-  const found = mayPreempt ? planPreemption(world, queue, entry, overlay, victims) : undefined
+  const found = mayPreemptFor(world, queue, entry, refused, round.nowMs)
+    ? planPreemption(world, queue, entry, { overlay, chosen: victims, nowMs: round.nowMs })
+    : undefined
   if (found?.kind === "nominate") {
     nominate(round, entry, found.nominated, found.victims)
     return waitingFor(round, [...found.victims, ...found.leaving], found.nominated)

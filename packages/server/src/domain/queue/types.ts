@@ -1,5 +1,5 @@
 import type { Branded } from "../../kit/ids.ts"
-import type { GpuRequest, GpuRequestId } from "../gpu-requests/index.ts"
+import type { GpuRequest, GpuRequestId, GpuWish } from "../gpu-requests/index.ts"
 import type { Amounts, Constraints, NodeId, ResourceName } from "../inventory/index.ts"
 import type { Reads, Topic, Tx } from "../journal/index.ts"
 import { topic } from "../journal/index.ts"
@@ -157,6 +157,7 @@ export interface Refusal {
 export interface Filing {
   readonly claimId: ClaimId
   readonly version: number
+  readonly wish: GpuWish
 }
 /** What one turn of the planner decides; pure data. */
 export interface Plan {
@@ -225,4 +226,6 @@ export interface Reservations {
   startMs(id: GpuRequestId, nowMs: number): number | null
   /** Whether work of the workspace files GPU requests by itself, by its policy or a template binding. */
   filesRequests(workspaceId: string): boolean
+  /** How many more it may have queued. */
+  roomFor(workspaceId: string): number
 }

@@ -1,3 +1,4 @@
+import type { GpuRequest, NodeHold } from "../gpu-requests/index.ts"
 import type { Node } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { NodeLedger } from "./node-ledger.ts"
@@ -6,7 +7,7 @@ import type { Entry } from "./order.ts"
 import { compareText, indexInOrder } from "./order.ts"
 import { shapeOf } from "./shape.ts"
 import { holdsCapacity, isQueued, opensAtMs } from "./states.ts"
-import type { Claim, QueueControl } from "./types.ts"
+import type { Claim, ClaimId, QueueControl } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
 import { countEntry, isEligible, queueOf, tallyOf, touch, touchUsersOf } from "./world.ts"
 
@@ -41,8 +42,42 @@ export function changeNode(world: World, node: Node): void {
   }
   if (before && isSameForPlanning(before, node)) return
   world.topology++
-  touchUsersOf(world, before)
-  touchUsersOf(world, node)
+  touchUsersOf(world, before, ledger.hold)
+  touchUsersOf(world, node, ledger.hold)
+}
+
+/** Takes over a node's hold, or its end (`free`). */
+export function changeHold(world: World, hold: NodeHold, free: boolean): void {
+  const ledger = ledgerOf(world, hold.nodeId)
+  const before = ledger.hold
+  if (before?.requestId === hold.requestId && before.version > hold.version) return
+  if (free && before && before.requestId !== hold.requestId) return
+  world.epoch++
+  world.topology++
+  ledger.hold = free ? undefined : hold
+  touchUsersOf(world, ledger.node, before)
+  touchUsersOf(world, ledger.node, ledger.hold)
+  dropIfIdle(world, ledger)
+}
+
+/** What became of a GPU request: who waits for it, or may have another filed, is looked at again. */
+export function changeRequest(world: World, request: GpuRequest): void {
+  world.epoch++
+  if (request.automatic && request.state === "early_released" && request.cause === "released")
+    bar(world, request)
+  const queue = world.workspaces.get(request.workspaceId)
+  if (queue) touch(queue)
+}
+
+/** A user took the nodes back: the work does not ask for them again at once (DESIGN 4). */
+const refileAfterMs = 60_000
+/** Far more owners than are released within a minute. */
+const barredKept = 10_000
+
+function bar(world: World, { automatic, endedAtMs, workspaceId }: GpuRequest): void {
+  if (world.barred.size >= barredKept) world.barred.clear()
+  const untilMs = (endedAtMs ?? 0) + refileAfterMs
+  if (automatic) world.barred.set(automatic.ownerId, { untilMs, workspaceId })
 }
 
 /** Takes over a workspace's row, or its end. */
@@ -72,6 +107,7 @@ function isSameWish(before: Claim, claim: Claim): boolean {
     before.rescheduled === claim.rescheduled &&
     before.queuedAtMs === claim.queuedAtMs &&
     before.preemptible === claim.preemptible &&
+    before.runsForMs === claim.runsForMs &&
     before.owner.shownId === claim.owner.shownId &&
     isSameJson(before.size, claim.size) &&
     isSameJson(before.constraints, claim.constraints) &&
@@ -94,6 +130,7 @@ function replaceEntry(world: World, queue: WorkspaceQueue, before: Claim, claim:
 
 function putIn(world: World, queue: WorkspaceQueue, claim: Claim): void {
   world.claims.set(claim.id, claim)
+  own(world, claim)
   if (isQueued(claim)) enqueue(world, queue, claim)
   if (claim.state === "bound") queue.bound.add(claim.id)
   if (holdsCapacity(claim) || claim.nominated.length > 0) {
@@ -119,6 +156,7 @@ function enqueue(world: World, queue: WorkspaceQueue, claim: Claim): void {
 
 function takeOut(world: World, queue: WorkspaceQueue, claim: Claim): void {
   world.claims.delete(claim.id)
+  disown(world, claim)
   if (isQueued(claim)) {
     const [entry] = queue.order.splice(indexInOrder(queue.order, claim), 1)
     if (entry) countEntry(world, queue, entry, -1)
@@ -141,16 +179,34 @@ function takeOut(world: World, queue: WorkspaceQueue, claim: Claim): void {
   for (const ledger of touched) dropIfIdle(world, ledger)
 }
 
+function own(world: World, { id, owner }: Claim): void {
+  const owned = world.owned.get(owner.id) ?? new Set<ClaimId>()
+  owned.add(id)
+  world.owned.set(owner.id, owned)
+}
+
+function disown(world: World, { id, owner }: Claim): void {
+  const owned = world.owned.get(owner.id)
+  owned?.delete(id)
+  if (owned?.size === 0) world.owned.delete(owner.id)
+}
+
 /** Says who has to be looked at again. */
 function noteClaim(world: World, queue: WorkspaceQueue, before: Claim | undefined, claim: Claim): void {
   // Being placed takes nothing that the plan did not know of; everything else may change the order.
   if (claim.state === "wanted" || (before?.state === "wanted" && claim.state === "gone")) touch(queue)
-  for (const nodeId of before ? leftNodes(before, claim) : [])
-    touchUsersOf(world, world.ledgers.get(nodeId)?.node)
+  if (before) noteLeft(world, before, claim)
   // What leaves, and what can be made to leave, counts for preemptors.
   if (claim.state === "bound" && queue.workspace?.policy.enablePreempt) touch(queue)
   if (claim.state === "releasing") touchPreemptors(world, claim)
   dropIfUnused(world, queue)
+}
+
+function noteLeft(world: World, before: Claim, claim: Claim): void {
+  for (const nodeId of leftNodes(before, claim)) {
+    const ledger = world.ledgers.get(nodeId)
+    touchUsersOf(world, ledger?.node, ledger?.hold)
+  }
 }
 
 /** The nodes on which something has become free, or is not kept for the claim any more. */
@@ -166,8 +222,8 @@ function touchPreemptors(world: World, claim: Claim): void {
     const { workspace } = queue
     if (!workspace?.policy.enablePreempt || queue.order.length === 0) continue
     const isNear = claim.placements.some((placement) => {
-      const node = world.ledgers.get(placement.nodeId)?.node
-      return node !== undefined && isEligible(node, workspace, false)
+      const ledger = world.ledgers.get(placement.nodeId)
+      return ledger?.node !== undefined && isEligible(ledger.node, ledger.hold, workspace, false)
     })
     if (isNear) touch(queue)
   }
@@ -198,7 +254,7 @@ function unlist(world: World, ledger: NodeLedger, clusterId: string): void {
 
 /** A node that is neither in the inventory nor held by anybody is forgotten. */
 function dropIfIdle(world: World, ledger: NodeLedger): void {
-  if (!ledger.node && ledger.holders.size === 0 && ledger.nominees.size === 0)
+  if (!ledger.node && !ledger.hold && ledger.holders.size === 0 && ledger.nominees.size === 0)
     world.ledgers.delete(ledger.nodeId)
 }
 

@@ -1,3 +1,4 @@
+import type { GpuWish, NodeHold } from "../gpu-requests/index.ts"
 import type { Node } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { Candidates, NodeLists } from "./candidates.ts"
@@ -7,7 +8,7 @@ import { compareText } from "./order.ts"
 import type { Refused } from "./refusal.ts"
 import type { Shape } from "./shape.ts"
 import type { Look } from "./turn.ts"
-import type { Claim, ClaimId, QueueControl } from "./types.ts"
+import type { Claim, ClaimId, QueueControl, Reservations } from "./types.ts"
 
 /** A look with what it was made on: it tells the truth as long as that stands. */
 export interface KeptLook {
@@ -43,6 +44,9 @@ export interface WorkspaceQueue {
   /** Nodes by what is asked of them and by shape, valid for one topology. */
   readonly nodeLists: Map<string, NodeLists>
   readonly candidates: Map<string, Candidates>
+  /** What GPU requests for its shapes would ask for; null = the nodes that are lent never hold it. */
+  readonly wishes: Map<string, GpuWish | null>
+  wishesTopology: number
   /** Detailed refusals by shape, valid for one epoch: a long list of equal entries is explained once. */
   readonly refusals: Map<string, Refused | null>
   refusalsEpoch: number
@@ -58,6 +62,11 @@ export interface World {
   readonly clusters: Map<string, NodeLedger[]>
   readonly workspaces: Map<string, WorkspaceQueue>
   control: QueueControl
+  /** Live claims by their owner's id. */
+  readonly owned: Map<string, Set<ClaimId>>
+  readonly reservations: Reservations
+  /** Owners for whom no GPU request is filed before an instant: theirs was given back by somebody. */
+  readonly barred: Map<string, { readonly untilMs: number; readonly workspaceId: string }>
   /** Entries that wait for an instant, by that instant. */
   readonly gates: { readonly atMs: number; readonly id: ClaimId; readonly workspaceId: string }[]
   /** Gates up to here were looked at when they opened. */
@@ -74,13 +83,26 @@ export interface World {
   looks: number
 }
 
-export function createWorld(): World {
+/** Nobody holds nodes: what planners of claims are tried with. */
+export const noReservations: Reservations = {
+  requestsOf: () => [],
+  request: () => undefined,
+  filedFor: () => undefined,
+  startMs: () => null,
+  filesRequests: () => false,
+  roomFor: () => 0,
+}
+
+export function createWorld(reservations: Reservations = noReservations): World {
   return {
     claims: new Map(),
     ledgers: new Map(),
     clusters: new Map(),
     workspaces: new Map(),
     control: { paused: false, pausedBy: null, sinceMs: null, restoredFromMs: null },
+    owned: new Map(),
+    reservations,
+    barred: new Map(),
     gates: [],
     lookedUpToMs: -Infinity,
     topology: 0,
@@ -109,6 +131,8 @@ export function queueOf(world: World, workspaceId: string): WorkspaceQueue {
     look: undefined,
     nodeLists: new Map(),
     candidates: new Map(),
+    wishes: new Map(),
+    wishesTopology: -1,
     refusals: new Map(),
     refusalsEpoch: -1,
     candidatesTopology: -1,
@@ -123,15 +147,21 @@ export function isHalted(world: World, queue: WorkspaceQueue): boolean {
   return world.control.paused || !workspace || workspace.queuePaused || workspace.state === "deleting"
 }
 
-/** Its nodes are the workspace `default`'s and, for pods without GPUs, everybody's. */
-export const builtInWorkspace = "default"
-
-/** Whether pods of the workspace may go to the node at all. */
-export function isEligible(node: Node, workspace: Workspace, wantsGpus: boolean): boolean {
+/**
+ * Whether pods of the workspace may go to the node at all: its GPUs belong to the workspace it is assigned to, or to
+ * the holder of a GPU request on it. Pods without GPUs may also use GPU nodes that nobody has (DESIGN 4, Nodes).
+ */
+export function isEligible(
+  node: Node,
+  hold: NodeHold | undefined,
+  workspace: Workspace,
+  wantsGpus: boolean,
+): boolean {
   if (node.removedAtMs !== null || !workspace.clusters.includes(node.clusterId)) return false
-  if (node.workspaceId === workspace.id) return !wantsGpus || hasGpus(node)
-  if (node.workspaceId !== null) return false
-  return wantsGpus ? workspace.id === builtInWorkspace && hasGpus(node) : true
+  if (wantsGpus && !hasGpus(node)) return false
+  if (node.workspaceId !== null) return node.workspaceId === workspace.id
+  if (hold) return hold.state === "held" && hold.workspaceId === workspace.id
+  return !wantsGpus
 }
 
 export function hasGpus(node: Node): boolean {
@@ -145,11 +175,11 @@ export function touch(queue: WorkspaceQueue): void {
 }
 
 /** Notes it for every workspace whose pods may go to the node. */
-export function touchUsersOf(world: World, node: Node | undefined): void {
+export function touchUsersOf(world: World, node: Node | undefined, hold: NodeHold | undefined): void {
   if (!node) return
   for (const queue of world.workspaces.values()) {
     if (queue.order.length === 0 || !queue.workspace) continue
-    if (isEligible(node, queue.workspace, false)) touch(queue)
+    if (isEligible(node, hold, queue.workspace, false)) touch(queue)
   }
 }
 

@@ -13,6 +13,11 @@ export function constraintsOf(spec: WorkloadSpec): Constraints {
   }
 }
 
+/** How long its pods run at most; null = nobody knows. */
+export function runsForMsOf(spec: Pick<WorkloadSpec, "timeout">): number | null {
+  return spec.timeout === null ? null : spec.timeout * 1000
+}
+
 /** The claim of a workload's next attempt: all its pods or none. */
 export function claimFor(
   workload: Workload,
@@ -27,7 +32,7 @@ export function claimFor(
     size: workload.spec.size,
     constraints: constraintsOf(workload.spec),
     preemptible: true,
-    runsForMs: workload.spec.timeout === null ? null : workload.spec.timeout * 1000,
+    runsForMs: runsForMsOf(workload.spec),
     priority: workload.priority,
     rescheduled: claim.rescheduled,
     queuedAtMs: workload.createdAtMs,

@@ -64,8 +64,9 @@ export function createClaimOwner(
     async evicted(tx, claim, cause, by, nowMs) {
       const workload = await rows.byKey(tx, claim.owner.id as WorkloadKey)
       if (!workload) return
-      const why = { message: evictionMessage(claim, by), cause, by: by?.owner.shownId ?? null }
-      if (isApplication(workload.kind)) await applications.evicted(tx, workload, claim, why.message, nowMs)
+      const why = { message: evictionMessage(claim, cause, by), cause, by: by?.owner.shownId ?? null }
+      if (isApplication(workload.kind))
+        await applications.evicted(tx, workload, claim, { ...why, cause: endCauseFor(cause) }, nowMs)
       else await evictJob(tx, workload, claim, why, nowMs)
     },
   }
@@ -82,18 +83,28 @@ export function createClaimOwner(
     const { message, ...data } = why
     const grace = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
     if (attempt.state !== "ending")
-      await rows.updateAttempt(tx, toldToEnd(attempt, "preempted", message, grace, nowMs))
-    const next = evicted(workload, attempt.run, message, nowMs)
+      await rows.updateAttempt(tx, toldToEnd(attempt, endCauseFor(why.cause), message, grace, nowMs))
+    const next = evicted(workload, { run: attempt.run, cause: endCauseFor(why.cause), message }, nowMs)
     if (next !== workload) {
       await rows.update(tx, next)
-      await tx.emit(workloadEvent(next, "workload.preempted", runnerActor, nowMs, data))
+      await tx.emit(workloadEvent(next, evictionEvent(why.cause), runnerActor, nowMs, data))
       await pokeDependents(tx, rows, next)
     }
     tx.publish(workloadPoked, workload.key)
   }
 }
 
-function evictionMessage(claim: Claim, by: Claim | null): string {
+/** The causes that an eviction has in a workload: a drain counts as being preempted. */
+function endCauseFor(cause: EndCause): "preempted" | "reservation_ended" {
+  return cause === "reservation_ended" ? cause : "preempted"
+}
+
+function evictionEvent(cause: EndCause): string {
+  return cause === "reservation_ended" ? "workload.reservation-ended" : "workload.preempted"
+}
+
+function evictionMessage(claim: Claim, cause: EndCause, by: Claim | null): string {
+  if (cause === "reservation_ended") return "the GPU request that the workload runs on is ending"
   return by
     ? `the workload is preempted by ${by.owner.shownId} (priority ${by.priority} > ${claim.priority})`
     : "the workload is preempted, its node is being drained"

@@ -118,7 +118,11 @@ describe("a job's attempt", () => {
   it("goes back to the queue after a preemption without using its retries", () => {
     const begun = start(aWorkload({ maxRetry: 0 }), 1)
     const running = observe(begun.workload, begun.attempt, seenAs(begun.attempt, [{}]), 2000)
-    const out = evicted(running.workload, 1, "the workload is preempted by x", 3000)
+    const out = evicted(
+      running.workload,
+      { run: 1, cause: "preempted", message: "the workload is preempted by x" },
+      3000,
+    )
     expect(out).toMatchObject({ phase: "Pending", failures: 0, preemptions: 1 })
     const over = gone(out, toldToEnd(running.attempt, "preempted", "", 30_000, 3000), 4000)
     expect(over.requeue).toEqual({ rescheduled: false, backoffUntilMs: null })
@@ -210,7 +214,7 @@ describe("whatever happens in whatever order", () => {
         return attempt.state === "gone" || attempt.state === "ending"
           ? { workload, attempt }
           : {
-              workload: evicted(workload, attempt.run, "", 3000),
+              workload: evicted(workload, { run: attempt.run, cause: "preempted", message: "" }, 3000),
               attempt: toldToEnd(attempt, "preempted", "", 0, 3000),
             }
       case "gone":

@@ -378,12 +378,20 @@ export function failedBeforeStart(
 }
 
 /** The workload lost its place to another, or its node is being drained: back to the queue once it is gone. */
-export function evicted(workload: Workload, run: number, message: string, nowMs: number): Workload {
+export function evicted(
+  workload: Workload,
+  why: {
+    readonly run: number
+    readonly cause: "preempted" | "reservation_ended"
+    readonly message: string
+  },
+  nowMs: number,
+): Workload {
   if (isTerminal(workload.phase)) return workload
-  const counted = countFailure(workload, "preempted")
+  const { run, cause, message } = why
+  const counted = countFailure(workload, cause)
   const conditions = withCondition(counted.conditions, "AdminFailover", run, message, nowMs)
-  if (!mayRetry(counted, "preempted"))
-    return { ...counted, conditions, phase: "Failed", cause: "preempted", endedAtMs: nowMs }
+  if (!mayRetry(counted, cause)) return { ...counted, conditions, phase: "Failed", cause, endedAtMs: nowMs }
   return { ...counted, conditions, phase: "Pending" }
 }
 

@@ -7,6 +7,7 @@ import { checkStartTimes } from "./start-times.ts"
 import { isSameSize } from "./applications/rollout.ts"
 import { isApplication, isTerminal } from "./states.ts"
 import { hangCheckIssues } from "./supervision.ts"
+import { runsForMsOf } from "./claim-for.ts"
 import type { Workload, WorkloadSpec } from "./types.ts"
 import {
   envIssues,
@@ -20,7 +21,7 @@ import {
 export interface Patched {
   readonly workload: Workload
   /** What the claim has to follow; null = nothing. */
-  readonly claim: Partial<Pick<Claim, "priority" | "gates" | "size" | "pods">> | null
+  readonly claim: Partial<Pick<Claim, "priority" | "gates" | "size" | "pods" | "runsForMs">> | null
   /** Set when it is a schedule no longer and enters its queue: when it may start, null = at once. */
   readonly startAtMs?: number | null
   /** Names of what changed, for the event. */
@@ -211,13 +212,20 @@ function claimChange(
   if (!claim || claim.state === "gone" || claim.state === "releasing") return null
   const change = {
     ...(next.priority === before.priority ? {} : { priority: next.priority }),
-    ...(claim.state === "wanted" && next.spec.size !== before.spec.size ? { size: next.spec.size } : {}),
-    ...(claim.state === "wanted" && next.spec.resource.replica !== before.spec.resource.replica
-      ? { pods: next.spec.resource.replica }
-      : {}),
-    ...(claim.state === "wanted" && gates !== null ? { gates } : {}),
+    ...(claim.state === "wanted" ? wishChange(before, next, gates) : {}),
   }
   return Object.keys(change).length > 0 ? change : null
+}
+
+/** What a claim asks for, where that has changed; it may as long as it is not bound. */
+function wishChange(before: Workload, next: Workload, gates: readonly Gate[] | null) {
+  const { size, resource, timeout } = next.spec
+  return {
+    ...(size === before.spec.size ? {} : { size }),
+    ...(resource.replica === before.spec.resource.replica ? {} : { pods: resource.replica }),
+    ...(gates === null ? {} : { gates }),
+    ...(timeout === before.spec.timeout ? {} : { runsForMs: runsForMsOf(next.spec) }),
+  }
 }
 
 function changedFields(before: Workload, next: Workload): string[] {

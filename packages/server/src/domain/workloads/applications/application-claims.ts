@@ -19,7 +19,13 @@ export interface ApplicationClaims {
     places: readonly ReplicaPlace[],
     nowMs: number,
   ): Promise<void>
-  evicted(tx: Tx, workload: Workload, claim: Claim, message: string, nowMs: number): Promise<void>
+  evicted(
+    tx: Tx,
+    workload: Workload,
+    claim: Claim,
+    why: { readonly cause: "preempted" | "reservation_ended"; readonly message: string },
+    nowMs: number,
+  ): Promise<void>
 }
 
 export function createApplicationClaims(
@@ -78,16 +84,17 @@ export function createApplicationClaims(
       await replicas.update(tx, { ...replica, state: "placed", place })
       tx.publish(replicaPoked, replica.id)
     },
-    async evicted(tx, workload, claim, message, nowMs) {
+    async evicted(tx, workload, claim, { cause, message }, nowMs) {
       const replica = await replicas.byClaim(tx, claim.id)
       if (!replica) return
       const graceMs = graceMsOf(workload, options.graceSecondsOf(workload.workspaceId))
-      await writes.leave(tx, replica, { cause: "preempted", message, graceMs, returns: true }, nowMs)
+      await writes.leave(tx, replica, { cause, message, graceMs, returns: true }, nowMs)
       const why = { type: "AdminFailover", run: workload.dispatchCount, message, atMs: nowMs } as const
       const conditions = withApplicationCondition(workload.conditions, why)
       if (conditions !== workload.conditions) await rows.update(tx, { ...workload, conditions })
       const data = { podId: replica.podId, message }
-      await tx.emit(workloadEvent(workload, "workload.preempted", runnerActor, nowMs, data))
+      const type = cause === "reservation_ended" ? "workload.reservation-ended" : "workload.preempted"
+      await tx.emit(workloadEvent(workload, type, runnerActor, nowMs, data))
       tx.publish(workloadPoked, workload.key)
     },
   }
