@@ -99,6 +99,39 @@ export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
     }
   }
 
+  /** What the queue does when a slot has come: the request holds the nodes from now on. */
+  async function give(
+    request: GpuRequest,
+    { nodes: names, place }: { readonly nodes: readonly string[]; readonly place: number | null },
+  ): Promise<GpuRequest> {
+    const nowMs = clock.nowMs()
+    const nodes = inventory.list().filter((node) => names.includes(node.name))
+    await store.tx(async (tx) => {
+      const before = (await rows.byId(tx, request.id)) ?? request
+      const held = nodes.map(({ id, name, clusterId, gpus, gpuModel, instanceType }) => {
+        const more = { gpus: gpus.length, gpuModel: gpuModel ?? "", instanceType }
+        return { nodeId: id, name, clusterId, ...more }
+      })
+      const after = provisioned(before, { nodes: held, place }, nowMs)
+      await rows.update(tx, after, "queued")
+      for (const { id } of nodes)
+        await rows.insertHold(tx, {
+          nodeId: id,
+          requestId: request.id,
+          workspaceId: request.workspaceId,
+          state: "held",
+          sinceMs: nowMs,
+          drainDeadlineMs: null,
+          untilMs: after.endsAtMs ?? 0,
+          automatic: false,
+          version: 1,
+        })
+    })
+    const after = await row(request.shownId)
+    if (!after) throw new Error("The request is gone.")
+    return after
+  }
+
   return {
     ...platform,
     board,
@@ -114,35 +147,13 @@ export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
       await platform.workspaces.setMember(platform.owner, workspaceId, somebody.userId, role)
       return somebody
     },
-    /** What the queue does when a slot has come: the request holds the nodes from now on. */
-    async provision(request: GpuRequest, ...names: readonly string[]): Promise<GpuRequest> {
-      const nowMs = clock.nowMs()
-      const nodes = inventory.list().filter((node) => names.includes(node.name))
-      await store.tx(async (tx) => {
-        const before = (await rows.byId(tx, request.id)) ?? request
-        const held = nodes.map(({ id, name, clusterId, gpus, gpuModel, instanceType }) => {
-          const more = { gpus: gpus.length, gpuModel: gpuModel ?? "", instanceType }
-          return { nodeId: id, name, clusterId, ...more }
-        })
-        const after = provisioned(before, { nodes: held, place: 1 }, nowMs)
-        await rows.update(tx, after, "queued")
-        for (const { id } of nodes)
-          await rows.insertHold(tx, {
-            nodeId: id,
-            requestId: request.id,
-            workspaceId: request.workspaceId,
-            state: "held",
-            sinceMs: nowMs,
-            drainDeadlineMs: null,
-            untilMs: after.endsAtMs ?? 0,
-            automatic: false,
-            version: 1,
-          })
-      })
-      const after = await row(request.shownId)
-      if (!after) throw new Error("The request is gone.")
-      return after
-    },
+    give,
+    /** The same by hand: the nodes that are named, and the workspace's first place. */
+    provision: (request: GpuRequest, ...names: readonly string[]) =>
+      give(request, {
+        nodes: names,
+        place: workspaces.find(request.workspaceId)?.policy.mostGpuRequests === null ? null : 1,
+      }),
     /** Types of the events about a request, newest first. */
     async moves(request: Pick<GpuRequest, "shownId">): Promise<readonly string[]> {
       const subject = { kind: "gpu-request", id: request.shownId } as const
