@@ -151,6 +151,7 @@ export interface GpuRequestService {
   /** @throws AppError `conflict` detail `promised` (facts: latestEndMs, delayed) when it would push somebody back; `conflict` (the state) */
   extend(principal: Principal, id: string, byMs: number): Promise<GpuRequest>
   explain(principal: Principal, id: string): Promise<GpuRequestExplanation>
+  /** Writes nothing. @throws as `create`, but not `too_many` */
   estimate(
     principal: Principal,
     wanted: Omit<CreateGpuRequest, "name"> & { readonly name?: string },

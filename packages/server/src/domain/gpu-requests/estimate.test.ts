@@ -119,6 +119,12 @@ describe("an estimate", () => {
     await expect(ask({ clusters: ["mars"] })).rejects.toThrow(refused("not_found", { resource: "cluster" }))
   })
 
+  it("is not given for a workspace that is being deleted", async () => {
+    world.live.set("red", 1)
+    await world.workspaces.remove(world.owner, "red", { force: true })
+    await expect(ask()).rejects.toThrow(refused("conflict", { detail: "deleting" }))
+  })
+
   it("names those in the way only to those who may see them", async () => {
     await run({ nodes: 3, workspaceId: "blue" })
     await world.workspaces.update(world.owner, "green", { policy: { mostGpuRequests: 1 } })

@@ -6,6 +6,7 @@ import type { GpuEstimate, GpuRequestService } from "./commands.ts"
 import { requireWorkspace, wishOf } from "./create-request.ts"
 import { explainReason } from "./explain.ts"
 import type { GpuRequestsOptions } from "./options.ts"
+import { workspaceDeleting } from "./refusals.ts"
 import { instantText, lengthText, listed } from "./sentences.ts"
 import { shownReason } from "./view.ts"
 
@@ -19,6 +20,7 @@ export async function estimateRequest(
   const { workspaceId, priority, durationMs } = wanted
   authorize(principal, "gpu-request.estimate", { workspaceId, ownerId: principal.userId })
   const workspace = requireWorkspace(options, workspaceId)
+  if (workspace.state !== "active") throw workspaceDeleting(workspaceId)
   const wish = wishOf(wanted, checkRequest(wanted, { limits, clusters, workspace }))
   const candidate: Candidate = { workspaceId, wish, priority, durationMs }
   const nowMs = clock.nowMs()

@@ -31,8 +31,8 @@ export async function explainRequest(
     ...viewOf(options, principal, request, nowMs),
     ...placeOf(options, principal, request),
     sentences: [
-      ...stateSentences(request),
       ...(reason ? [reasonSentence(reason, blockers)] : []),
+      ...stateSentences(request),
       ...drainSentences(options, holds),
     ],
     inTheWay,

@@ -5,7 +5,7 @@ import { checkExtension } from "./checks.ts"
 import { requireVisible } from "./find-request.ts"
 import type { GpuRequestsOptions } from "./options.ts"
 import { refuseIssues, wrongState } from "./refusals.ts"
-import { instantText } from "./sentences.ts"
+import { instantText, lengthText } from "./sentences.ts"
 import { tellGpuRequest } from "./tell.ts"
 import type { GpuRequest } from "./types.ts"
 import { extendHolds } from "./upkeep-writes.ts"
@@ -40,9 +40,9 @@ export async function extendRequest(
 }
 
 function refuseTooLong({ limits }: GpuRequestsOptions, row: GpuRequest, byMs: number): void {
-  const leftMs = limits.longestDurationMs - row.durationMs
-  if (byMs <= leftMs) return
-  const message = `must be at most ${Math.max(0, leftMs)}: it would last longer than the limit otherwise`
+  const { longestDurationMs } = limits
+  if (row.durationMs + byMs <= longestDurationMs) return
+  const message = `must be less: it would last longer than ${lengthText(longestDurationMs)} in all`
   refuseIssues("gpu-request", [{ path: ["byMs"], message }])
 }
 

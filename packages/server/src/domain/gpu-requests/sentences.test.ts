@@ -66,6 +66,15 @@ describe("sentences on states", () => {
   })
 })
 
+describe("the sentence on an automatic request", () => {
+  it("says whose it is, also while it waits", () => {
+    const automatic = { ownerId: "wl_1", ownerShownId: "train-x7kqd", stepMs: 1, hasEnd: false }
+    expect(stateSentences(aGpuRequest({ automatic }))).toEqual([
+      "It was filed for train-x7kqd and ends with it.",
+    ])
+  })
+})
+
 describe("words for numbers", () => {
   it.each([
     [0, "0 s"],

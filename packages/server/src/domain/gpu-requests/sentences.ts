@@ -35,8 +35,15 @@ export function reasonSentence(reason: GpuRequestReason, blockers: Blockers): st
   }
 }
 
-/** What can be said of a request that does not wait; [] while it is queued. Pure. */
+/** What can be said of a request itself: what it holds, how it ended, what it is there for. Pure. */
 export function stateSentences(request: GpuRequest): readonly string[] {
+  const { automatic } = request
+  const purpose = automatic ? [`It was filed for ${automatic.ownerShownId} and ends with it.`] : []
+  return [...holdSentences(request), ...purpose]
+}
+
+/** [] while it is queued. */
+function holdSentences(request: GpuRequest): readonly string[] {
   const { state, endsAtMs, endedAtMs, nodes, failureReason } = request
   if (state === "queued") return []
   const names = listed(nodes.map((node) => node.name))
