@@ -510,6 +510,7 @@ describe("any body", () => {
 describe("a question about a wait", () => {
   it("shows what any kind of node would be", async () => {
     const { numberOfGPUs, numberOfGPUNodes, exitDuration } = createBody
+    const { name: _, ...wish } = asked
     const data = {
       sliceName: "default",
       numberOfGPUs,
@@ -535,8 +536,7 @@ describe("a question about a wait", () => {
       '"clusterName":"local","instanceType":"gpu-8","gpuShape":"NVIDIA-H100-80GB-HBM3","memoryPerGpu":0,"numberOfGPUs":1,"numberOfGPUNodes":1,' +
       '"exitDuration":"0h5m0s","estimatedWaitTime":"0h0m0s","estimatedStartTime":"2030-01-01T00:00:00Z"'
     expect((await ask({ path: "/gpr/waittime", data })).text).toBe(success(`{${wait},"items":[{${wait}}]}`))
-    expect(state.calls).toEqual([
-      ["estimate", expect.objectContaining({ name: "", priority: 101, instanceType: null, gpuModel: null })],
-    ])
+    const usual = { clusters: null, instanceType: null, gpuModel: null, memoryGibPerGpu: null, priority: 101 }
+    expect(state.calls).toEqual([["estimate", { ...wish, ...usual, workspaceId: "default" }]])
   })
 })

@@ -48,7 +48,9 @@ export function gprHandlers(services: Services, { dialect }: EgsOptions): EgsHan
     },
     async waitTime(request) {
       const wanted = valueOf(decodeWaitTime(saidBy(request)))
-      const estimate = await gpuRequests.estimate(request.principal, toCommand(wanted))
+      // What is only asked about has no name.
+      const { name: _, ...wish } = toCommand(wanted)
+      const estimate = await gpuRequests.estimate(request.principal, wish)
       const isOpen = wanted.instanceType === null || wanted.gpuShape === null
       const chosen = isOpen ? await shapeOf(services, request.principal, estimate) : null
       return mapWaitTime(wanted, estimate, chosen, dialect)
