@@ -72,6 +72,8 @@ const simulateType: ConfigType<DeclaredNodes> = {
 
 const whole = (min: number, max: number) => numberType({ min, max, whole: true })
 const decimal = (min: number, max: number) => numberType({ min, max, whole: false })
+/** Ten years: no API takes more. */
+const longestHours = 10 * 366 * 24
 const logLevels = ["debug", "info", "warn", "error", "silent"] as const satisfies readonly LogLevel[]
 
 /** The data directory of an account. */
@@ -180,6 +182,54 @@ export const configKeys = {
     ["--egs-inventory-by-slice", "BERTH_EGS_INVENTORY_BY_SLICE"],
     "union",
     "What the EGS API's inventory of a workspace has: union suits the clients of today, seed has the five members of its document alone.",
+  ),
+  "gpuRequests.mostGpusPerNode": key(
+    whole(1, 10_000),
+    ["--gpu-requests-most-gpus-per-node", "BERTH_GPU_REQUESTS_MOST_GPUS_PER_NODE"],
+    100,
+    "GPUs that a GPU request may ask for on each node.",
+  ),
+  "gpuRequests.mostNodes": key(
+    whole(1, 10_000),
+    ["--gpu-requests-most-nodes", "BERTH_GPU_REQUESTS_MOST_NODES"],
+    100,
+    "Nodes that a GPU request may ask for.",
+  ),
+  "gpuRequests.longestDurationHours": key(
+    whole(1, longestHours),
+    ["--gpu-requests-longest-duration-hours", "BERTH_GPU_REQUESTS_LONGEST_DURATION_HOURS"],
+    8760,
+    "Hours for which a GPU request may hold its nodes, extensions included; one that is there for work without a time-out may go on as long as nobody else is promised them.",
+  ),
+  "gpuRequests.longestIdleTimeoutSeconds": key(
+    whole(1, longestHours * 3600),
+    ["--gpu-requests-longest-idle-timeout", "BERTH_GPU_REQUESTS_LONGEST_IDLE_TIMEOUT_SECONDS"],
+    1800,
+    "Seconds that the idle time-out of a GPU request may have.",
+  ),
+  "gpuRequests.mostQueuedPerWorkspace": key(
+    whole(1, 10_000),
+    ["--gpu-requests-most-queued", "BERTH_GPU_REQUESTS_MOST_QUEUED_PER_WORKSPACE"],
+    100,
+    "GPU requests of a workspace that may wait at a time; further ones are refused.",
+  ),
+  "gpuRequests.warnBeforeEndSeconds": key(
+    whole(0, 86_400),
+    ["--gpu-requests-warn-before-end", "BERTH_GPU_REQUESTS_WARN_BEFORE_END_SECONDS"],
+    300,
+    "Seconds before the end of a GPU request at which an event warns of it; 0: none does.",
+  ),
+  "gpuRequests.nodeLostAfterSeconds": key(
+    whole(1, 86_400),
+    ["--gpu-requests-node-lost-after", "BERTH_GPU_REQUESTS_NODE_LOST_AFTER_SECONDS"],
+    60,
+    "Seconds for which a node may be unhealthy before the GPU request that holds it gets another one, or ends.",
+  ),
+  "gpuRequests.automaticStepHours": key(
+    whole(1, longestHours),
+    ["--gpu-requests-automatic-step-hours", "BERTH_GPU_REQUESTS_AUTOMATIC_STEP_HOURS"],
+    24,
+    "Hours by which an automatic GPU request is extended at a time, while its work goes on and nobody else is promised its nodes.",
   ),
   stopGraceSeconds: key(
     whole(0, 600),

@@ -134,6 +134,14 @@ describe("loadConfig", () => {
       ])
   })
 
+  it("wants a step of automatic GPU requests that is no longer than a GPU request may last", () => {
+    const file = "gpuRequests:\n  longestDurationHours: 12\n  automaticStepHours: 12\n"
+    expect(load({}, {}, file).gpuRequests).toMatchObject({ longestDurationHours: 12, automaticStepHours: 12 })
+    expect(faults({ "gpuRequests.longestDurationHours": "12" })).toEqual([
+      "--gpu-requests-automatic-step-hours must be at most 12, the longest duration of a GPU request, not 24.",
+    ])
+  })
+
   it("wants both halves of TLS", () => {
     expect(faults({ tlsCert: "c.pem" })).toEqual([expect.stringMatching(/^--tls-key is missing/)])
     expect(faults({ tlsKey: "k.pem" })).toEqual([expect.stringMatching(/^--tls-cert is missing/)])

@@ -37,6 +37,18 @@ export interface Config {
     readonly dialect: "seed" | "upstream"
     readonly inventoryBySlice: "seed" | "union"
   }
+  readonly gpuRequests: {
+    readonly mostGpusPerNode: number
+    readonly mostNodes: number
+    readonly longestDurationHours: number
+    readonly longestIdleTimeoutSeconds: number
+    readonly mostQueuedPerWorkspace: number
+    /** 0 = no warning. */
+    readonly warnBeforeEndSeconds: number
+    readonly nodeLostAfterSeconds: number
+    /** No more than `longestDurationHours`. */
+    readonly automaticStepHours: number
+  }
   readonly stopGraceSeconds: number
   readonly local: {
     readonly runAs: "auto" | "uid"
@@ -182,7 +194,7 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Rules that join several keys. */
 function crossFaults(values: ConfigValues): ConfigFault[] {
-  return [...reachFaults(values), ...clusterFaults(values)]
+  return [...reachFaults(values), ...clusterFaults(values), ...stepFaults(values)]
 }
 
 function reachFaults({ listen, tlsCert, tlsKey, behindProxy, noAuth }: ConfigValues): ConfigFault[] {
@@ -220,6 +232,15 @@ function clusterFaults({ clusters, simulate }: ConfigValues): ConfigFault[] {
   return faults
 }
 
+/** The first step of an automatic request is its length. */
+function stepFaults(values: ConfigValues): ConfigFault[] {
+  const longest = values["gpuRequests.longestDurationHours"]
+  const step = values["gpuRequests.automaticStepHours"]
+  if (step <= longest) return []
+  const message = `must be at most ${longest}, the longest duration of a GPU request, not ${step}.`
+  return [{ where: "--gpu-requests-automatic-step-hours", message }]
+}
+
 /** Whether only this machine can reach the host: 127.0.0.0/8, ::1 and `localhost`. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase()
@@ -251,6 +272,16 @@ function assemble(values: ConfigValues): Config {
     logLevel,
     clusters,
     egs: { dialect: values["egs.dialect"], inventoryBySlice: values["egs.inventoryBySlice"] },
+    gpuRequests: {
+      mostGpusPerNode: values["gpuRequests.mostGpusPerNode"],
+      mostNodes: values["gpuRequests.mostNodes"],
+      longestDurationHours: values["gpuRequests.longestDurationHours"],
+      longestIdleTimeoutSeconds: values["gpuRequests.longestIdleTimeoutSeconds"],
+      mostQueuedPerWorkspace: values["gpuRequests.mostQueuedPerWorkspace"],
+      warnBeforeEndSeconds: values["gpuRequests.warnBeforeEndSeconds"],
+      nodeLostAfterSeconds: values["gpuRequests.nodeLostAfterSeconds"],
+      automaticStepHours: values["gpuRequests.automaticStepHours"],
+    },
     stopGraceSeconds,
     local: {
       runAs: values["local.runAs"],

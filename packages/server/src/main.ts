@@ -18,6 +18,7 @@ import { systemClock } from "./kit/clock.ts"
 import { AppError } from "./kit/errors.ts"
 import { createIds } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
+import { gpuLimitsOf } from "./gpu-limits.ts"
 import { createVault } from "./kit/vault.ts"
 import { openDatabase } from "./open-database.ts"
 import { ensureOwnerKey, writePrivately } from "./owner-key.ts"
@@ -114,6 +115,7 @@ async function build(
     sources: clusters.sources,
     noAuth: config.noAuth,
     vault: createVault(secretKey.bytes),
+    gpuLimits: gpuLimitsOf(config.gpuRequests),
     stopGraceSeconds: config.stopGraceSeconds,
     chores: [{ name: "logs", everyMs: 600_000, isDueAtStart: true, run: () => clusters.retainLogs() }],
     onTurn: (turn) => telemetry.planCommitted(turn),
