@@ -435,3 +435,36 @@ it("paths and methods that are not there are JSON of this API's shape", async ()
     ])
   }
 })
+
+it("deletion takes GPU requests along: queued ones are cancelled, nodes given back, then it is gone", async () => {
+  await create({ workspaceName: "gpus", clusters: ["worker-1"] })
+  const gpr = {
+    sliceName: "gpus",
+    clusterName: "worker-1",
+    numberOfGPUs: 8,
+    numberOfGPUNodes: 1,
+    priority: 101,
+  }
+  const wish = { gprName: "g", ...gpr, instanceType: "gpu-8", gpuShape: "H100", exitDuration: "1h" }
+  const ids: string[] = []
+  for (const gprName of ["first", "second"]) {
+    const { json } = await ask({ path: "/gpr", data: { ...wish, gprName } })
+    ids.push((json as { data: { gprId: string } }).data.gprId)
+  }
+  const states = () =>
+    Promise.all(
+      ids.map(async (id) => (await server.call("GET", `/berth/v1/gpu-requests/${id}`)).json.state as string),
+    )
+  await server.until(async () => ((await states())[0] === "provisioned" ? true : undefined))
+  expect((await ask({ path: "/inventory?sliceName=gpus" })).text).toContain('"totalGpuNodes":1')
+  expect((await remove({ workspaceName: "gpus" })).text).toBe(success("{}"))
+  await server.until(async () => ((await one("gpus")) === undefined ? true : undefined))
+  const kept = server.store.gpuRequests
+  const rows = await Promise.all(ids.map((id) => kept.byShownId(server.store.committed, id)))
+  expect(rows.map((row) => [row?.state, row?.cause])).toEqual([
+    ["early_released", "workspace_deleted"],
+    ["cancelled", "workspace_deleted"],
+  ])
+  const nodes = await ask({ path: "/inventory/list" })
+  expect(nodes.text).not.toContain("NODE_RESERVED")
+})

@@ -1,6 +1,7 @@
 import type { Clock } from "../kit/clock.ts"
 import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
+import { gpuRequestChanged, isLive, nodeHoldChanged } from "../domain/gpu-requests/index.ts"
 import type { Node, NodeFacts } from "../domain/inventory/index.ts"
 import { nodeChanged } from "../domain/inventory/index.ts"
 import type { Store } from "../domain/journal/index.ts"
@@ -20,7 +21,7 @@ export interface HousekeepingOptions {
   readonly evictFrom: (nodeId: string) => Promise<number>
   readonly isDeleting: (workspaceId: string) => boolean
   readonly deletingWorkspaces: () => readonly string[]
-  /** A claim or workload of a workspace that is being deleted is gone: that may be finished now. */
+  /** A claim, workload, GPU request or hold of a workspace that is being deleted is gone: that may be finished now. */
   readonly workspaceFreed: (workspaceId: string) => Promise<void>
   readonly sources: readonly {
     readonly clusterId: string
@@ -91,13 +92,16 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     if (claim.state !== "gone") return
     timers.cancel(timer)
     for (const nodeId of new Set(claim.placements.map((placement) => placement.nodeId))) nodeFreed(nodeId)
-    if (isStarted && options.isDeleting(claim.workspaceId)) workspaceFreed(claim.workspaceId)
+    somethingEnded(claim.workspaceId)
   }
 
   /** What ended without a claim (a schedule) may have been the last that lived. */
   function workloadMoved({ phase, claimId, workspaceId }: Workload): void {
-    const isOver = claimId === null && isTerminal(phase)
-    if (isOver && isStarted && options.isDeleting(workspaceId)) workspaceFreed(workspaceId)
+    if (claimId === null && isTerminal(phase)) somethingEnded(workspaceId)
+  }
+
+  function somethingEnded(workspaceId: string): void {
+    if (isStarted && options.isDeleting(workspaceId)) workspaceFreed(workspaceId)
   }
 
   /** Thousands of claims may go at once: one look for all that go within the wait. */
@@ -195,6 +199,12 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     store.subscribe(claimChanged, claimMoved),
     store.subscribe(workloadChanged, workloadMoved),
     store.subscribe(nodeChanged, nodeMoved),
+    store.subscribe(gpuRequestChanged, (request) => {
+      if (!isLive(request)) somethingEnded(request.workspaceId)
+    }),
+    store.subscribe(nodeHoldChanged, ({ hold, free }) => {
+      if (free) somethingEnded(hold.workspaceId)
+    }),
   ]
 
   return {
