@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
 import { strictClient } from "./egs-strict-client.ts"
-import { scriptedGpus } from "./gpu-script.ts"
 
 let server: BerthServer
 beforeAll(async () => {
-  server = await startBerthServer({ clusters: ["worker-1"], services: scriptedGpus() })
+  server = await startBerthServer({ clusters: ["worker-1"] })
 })
 afterAll(() => server.close())
 
@@ -23,7 +22,9 @@ it("a strict client goes through workspaces", async () => {
     ["flow", [{ namespace: "ns-1", clusters: ["worker-1"] }]],
   ])
   await expect(client.kubeConfig("flow")).rejects.toThrow(kind("UnhandledException"))
-  expect(await client.inventory()).toMatchObject({ managed: expect.any(Array), unmanaged: [] })
+  const { managed, unmanaged } = await client.inventory()
+  expect(managed.map((node) => node["gpuNodeState"])).toEqual(["NODE_AVAILABLE", "NODE_AVAILABLE"])
+  expect(unmanaged).toEqual([])
   expect(await client.workspaceInventory("flow")).toEqual([])
   expect(await client.deleteWorkspace("flow")).toEqual({})
   expect((await client.workspaces()).map((one) => one["name"])).toEqual(["default"])
@@ -45,9 +46,10 @@ it("a strict client goes through keys", async () => {
 
 it("a strict client goes through GPU requests", async () => {
   const client = strictClient(server, server.token)
+  await client.createWorkspace("gpus", ["worker-1"], [])
   const wish = {
     gprName: "created-by-client",
-    sliceName: "default",
+    sliceName: "gpus",
     clusterName: "worker-1",
     numberOfGPUs: 1,
     numberOfGPUNodes: 1,
@@ -57,15 +59,33 @@ it("a strict client goes through GPU requests", async () => {
     exitDuration: "0d0h30m",
     priority: 1,
   }
-  const [first, second] = [await client.requestGpu(wish), await client.requestGpu(wish)]
-  await client.changeGpuRequest(second, { priority: 201 })
-  await client.changeGpuRequest(second, { gprName: "renamed" })
-  expect(await client.gpuRequest(second)).toMatchObject({ gprName: "renamed", priority: 201 })
-  expect(await client.gpuRequests("default")).toHaveLength(2)
+  const stateOf = async (gprId: string) =>
+    ((await client.gpuRequest(gprId))["status"] as { provisioningStatus: string }).provisioningStatus
+  const becomes = (gprId: string, state: string) =>
+    server.until(async () => ((await stateOf(gprId)) === state ? true : undefined))
+  const first = await client.requestGpu(wish)
+  await becomes(first, "Provisioned")
+  const [second, third] = [await client.requestGpu(wish), await client.requestGpu(wish)]
+  expect([await stateOf(second), await stateOf(third)]).toEqual(["Queued", "Queued"])
+  await client.changeGpuRequest(third, { priority: 201 })
+  await client.changeGpuRequest(third, { gprName: "renamed" })
+  expect(await client.gpuRequest(third)).toMatchObject({ gprName: "renamed", priority: 201 })
+  await expect(client.changeGpuRequest(first, { priority: 7 })).rejects.toThrow(kind("GpuAlreadyProvisioned"))
+  await expect(client.cancelGpuRequest(first)).rejects.toThrow(kind("GpuAlreadyProvisioned"))
+  await expect(client.releaseGpu(second)).rejects.toThrow(kind("GpuAlreadyReleased"))
+  const [held] = await client.workspaceInventory("gpus")
+  expect(held).toMatchObject({ clusterName: "worker-1", totalGpuNodes: 1, gpuPerNode: 8, memoryPerGpu: 80 })
+  const { managed } = await client.inventory()
+  expect(managed.flatMap((node) => node["allocation"])).toMatchObject([{ gprName: first, sliceName: "gpus" }])
   expect(await client.releaseGpu(first)).toEqual({})
+  await expect(client.releaseGpu(first)).rejects.toThrow(kind("GpuAlreadyReleased"))
+  // the higher priority goes first
+  await becomes(third, "Provisioned")
   expect(await client.cancelGpuRequest(second)).toEqual({})
-  await expect(client.cancelGpuRequest("gpr-ffffffff-ffff")).rejects.toThrow(kind("GpuAlreadyProvisioned"))
-  await expect(client.releaseGpu("gpr-ffffffff-ffff")).rejects.toThrow(kind("GpuAlreadyReleased"))
+  const ids = (await client.gpuRequests("gpus")).map((gpr) => gpr["gprId"])
+  expect(ids).toEqual([first, third].toSorted())
+  expect(await stateOf(first)).toBe("EarlyReleased")
+  await client.deleteWorkspace("gpus")
 })
 
 it("a strict client goes through templates and bindings", async () => {
