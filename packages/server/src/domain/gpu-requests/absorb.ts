@@ -102,7 +102,7 @@ function leave(world: PlanWorld, entry: Entry, request: GpuRequest | undefined, 
     if (world.from > index) world.from--
   } else if (entry.stay !== null || index >= world.planned) truncate(world, world.isKept ? 0 : index)
   else forgetPlanned(world, index)
-  world.hasLeft = true
+  world.isFirstStale = true
   world.order.splice(index, 1)
   world.entries.delete(entry.request.id)
   tenantOf(world, entry.request.workspaceId).entries--

@@ -161,6 +161,8 @@ export interface BoardBench {
   commit(plan: GpuPlan, nowMs: number): void
   /** Ends a provisioned request. Its nodes drain until the deadline; null = they are free at once. */
   end(id: GpuRequestId, cause: GpuEndCause, nowMs: number, drainDeadlineMs: number | null): void
+  /** Writes a hold. */
+  hold(hold: NodeHold): void
   free(nodeId: string): void
   /** A board that was fed with what the rows are now. */
   rebuilt(): Board
@@ -198,6 +200,7 @@ export function createBoardBench(): BoardBench {
       for (const { requestId, startMs } of plan.estimates) note(bench, requestId, { startMs, atMs: nowMs })
     },
     end: (id, cause, nowMs, drainDeadlineMs) => end(bench, id, { cause, nowMs, drainDeadlineMs }),
+    hold: (hold) => putHold(bench, hold),
     free(nodeId) {
       const hold = bench.holds.get(nodeId)
       bench.holds.delete(nodeId)

@@ -120,7 +120,7 @@ function drain(steps: Generator<void, void>): void {
 /** The order has changed since the plan was last finished. */
 function isUnfinished(world: PlanWorld): boolean {
   const { length } = world.order
-  return world.planned < length || world.from < length || world.hasLeft || world.toCheck.size > 0
+  return world.planned < length || world.from < length || world.isFirstStale || world.toCheck.size > 0
 }
 
 /** The earliest slot that is still to come, or the instant at which something is late that slots count on. */

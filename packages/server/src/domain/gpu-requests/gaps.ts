@@ -48,6 +48,22 @@ export function removeGap<N extends { readonly rank: number }>(list: GapList<N>,
     Object.assign(chunk, withBounds(chunk.gaps))
 }
 
+/** How many gaps have begun by the instant; not exactly above `enough`. */
+export function countBegun<N extends { readonly rank: number }>(
+  list: GapList<N>,
+  atMs: number,
+  enough: number,
+): number {
+  let count = 0
+  for (const { gaps } of list.chunks) {
+    const last = gaps.at(-1)
+    if (last && last.startMs > atMs) return count + firstNotBefore(gaps, (gap) => gap.startMs <= atMs)
+    count += gaps.length
+    if (count >= enough) return count
+  }
+  return count
+}
+
 /** Goes through a list once, by start. */
 export interface GapCursor<N extends { readonly rank: number }> {
   /** The gap it stands at; undefined at the end. */

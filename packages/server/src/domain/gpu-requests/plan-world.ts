@@ -59,8 +59,8 @@ export interface PlanWorld {
   plannedAtMs: number
   /** The earliest slot of the plan. */
   firstStartMs: number
-  /** Somebody left the queue since: the earliest slot may have been its. */
-  hasLeft: boolean
+  /** Slots were taken back since: the earliest may have been among them. */
+  isFirstStale: boolean
   /** When something is late that plans counted on. */
   lapseMs: number
   /** Estimates to be noted on rows: first ones, and ones that have moved. */
@@ -85,7 +85,7 @@ export function createPlanWorld(): PlanWorld {
     isKept: false,
     plannedAtMs: -Infinity,
     firstStartMs: Infinity,
-    hasLeft: false,
+    isFirstStale: false,
     lapseMs: Infinity,
     firstNotes: new Set(),
     movedNotes: new Set(),
@@ -185,6 +185,7 @@ export function placeUpTo(world: PlanWorld, count: number): void {
 /** From this entry on everything is to be planned anew. */
 export function truncate(world: PlanWorld, index: number): void {
   if (index < world.placed) placeUpTo(world, index)
+  if (index < world.planned) world.isFirstStale = true
   world.planned = Math.min(world.planned, index)
   world.from = Math.min(world.from, index)
 }
@@ -200,6 +201,7 @@ export function reset(world: PlanWorld, nowMs: number): void {
   world.isRegrouped = false
   world.isReset = false
   world.isKept = false
+  world.isFirstStale = true
 }
 
 /** Has only its provisioned requests in its places. */

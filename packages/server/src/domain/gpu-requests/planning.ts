@@ -160,9 +160,9 @@ function settle(world: PlanWorld, from: number): void {
 }
 
 function findFirstStart(world: PlanWorld, from: number): void {
-  const isTail = from >= world.order.length - 1 && !world.hasLeft
+  const isTail = from >= world.order.length - 1 && !world.isFirstStale
   if (!isTail) world.firstStartMs = Infinity
-  world.hasLeft = false
+  world.isFirstStale = false
   for (let at = isTail ? from : 0; at < world.order.length; at++) {
     const startMs = world.order[at]?.stay?.startMs ?? Infinity
     if (startMs < world.firstStartMs) world.firstStartMs = startMs

@@ -1,5 +1,6 @@
 import type { Gap, GapCursor } from "./gaps.ts"
-import { cursorOf } from "./gaps.ts"
+import { countBegun, cursorOf } from "./gaps.ts"
+import { isFreeFor } from "./node-time.ts"
 import type { Occupancy } from "./occupancy.ts"
 import { firstFreePlace } from "./occupancy.ts"
 import type { BoardNode, Shape, ShapeCluster } from "./topology.ts"
@@ -40,6 +41,9 @@ function earliestIn(cluster: ShapeCluster, ask: SlotAsk, beforeMs: number): Stay
   const { lengthMs } = ask
   const { nodes: needed } = ask.shape.wish
   let atMs = firstPlaceFrom(ask, ask.fromMs)
+  if (atMs >= beforeMs) return undefined
+  const obvious = lowestOpenAt(cluster, ask, atMs)
+  if (obvious) return { startMs: atMs, endMs: atMs + lengthMs, clusterId: cluster.clusterId, nodes: obvious }
   const cursors = cluster.groups.flatMap((group) => [cursorOf(group.tails), cursorOf(group.holes)])
   for (const cursor of cursors) cursor.step(lengthMs, atMs + lengthMs)
   let open: Gap<BoardNode>[] = []
@@ -54,6 +58,30 @@ function earliestIn(cluster: ShapeCluster, ask: SlotAsk, beforeMs: number): Stay
     atMs = firstPlaceFrom(ask, nextStart(cursors))
   }
   return undefined
+}
+
+/**
+ * Where enough nodes are promised to nobody from the instant on, some will do: the lowest in rank are found without
+ * looking at all. undefined = that is not so, or pods are to be counted.
+ */
+function lowestOpenAt(cluster: ShapeCluster, ask: SlotAsk, atMs: number): BoardNode[] | undefined {
+  const { nodes: needed } = ask.shape.wish
+  if (cluster.pods !== null || !haveBegun(cluster, needed, atMs)) return undefined
+  const nodes: BoardNode[] = []
+  for (const node of cluster.nodes) {
+    if (isFreeFor(node, atMs, atMs + ask.lengthMs)) nodes.push(node)
+    if (nodes.length === needed) return nodes
+  }
+  return undefined
+}
+
+function haveBegun(cluster: ShapeCluster, needed: number, atMs: number): boolean {
+  let left = needed
+  for (const group of cluster.groups) {
+    left -= countBegun(group.tails, atMs, left)
+    if (left <= 0) return true
+  }
+  return false
 }
 
 function firstPlaceFrom(ask: SlotAsk, fromMs: number): number {
