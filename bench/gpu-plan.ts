@@ -69,13 +69,15 @@ function longestStep(steps: Generator<void, unknown>): {
 } {
   let totalMs = 0
   let longestMs = 0
-  for (let isOver = false; !isOver;) {
-    const stepMs = timed(() => {
-      isOver = steps.next().done === true
-    })
+  const step = () => {
+    const startedMs = performance.now()
+    const isOver = steps.next().done === true
+    const stepMs = performance.now() - startedMs
     totalMs += stepMs
     longestMs = Math.max(longestMs, stepMs)
+    return isOver
   }
+  while (!step());
   return { totalMs, longestMs }
 }
 

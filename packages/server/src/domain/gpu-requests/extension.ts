@@ -129,6 +129,7 @@ function laterAnew(world: PlanWorld, extended: Extended, endMs: number, nowMs: n
   reset(world, nowMs)
   for (const [at, entry] of world.order.entries()) entry.stay = stays[at] ?? null
   Object.assign(world, { isKept, planned: world.order.length, from: world.order.length })
+  placeUpTo(world, world.order.length)
   return later
     .map((entry) => entry.request)
     .toSorted(compareRequests)
