@@ -148,8 +148,6 @@ function settle(world: PlanWorld, from: number): void {
     const entry = world.order[at]
     if (!entry) continue
     if (entry.stay !== entry.settled) entry.emittedAtMs = null
-    // the first start may have been its slot before
-    if (entry.settled !== null && entry.stay !== entry.settled) world.hasLeft = true
     entry.settled = entry.stay
     checkNote(world, entry)
   }
