@@ -100,8 +100,10 @@ export async function startBerthServer(
     readonly openMetrics?: boolean
     readonly failureLimit?: RateLimit
     readonly keyLimit?: RateLimit
-    /** Names of clusters; the first has the two nodes, the others none. */
+    /** Names of clusters; the first has the nodes, the others none. */
     readonly clusters?: readonly [string, ...string[]]
+    /** Default: `node-a` and `node-b` with 8 H100 each. */
+    readonly nodes?: readonly NodeFacts[]
     readonly egs?: EgsOptions
     /** Instead of the plane's own. */
     readonly services?: Partial<Services>
@@ -110,7 +112,7 @@ export async function startBerthServer(
   const { noAuth = false, mostStreams = 256, openMetrics = false, clusters = ["local"] } = options
   const directory = mkdtempSync(join(tmpdir(), "berth-http-"))
   const clock = createVirtualClock()
-  const world = createFakeWorld({ clock, nodes: [gpuNode("node-a"), gpuNode("node-b")] })
+  const world = createFakeWorld({ clock, nodes: options.nodes ?? [gpuNode("node-a"), gpuNode("node-b")] })
   const noWorld = createFakeWorld({ clock, nodes: [] })
   const drivers = clusters.map((clusterId, at) =>
     createFakeDriver({ clusterId, clock, world: at === 0 ? world : noWorld }),

@@ -56,9 +56,11 @@ unsupported_method.enabled = false
 const isSkipped = isLeftOut(false, "made-up requests by schemathesis", "CI_FULL=1 is not set")
 
 /** Operations that can end the key which the requests come with: they are tried apart. */
-const deadly = ["revokeKey", "updateUser"]
+const deadly = ["revokeKey", "updateUser", "egs.deleteApiKey"]
 const runs: readonly (readonly [title: string, family: ApiFamilyName, chosen: string])[] = [
   ["workloads", "workloads", ""],
+  ["egs", "egs", "exclude"],
+  ["egs, keys", "egs", "include"],
   ["berth", "berth", "exclude"],
   ["berth, keys and users", "berth", "include"],
 ]

@@ -14,8 +14,7 @@ import {
 import type { EgsRoute } from "./route.ts"
 import {
   CreateGprRequestSchema,
-  GprIdQuerySchema,
-  GprIdRequestSchema,
+  GprIdSchema,
   GprTemplateBindingNameSchema,
   GprTemplateBindingRequestSchema,
   GprTemplateNameSchema,
@@ -90,7 +89,7 @@ export const gprRoutes = {
     description: "Only while it is Queued: otherwise a 500 that names its state, as upstream.",
     refusals: [404, 422],
     example: { gprId: "gpr-e4e38fc5-4742" },
-    body: GprIdRequestSchema,
+    body: GprIdSchema,
     answer: NothingAnswerSchema,
   },
   getGpr: {
@@ -99,7 +98,7 @@ export const gprRoutes = {
     tag: "gpr",
     summary: "Get a GPU request",
     refusals: [404, 422],
-    query: GprIdQuerySchema,
+    query: GprIdSchema,
     answer: GprAnswerSchema,
   },
   listGprs: {

@@ -81,11 +81,10 @@ export const UpdateGprRequestSchema = Type.Object(
   { description: "What changes." },
 )
 
-export const GprIdRequestSchema = Type.Object(
+export const GprIdSchema = Type.Object(
   { gprId: text("The GPU request.") },
   { description: "Which GPU request." },
 )
-export const GprIdQuerySchema = GprIdRequestSchema
 
 export const SliceNameQuerySchema = Type.Object(
   { sliceName: text("The workspace.") },
