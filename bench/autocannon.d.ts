@@ -9,6 +9,13 @@ declare module "autocannon" {
     readonly method?: string
     readonly headers?: Readonly<Record<string, string>>
     readonly body?: string
+    /** Sent in turn by each connection, in place of the one that the members above make. */
+    readonly requests?: readonly {
+      readonly method: string
+      readonly path: string
+      readonly headers?: Readonly<Record<string, string>>
+      readonly body?: string
+    }[]
   }
   interface Result {
     readonly requests: { readonly average: number; readonly total: number }
