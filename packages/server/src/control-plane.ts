@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { createPodCounts } from "./control/pod-counts.ts"
 import { createGpuControl } from "./control/gpu-control.ts"
+import { createGpuFigures, type GpuStart } from "./control/gpu-figures.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
 import { forgetLeftovers } from "./control/leftovers.ts"
 import { createStrays } from "./control/strays.ts"
@@ -116,6 +117,8 @@ export interface ControlPlaneOptions {
     readonly run: () => Promise<void>
   }[]
   readonly onTurn?: Parameters<typeof createSchedulerLoop>[0]["onTurn"]
+  readonly onGpuTurn?: Parameters<typeof createSchedulerLoop>[0]["onGpuTurn"]
+  readonly onGpuStart?: (start: GpuStart) => void
 }
 
 export type ControlPlane = Awaited<ReturnType<typeof createControlPlane>>
@@ -155,6 +158,11 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     startMs: (id, nowMs) => board.slot(id, nowMs)?.startMs ?? null,
     filesRequests: (id) => settings.filesRequests(id),
     roomFor: (id) => limits.mostQueuedPerWorkspace - board.queuedIn(id).length,
+  })
+  const gpuFigures = createGpuFigures({
+    store,
+    board,
+    ...(options.onGpuStart ? { onStart: options.onGpuStart } : {}),
   })
   const workspaceIndex = createWorkspaceIndex()
   const directory = createDirectory({ clock, ...workspaceIndex })
@@ -377,6 +385,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     timers,
     log,
     ...(options.onTurn ? { onTurn: options.onTurn } : {}),
+    ...(options.onGpuTurn ? { onGpuTurn: options.onGpuTurn } : {}),
   })
   const planned = [claimChanged, nodeChanged, workspaceChanged, queueControlChanged]
   for (const change of [...planned, gpuRequestChanged, nodeHoldChanged])
@@ -458,10 +467,14 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       bindings: await rows.gpuSettings.bindings(from),
       prices: await rows.gpuSettings.prices(from),
     })
-    for (const request of await rows.gpuRequests.live(from)) board.requestChanged(request)
+    for (const request of await rows.gpuRequests.live(from)) {
+      board.requestChanged(request)
+      gpuFigures.loadRequest(request)
+    }
     for (const hold of await rows.gpuRequests.holds(from)) {
       board.holdChanged(hold, false)
       capacity.holdChanged(hold, false)
+      gpuFigures.loadHold(hold)
     }
   }
 
@@ -511,6 +524,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     /** No new admissions from here on; what runs is looked after until `stop`. */
     pausePlanning: () => loop.stop(),
     podsByPhase: () => pods.counts(),
+    gpuReading: () => gpuFigures.reading(clock.nowMs()),
     /** Requests that were refused are counted here. */
     refusals,
     /** Sentences that somebody should act on. */

@@ -119,6 +119,8 @@ async function build(
     stopGraceSeconds: config.stopGraceSeconds,
     chores: [{ name: "logs", everyMs: 600_000, isDueAtStart: true, run: () => clusters.retainLogs() }],
     onTurn: (turn) => telemetry.planCommitted(turn),
+    onGpuTurn: (turn) => telemetry.gpuPlanCommitted(turn),
+    onGpuStart: (start) => telemetry.gpuRequestStarted(start),
   })
   undo.push(() => plane.stop())
   observePlane(telemetry, plane, clusters, clock.nowMs.bind(clock))
@@ -342,6 +344,7 @@ function observePlane(
         return { workspaceId, depth: queue.length, oldestAgeMs: nowMs() - oldest }
       }),
     pods: () => plane.podsByPhase(),
+    gpuRequests: () => plane.gpuReading(),
     // declared GPUs have nothing to tell
     gpus: () =>
       plane.inventory

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from "vitest"
 import { createTelemetry, type Telemetry } from "./telemetry.ts"
 
+const noRequests = () => ({ requests: [], workspaces: [], nodes: {} })
 const aGpu = {
   cluster: "local",
   node: "n1",
@@ -19,6 +20,9 @@ it("shows every figure that was told, with its labels", async () => {
   telemetry.commitDone({ closures: 12, durationMs: 3 })
   telemetry.planCommitted({ admitted: 5, preempted: 2, lost: 1 })
   telemetry.streamsOpen(7)
+  telemetry.gpuPlanCommitted({ provisioned: 4, lost: 1, planMs: 2 })
+  telemetry.gpuRequestStarted({ band: "low", waitSeconds: 30, errorSeconds: -20 })
+  telemetry.gpuRequestStarted({ band: "low", waitSeconds: 5, errorSeconds: null })
   telemetry.observe({
     queues: () => [{ workspaceId: "team-a", depth: 3, oldestAgeMs: 1500 }],
     pods: () => ({ Running: 4 }),
@@ -26,6 +30,21 @@ it("shows every figure that was told, with its labels", async () => {
       { ...aGpu, index: 0, utilisationPercent: 97, powerW: 655.1, isFaulty: true },
       { ...aGpu, index: 1 },
     ],
+    gpuRequests: () => ({
+      requests: [{ workspaceId: "team-a", band: "low", state: "queued", count: 2 }],
+      workspaces: [
+        {
+          workspaceId: "team-a",
+          heldGpus: 16,
+          idleGpus: 8,
+          longestIdleMs: 90_500,
+          ended: 3,
+          heldMs: 7_200_000,
+          usedMs: 3_600_500,
+        },
+      ],
+      nodes: { free: 1, held: 2, draining: 0 },
+    }),
     services: () => ({
       listeners: 3,
       accepted: 10,
@@ -59,6 +78,25 @@ it("shows every figure that was told, with its labels", async () => {
     'berth_gpu_temperature_celsius{cluster="local",node="n1",gpu="1"} 40',
     'berth_gpu_faulty{cluster="local",node="n1",gpu="0"} 1',
     'berth_gpu_faulty{cluster="local",node="n1",gpu="1"} 0',
+    'berth_gpu_request_wait_seconds_sum{band="low"} 35',
+    'berth_gpu_request_wait_seconds_bucket{le="10",band="low"} 1',
+    'berth_gpu_request_estimate_error_seconds_sum{band="low"} 20',
+    'berth_gpu_request_estimate_signed_error_seconds_sum{band="low"} -20',
+    'berth_gpu_request_estimate_signed_error_seconds_bucket{le="-60",band="low"} 0',
+    'berth_gpu_request_estimate_signed_error_seconds_bucket{le="-1",band="low"} 1',
+    'berth_gpu_request_estimate_signed_error_seconds_count{band="low"} 1',
+    "berth_gpu_plan_duration_seconds_sum 0.002",
+    "berth_gpu_plan_provisions_total 4",
+    "berth_gpu_plan_lost_total 1",
+    'berth_gpu_requests{workspace="team-a",band="low",state="queued"} 2',
+    'berth_gpu_held{workspace="team-a"} 16',
+    'berth_gpu_held_idle{workspace="team-a"} 8',
+    'berth_gpu_held_idle_longest_seconds{workspace="team-a"} 90.5',
+    'berth_gpu_requests_ended_total{workspace="team-a"} 3',
+    'berth_gpu_request_held_seconds_total{workspace="team-a"} 7200',
+    'berth_gpu_request_used_seconds_total{workspace="team-a"} 3600.5',
+    'berth_gpu_nodes{state="free"} 1',
+    'berth_gpu_nodes{state="draining"} 0',
     "berth_service_accepted_total 10",
     "berth_service_refused_total 2",
     "berth_service_unanswered_total 1",
@@ -75,6 +113,7 @@ it("shows at most 1,024 GPUs", async () => {
     queues: () => [],
     pods: () => ({}),
     services: () => ({ listeners: 0, accepted: 0, refused: 0, unanswered: 0, byWorkspace: [] }),
+    gpuRequests: noRequests,
     gpus: () => Array.from({ length: 1100 }, (_, index) => ({ ...aGpu, index })),
   })
   expect((await telemetry.text()).match(/^berth_gpu_faulty\{/gm)).toHaveLength(1024)
@@ -84,7 +123,13 @@ it("drops the series of a workspace that is gone", async () => {
   telemetry = createTelemetry()
   let queues = [{ workspaceId: "gone", depth: 1, oldestAgeMs: 0 }]
   const services = () => ({ listeners: 0, accepted: 0, refused: 0, unanswered: 0, byWorkspace: [] })
-  telemetry.observe({ queues: () => queues, pods: () => ({}), services, gpus: () => [] })
+  telemetry.observe({
+    queues: () => queues,
+    pods: () => ({}),
+    services,
+    gpus: () => [],
+    gpuRequests: noRequests,
+  })
   expect(await telemetry.text()).toContain('workspace="gone"')
   queues = []
   expect(await telemetry.text()).not.toContain("gone")

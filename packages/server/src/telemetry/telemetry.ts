@@ -1,5 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Counter, Gauge, Histogram, Registry } from "prom-client"
+import { gpuRequestMetrics, type GpuRequestReading, type GpuRequestTelemetry } from "./gpu-request-metrics.ts"
+import { addCounter, addGauge } from "./read-at-scrape.ts"
 
 /** What of a workspace's queue is shown. */
 export interface QueueReading {
@@ -37,10 +39,11 @@ export interface TelemetrySources {
   readonly services: () => ServiceReading
   /** The first 1,024 are shown. */
   readonly gpus: () => readonly GpuReading[]
+  readonly gpuRequests: () => GpuRequestReading
 }
 
 /** The server's figures as Prometheus metrics. Functions may be called from anywhere, at any rate. */
-export interface Telemetry {
+export interface Telemetry extends GpuRequestTelemetry {
   /** Hands in what is read at each scrape; before that those metrics are empty. */
   observe(sources: TelemetrySources): void
   requestDone(
@@ -82,6 +85,7 @@ export function createTelemetry(): Telemetry {
   watchSources(registry, () => sources)
   watchServices(registry, () => sources?.services())
   watchGpus(registry, () => sources?.gpus() ?? [])
+  const gpuRequests = gpuRequestMetrics(registry, () => sources?.gpuRequests())
   const closeProcess = watchProcess(registry)
   return {
     observe(given) {
@@ -90,6 +94,7 @@ export function createTelemetry(): Telemetry {
     ...http,
     ...store,
     ...scheduler,
+    ...gpuRequests,
     ...logMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
@@ -267,41 +272,6 @@ function watchProcess(registry: Registry): () => void {
   return () => {
     lag.disable()
   }
-}
-
-/** A gauge that is read when it is scraped: a value per label value, or one without a label. */
-function addGauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  label: string | null,
-  read: () => readonly (readonly [string, number])[],
-): void {
-  const gauge = new Gauge({
-    name,
-    help,
-    labelNames: label === null ? [] : [label],
-    registers: [],
-    collect() {
-      this.reset()
-      for (const [of, value] of read()) this.set(label === null ? {} : { [label]: of }, value)
-    },
-  })
-  registry.registerMetric(gauge)
-}
-
-/** A counter that somebody else keeps. */
-function addCounter(registry: Registry, name: string, help: string, read: () => number): void {
-  const counter = new Counter({
-    name,
-    help,
-    registers: [],
-    collect() {
-      this.reset()
-      this.inc(read())
-    },
-  })
-  registry.registerMetric(counter)
 }
 
 /** The measured delay includes the timer's own interval; an empty histogram gives NaN or 0. */
