@@ -69,6 +69,18 @@ export const NodeHolder = Type.Object(
 )
 export type NodeHolder = Static<typeof NodeHolder>
 
+/** A GPU request that a node is lent to. */
+export const NodeHold = Type.Object(
+  {
+    requestId: Nullable(Type.String(), "The GPU request; null where the caller may not see whose it is."),
+    workspaceId: Nullable(Type.String(), "Its workspace; null likewise."),
+    state: oneOf(["held", "draining"], "`draining`: its time is over, and what runs there is being ended."),
+    until: timestamp("When it ends, or when all on it must have ended."),
+  },
+  { description: "A GPU request that has the node." },
+)
+export type NodeHold = Static<typeof NodeHold>
+
 export const Node = Type.Object(
   {
     id: text("`nod_` and a ULID."),
@@ -105,6 +117,7 @@ export const Node = Type.Object(
       Type.String(),
       "The workspace it is statically assigned to; null = free for all that may use it.",
     ),
+    hold: Nullable(NodeHold, "What holds its GPUs; null = no GPU request does."),
     holders: Type.Array(NodeHolder, { description: "Work on it that the caller may see." }),
     holdersHidden: int("How many more holders there are that the caller may not see."),
     firstSeenAt: timestamp("When it was first found."),

@@ -3,6 +3,7 @@ import { collect } from "@berth/sdk"
 import type { CommonOptions } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { gpuLine, gpuState, gpusToShow } from "../gpu-facts.ts"
+import { untilText } from "../gpu-request-facts.ts"
 import { humanBytes, humanCpu } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeDone, writeFacts, writeList } from "../output.ts"
@@ -25,7 +26,12 @@ export async function nodesList(terminal: Terminal, options: NodesOptions): Prom
     }),
   )
   const isTold = rows.some((node) => gpuState(node) !== "")
-  const shown = isTold ? [...columns, { title: "GPU STATE", cell: gpuState }] : columns
+  const isHeld = rows.some((node) => node.hold)
+  const shown = [
+    ...columns,
+    ...(isHeld ? [{ title: "HELD BY", cell: (node: Node) => heldText(node, terminal.nowMs()) }] : []),
+    ...(isTold ? [{ title: "GPU STATE", cell: gpuState }] : []),
+  ]
   await writeList(terminal, session.form, { rows, columns: shown, empty: "There are no nodes." })
 }
 
@@ -45,7 +51,7 @@ const columns: readonly Column<Node>[] = [
     cell: (node) => `${humanBytes(node.free.memoryBytes)}/${humanBytes(node.capacity.memoryBytes)}`,
     align: "right",
   },
-  { title: "WORKSPACE", cell: (node) => node.workspaceId ?? "" },
+  { title: "WORKSPACE", cell: (node) => node.workspaceId ?? node.hold?.workspaceId ?? "" },
   { title: "WORK", cell: holderText },
 ]
 
@@ -61,6 +67,13 @@ export function nodeState(node: Node): string {
 
 function gpuText(node: Node): string {
   return node.gpus.length === 0 ? "0" : `${node.gpus.length} x ${node.gpuModel ?? "GPU"}`
+}
+
+/** Which GPU request has its GPUs, and until when. */
+function heldText({ hold }: Node, nowMs: number): string {
+  if (!hold) return ""
+  const who = hold.requestId ?? "a request of others"
+  return `${who}${hold.state === "draining" ? ", draining" : ""} until ${untilText(hold.until, nowMs)}`
 }
 
 function holderText(node: Node): string {
@@ -95,6 +108,7 @@ export async function nodeShow(terminal: Terminal, name: string, options: NodesO
       `${node.free.gpus} GPUs, ${humanCpu(node.free.cpuMilli)} CPU, ${humanBytes(node.free.memoryBytes)}`,
     ],
     ["workspace", node.workspaceId ?? "none"],
+    ["held by", heldText(node, terminal.nowMs()) || "no GPU request"],
     [
       "labels",
       Object.entries(node.labels)

@@ -1,5 +1,13 @@
-import type { AssignNode, ClusterList, Node as WireNode, NodeHolder, NodeList } from "@berth/contract/berth"
+import type {
+  AssignNode,
+  ClusterList,
+  Node as WireNode,
+  NodeHold,
+  NodeHolder,
+  NodeList,
+} from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
+import type { GpuNodeView } from "../../domain/gpu-requests/index.ts"
 import type { Principal } from "../../domain/identity/index.ts"
 import type { Node, NodeId } from "../../domain/inventory/index.ts"
 import type { Claim } from "../../domain/queue/index.ts"
@@ -9,12 +17,19 @@ import { createQueryReader, pageOf } from "./query.ts"
 
 /** Clusters and nodes; rights are the inventory's. */
 export function inventoryHandlers(services: Services) {
-  const { inventory, capacity } = services
-  const view = (node: Node, principal: Principal) => toNode(node, principal, capacity)
+  const { inventory, capacity, gpuRequests } = services
   type Change = (principal: Principal, clusterId: string | null, name: string) => Promise<Node>
+  const viewsFor = async (principal: Principal) => {
+    const holds = holdsByNode(await gpuRequests.inventory(principal))
+    return (node: Node): WireNode => ({
+      ...toNode(node, principal, capacity),
+      hold: holds.get(node.id) ?? null,
+    })
+  }
   const change = (act: Change) => async (request: FastifyRequest) => {
     const { name, cluster } = nodeOf(request)
-    return view(await act(request.principal, cluster, name), request.principal)
+    const node = await act(request.principal, cluster, name)
+    return (await viewsFor(request.principal))(node)
   }
   return {
     async listClusters(request: FastifyRequest): Promise<ClusterList> {
@@ -35,16 +50,17 @@ export function inventoryHandlers(services: Services) {
         ...(workspaceId === undefined ? {} : { workspaceId }),
       })
       const cut = pageOf(nodes, (node) => `${node.clusterId}\u0000${node.name}`, page)
-      return { ...cut, items: cut.items.map((node) => view(node, request.principal)) }
+      return { ...cut, items: cut.items.map(await viewsFor(request.principal)) }
     },
     getNode: change((principal, cluster, name) => inventory.node(principal, cluster, name)),
     cordonNode: change((principal, cluster, name) => inventory.cordon(principal, cluster, name)),
     uncordonNode: change((principal, cluster, name) => inventory.uncordon(principal, cluster, name)),
     drainNode: change((principal, cluster, name) => inventory.drain(principal, cluster, name)),
-    async assignNode(request: FastifyRequest): Promise<WireNode> {
-      const { name, cluster } = nodeOf(request)
+    assignNode: (request: FastifyRequest): Promise<WireNode> => {
       const { workspaceId } = request.body as AssignNode
-      return view(await inventory.assign(request.principal, cluster, name, workspaceId), request.principal)
+      return change((principal, cluster, name) => inventory.assign(principal, cluster, name, workspaceId))(
+        request,
+      )
     },
     unassignNode: change((principal, cluster, name) => inventory.assign(principal, cluster, name, null)),
   }
@@ -57,11 +73,30 @@ function nodeOf(request: FastifyRequest): { readonly name: string; readonly clus
   return { name: (request.params as { readonly name: string }).name, cluster }
 }
 
+/** Which nodes GPU requests have, as the reader may see it. */
+function holdsByNode(views: readonly GpuNodeView[]): ReadonlyMap<string, NodeHold> {
+  return new Map(
+    views.flatMap(({ node, hold, holder }) => (hold === null ? [] : [[node.id, toHold(hold, holder)]])),
+  )
+}
+
+function toHold(
+  { state, workspaceId, untilMs, drainDeadlineMs }: NonNullable<GpuNodeView["hold"]>,
+  holder: GpuNodeView["holder"],
+): NodeHold {
+  return {
+    requestId: holder?.shownId ?? null,
+    workspaceId: workspaceId === "" ? null : workspaceId,
+    state,
+    until: instant(drainDeadlineMs ?? untilMs),
+  }
+}
+
 function toNode(
   node: Node,
   principal: Principal,
   capacity: { free(nodeId: NodeId): Node["capacity"]; holders(nodeId: NodeId): readonly Claim[] },
-): WireNode {
+): Omit<WireNode, "hold"> {
   const claims = capacity.holders(node.id)
   const seen = claims.filter((claim) => principal.roleIn(claim.workspaceId) !== null)
   return {
