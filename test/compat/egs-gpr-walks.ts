@@ -29,12 +29,15 @@ const withGpr =
     const { gprId } = await data(server, "POST", "gpr", wish)
     await data(server, method, path.replace("ID", gprId), json?.(gprId))
   }
+async function ensureTemplate(server: BerthServer, wanted: string): Promise<void> {
+  const known = await data(server, "GET", "gpr-template/list")
+  if (!known.items.some(({ name }: { readonly name: string }) => name === wanted))
+    await data(server, "POST", "gpr-template", { ...template, name: wanted })
+}
 const withTemplate =
   (method: string, path: string, json?: unknown): EgsWalk =>
   async (server) => {
-    const known = await data(server, "GET", "gpr-template/list")
-    if (!known.items.some(({ name }: { readonly name: string }) => name === "made"))
-      await data(server, "POST", "gpr-template", { ...template, name: "made" })
+    await ensureTemplate(server, "made")
     await data(server, method, path, json)
   }
 const withBinding =
@@ -42,7 +45,7 @@ const withBinding =
   async (server) => {
     const known = await data(server, "GET", "gpr-template-binding/list")
     if (known.templateBindings.length === 0) {
-      await data(server, "POST", "gpr-template", { ...template, name: "bound" })
+      await ensureTemplate(server, "bound")
       await data(server, "POST", "gpr-template-binding", binding)
     }
     await data(server, method, path, json)

@@ -18,7 +18,6 @@ import { AppError, type ErrorCode } from "../../packages/server/src/kit/errors.t
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
 import { egsWalks, withoutSuccess } from "./egs-walks.ts"
-import { scriptedGpus } from "./gpu-script.ts"
 
 /*
  * `server.call` checks every answer against the document of its family (test-exchange.ts), here and in all other tests
@@ -40,7 +39,7 @@ let server: BerthServer
 /** Of a reader of the workspace `default`. */
 let viewer: string
 beforeAll(async () => {
-  server = await startBerthServer({ services: scriptedGpus() })
+  server = await startBerthServer()
   viewer = await server.member("viewer", { default: "viewer" })
 })
 afterAll(() => server.close())
@@ -89,12 +88,29 @@ const withPod =
 /** What a GPU request asks for. */
 const gpuWish = { workspaceId: "default", gpuModel: "H100", gpusPerNode: 8, nodes: 1, durationSeconds: 3600 }
 const withGpuRequest =
-  (method: string, rest: string, json?: unknown): Walk =>
+  (
+    method: string,
+    rest: string,
+    { json, state = "queued" }: { readonly json?: unknown; readonly state?: "queued" | "provisioned" } = {},
+  ): Walk =>
   async (on) => {
-    const made = await on.call("POST", "/berth/v1/gpu-requests", { json: { name: "g", ...gpuWish } })
-    await ok(
-      on.call(method, `/berth/v1/${rest}`.replace("ID", made.json.id), json === undefined ? {} : { json }),
-    )
+    // nobody has the other model: it waits for ever
+    const wish = state === "queued" ? { ...gpuWish, gpuModel: "A100" } : gpuWish
+    const { json: made } = await on.call("POST", "/berth/v1/gpu-requests", { json: { name: "g", ...wish } })
+    const path = `/berth/v1/gpu-requests/${made.id}`
+    await on.until(async () => (await on.call("GET", path)).json.state === state || undefined)
+    await ok(on.call(method, `/berth/v1/${rest}`.replace("ID", made.id), json === undefined ? {} : { json }))
+  }
+/** With nodes that no other walk's work has, or is promised. */
+const withHeldNodes =
+  (method: string, rest: string, json?: unknown): Walk =>
+  async () => {
+    const fresh = await startBerthServer()
+    try {
+      await withGpuRequest(method, rest, { json, state: "provisioned" })(fresh)
+    } finally {
+      await fresh.close()
+    }
   }
 const gpuTemplate = {
   clusterId: "local",
@@ -204,25 +220,28 @@ const walks: Readonly<Record<OperationId, Walk>> = {
   listGpuRequests: withGpuRequest("GET", "gpu-requests?workspace=default&state=queued,provisioned"),
   createGpuRequest: send("POST", "/berth/v1/gpu-requests", { name: "g", ...gpuWish }),
   getGpuRequest: withGpuRequest("GET", "gpu-requests/ID"),
-  updateGpuRequest: withGpuRequest("PATCH", "gpu-requests/ID", { priority: 201 }),
+  updateGpuRequest: withGpuRequest("PATCH", "gpu-requests/ID", { json: { priority: 201 } }),
   cancelGpuRequest: withGpuRequest("DELETE", "gpu-requests/ID"),
-  releaseGpuRequest: withGpuRequest("POST", "gpu-requests/ID/release"),
-  extendGpuRequest: withGpuRequest("POST", "gpu-requests/ID/extend", { seconds: 60 }),
+  releaseGpuRequest: withHeldNodes("POST", "gpu-requests/ID/release"),
+  extendGpuRequest: withHeldNodes("POST", "gpu-requests/ID/extend", { seconds: 60 }),
   listGpuQueue: withGpuRequest("GET", "queue/gpu-requests"),
   explainGpuRequest: withGpuRequest("GET", "explain/gpu-request/ID"),
   estimate: send("POST", "/berth/v1/estimate", gpuWish),
   estimateAccuracy: get("/berth/v1/estimates/accuracy"),
-  timeline: withGpuRequest("GET", "timeline?workspace=default"),
+  timeline: withHeldNodes("GET", "timeline?workspace=default"),
   listGpuTemplates: get("/berth/v1/gpu-templates"),
   createGpuTemplate: send("POST", "/berth/v1/gpu-templates", { name: "one-node", ...gpuTemplate }),
   getGpuTemplate: withTemplate("GET", "one"),
   replaceGpuTemplate: withTemplate("PUT", "one", gpuTemplate),
   deleteGpuTemplate: withTemplate("DELETE", "one"),
-  createGpuBinding: send("POST", "/berth/v1/gpu-bindings", { workspaceId: "default", ...gpuBinding }),
+  async createGpuBinding(on) {
+    await ok(on.call("POST", "/berth/v1/workspaces", { json: { id: "bound" } }))
+    await ok(on.call("POST", "/berth/v1/gpu-bindings", { json: { workspaceId: "bound", ...gpuBinding } }))
+  },
   listGpuBindings: get("/berth/v1/gpu-bindings"),
-  getGpuBinding: get("/berth/v1/gpu-bindings/default"),
-  replaceGpuBinding: send("PUT", "/berth/v1/gpu-bindings/default", gpuBinding),
-  deleteGpuBinding: send("DELETE", "/berth/v1/gpu-bindings/default"),
+  getGpuBinding: get("/berth/v1/gpu-bindings/bound"),
+  replaceGpuBinding: send("PUT", "/berth/v1/gpu-bindings/bound", gpuBinding),
+  deleteGpuBinding: send("DELETE", "/berth/v1/gpu-bindings/bound"),
   listPrices: get("/berth/v1/prices"),
   setPrices: send("PUT", "/berth/v1/prices", {
     items: [{ gpuModel: "H100", amountPerGpuHour: "2.5", currency: "USD" }],
