@@ -22,7 +22,7 @@ async function startWith(tool: string, recorded: string): Promise<RealServer> {
   const script = `#!/bin/sh\ncase "$1" in --query-compute-apps*|--query-remapped-rows*) ;; *) /bin/cat '${tools}/recorded' ;; esac\n`
   writeFileSync(join(tools, tool), script)
   chmodSync(join(tools, tool), 0o755)
-  const flags = ["--local-gpu-tool-path", tools, "--local-label", "kubeslice.io/managed-by-egs=false"]
+  const flags = ["--local-gpu-tool-path", tools, "--local-label", "topology.kubernetes.io/region=lab"]
   server = await startRealServer({ flags })
   return server
 }
@@ -39,7 +39,7 @@ it("gives real GPUs of NVIDIA to jobs, and shows how they are", async () => {
   const [node] = await nodesOf(on)
   expect(node).toMatchObject({ gpuModel: "NVIDIA-H100-80GB-HBM3", healthy: true, simulated: false })
   expect(node?.labels).toMatchObject({
-    "kubeslice.io/managed-by-egs": "false",
+    "topology.kubernetes.io/region": "lab",
     "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
   })
   expect(node?.gpus).toHaveLength(8)

@@ -7,7 +7,6 @@ import type {
   GpuBinding,
   GpuEndCause,
   GpuRequest,
-  GpuRequestId,
   GpuRequestState,
   GpuTemplate,
   NodeHold,
@@ -227,10 +226,4 @@ export interface HoldEnds {
       readonly actor: Actor
     },
   ): Promise<GpuRequest>
-}
-
-/** What follows the clock and events for requests; level-triggered, by request id. Owns the rules of when. */
-export interface GpuRequestKeeper {
-  /** Looks at one request anew: ends, warnings, idleness, extension, lost nodes, drained nodes. Gives when to look again. */
-  look(id: GpuRequestId, nowMs: number): Promise<number | null>
 }

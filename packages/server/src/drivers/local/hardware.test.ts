@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
@@ -154,7 +154,8 @@ describe("running a vendor's tool", () => {
     const second = run(tool, [], never)
     await clock.advance(1)
     expect(await first).toEqual({ kind: "hung" })
-    await writeFile(tool, "#!/bin/sh\necho well\n")
+    // in one step: a shell that is still starting must not read half of it
+    await rename(await script("echo well"), tool)
     await clock.advance(10_000)
     expect(await second).toEqual({ kind: "hung" })
     let last: RunResult = { kind: "hung" }
