@@ -193,15 +193,20 @@ export function truncate(world: PlanWorld, index: number): void {
 /** Takes all slots out, and has nodes and places free from the end of what has them now. */
 export function reset(world: PlanWorld, nowMs: number): void {
   if (world.isRegrouped) regroup(world.topology)
-  clearPromises(world.topology, nowMs)
-  for (const tenant of world.tenants.values()) resetPlaces(tenant)
-  world.placed = 0
+  takeAllOut(world, nowMs)
   world.planned = 0
   world.from = 0
   world.isRegrouped = false
   world.isReset = false
   world.isKept = false
   world.isFirstStale = true
+}
+
+/** Has no slot entered; much faster than one by one. */
+export function takeAllOut(world: PlanWorld, nowMs: number): void {
+  clearPromises(world.topology, nowMs)
+  for (const tenant of world.tenants.values()) resetPlaces(tenant)
+  world.placed = 0
 }
 
 /** Has only its provisioned requests in its places. */

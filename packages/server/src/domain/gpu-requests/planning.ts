@@ -1,7 +1,16 @@
 import { absorb } from "./absorb.ts"
 import { checkNote } from "./estimate-notes.ts"
 import type { Entry, PlanWorld } from "./plan-world.ts"
-import { askFor, canPlace, isHeldBack, place, placeUpTo, shapeOfEntry, unplace } from "./plan-world.ts"
+import {
+  askFor,
+  canPlace,
+  isHeldBack,
+  place,
+  placeUpTo,
+  shapeOfEntry,
+  takeAllOut,
+  unplace,
+} from "./plan-world.ts"
 import type { Stay } from "./slot-search.ts"
 import { earliestStay } from "./slot-search.ts"
 
@@ -80,9 +89,10 @@ function isLaterThan(world: PlanWorld, entry: Entry, nowMs: number): boolean {
  */
 function* keepSlots(world: PlanWorld, from: number, to: number, nowMs: number): Generator<void, void> {
   const scratch = world.order.slice(from).map((entry) => entry.stay)
-  placeUpTo(world, from)
+  if (from === 0) takeAllOut(world, nowMs)
+  else placeUpTo(world, from)
   const kept = world.order.slice(from, to)
-  if (!reenter(world, kept, nowMs)) {
+  if (!(yield* reenter(world, kept, nowMs))) {
     for (const [at, stay] of scratch.entries()) {
       const entry = world.order[from + at]
       if (entry) entry.stay = stay
@@ -98,14 +108,15 @@ function* keepSlots(world: PlanWorld, from: number, to: number, nowMs: number): 
 }
 
 /** Enters the settled slots again, or ones that are no later; false, and none is entered, where there are none. */
-function reenter(world: PlanWorld, kept: readonly Entry[], nowMs: number): boolean {
+function* reenter(world: PlanWorld, kept: readonly Entry[], nowMs: number): Generator<void, boolean> {
   const entered: Entry[] = []
   const enter = (entry: Entry, stay: Stay) => {
     entry.stay = stay
     place(world, entry)
     entered.push(entry)
   }
-  for (const entry of kept) {
+  for (const [at, entry] of kept.entries()) {
+    if (at % perStep === 0) yield
     entry.stay = null
     const own = settledOf(world, entry)
     if (own && own.startMs >= nowMs && canPlace(world, entry, own)) enter(entry, own)
