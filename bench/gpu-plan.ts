@@ -97,8 +97,7 @@ for (let run = 0; run < 5; run++) {
   }
   bench.put({ ...make(requestCount + 500), priority: 150 })
   figures.middle.push(timed(() => bench.board.slot(make(0).id, 0)))
-  bench.commit(bench.board.plan(0), 0)
-  bench.board.plan(0)
+  while (bench.board.isDirty(0)) bench.commit(bench.board.plan(0), 0)
   const first = [...bench.requests.values()].find((request) => request.state === "provisioned")
   if (first) bench.end(first.id, "released", minute, null)
   early.push(longestStep(bench.board.planSteps(minute)))

@@ -93,11 +93,9 @@ function* keepSlots(world: PlanWorld, from: number, to: number, nowMs: number): 
   else placeUpTo(world, from)
   const kept = world.order.slice(from, to)
   if (!(yield* reenter(world, kept, nowMs))) {
-    for (const [at, stay] of scratch.entries()) {
-      const entry = world.order[from + at]
-      if (entry) entry.stay = stay
-    }
-    placeUpTo(world, world.order.length)
+    if (from === 0) takeAllOut(world, nowMs)
+    else for (const entry of kept) unplace(world, entry)
+    yield* restore(world, from, scratch)
     return
   }
   yield* moveForward(world, kept, nowMs)
@@ -107,29 +105,33 @@ function* keepSlots(world: PlanWorld, from: number, to: number, nowMs: number): 
   yield* planFrom(world, nowMs)
 }
 
-/** Enters the settled slots again, or ones that are no later; false, and none is entered, where there are none. */
-function* reenter(world: PlanWorld, kept: readonly Entry[], nowMs: number): Generator<void, boolean> {
-  const entered: Entry[] = []
-  const enter = (entry: Entry, stay: Stay) => {
-    entry.stay = stay
-    place(world, entry)
-    entered.push(entry)
+function* restore(world: PlanWorld, from: number, stays: readonly (Stay | null)[]): Generator<void, void> {
+  for (const [at, stay] of stays.entries()) {
+    const entry = world.order[from + at]
+    if (entry) entry.stay = stay
   }
+  while (world.placed < world.order.length) {
+    placeUpTo(world, world.placed + perStep)
+    yield
+  }
+}
+
+/** Enters the settled slots again, or ones that are no later; false as soon as there is none for somebody. */
+function* reenter(world: PlanWorld, kept: readonly Entry[], nowMs: number): Generator<void, boolean> {
+  for (const entry of kept) entry.stay = null
   for (const [at, entry] of kept.entries()) {
     if (at % perStep === 0) yield
-    entry.stay = null
     const own = settledOf(world, entry)
-    if (own && own.startMs >= nowMs && canPlace(world, entry, own)) enter(entry, own)
+    if (!own || own.startMs < nowMs || !canPlace(world, entry, own)) continue
+    entry.stay = own
+    place(world, entry)
   }
   for (const entry of kept) {
     const own = settledOf(world, entry)
     if (!own || entry.stay) continue
-    const stay = stayFor(world, entry, nowMs, Math.max(own.startMs, nowMs) + 1)
-    if (stay) enter(entry, stay)
-    else {
-      for (const one of entered) unplace(world, one)
-      return false
-    }
+    entry.stay = stayFor(world, entry, nowMs, Math.max(own.startMs, nowMs) + 1)
+    if (!entry.stay) return false
+    place(world, entry)
   }
   return true
 }
