@@ -18,7 +18,7 @@ const wishFlags: readonly FlagSpec[] = [
   flag("--for <TIME>", "how long, as 90m, 4h, 2d"),
   listFlag("--cluster <CLUSTER>", "where, in order of preference (default: the workspace's)"),
   flag("--instance-type <TYPE>", "exactly this kind of machine (default: any)"),
-  flag("--memory <SIZE>", "of each GPU at least, as 80GB"),
+  flag("--memory <SIZE>", "of each GPU at least, as 80GB or 79GiB"),
   flag("--priority <PRIORITY>", "low, medium, high or 0 to 300 (default medium, 101)"),
   flag("--idle <TIME>", "give it back after so long without use"),
   flag("--requeue", "back to the queue when a node is lost that nothing can replace"),

@@ -84,10 +84,13 @@ export function readGpuPriority(text: string): number {
   throw usageError(`--priority takes low, medium, high or a number from 0 to 300, not "${text}".`)
 }
 
-/** Whole GiB from `80`, `80G`, `80GB`, `80Gi` or `80GiB`: what sellers call 80 GB is shown as 80 GiB. @throws CliError */
+/**
+ * Whole GiB from `80`, `80G`, `80GB` (10^9 bytes, as sellers count: an "80 GB" GPU shows 79 GiB) or `80Gi`, `80GiB`;
+ * rounded down, for it is the least that is asked for. @throws CliError
+ */
 export function readGib(text: string): number {
-  const [, digits] = /^(\d{1,6})(?:Gi?B?)?$/i.exec(text) ?? []
-  const gib = Number(digits ?? 0)
-  if (gib >= 1) return gib
-  throw usageError(`--memory takes whole gigabytes per GPU, such as 80GB, not "${text}".`)
+  const [, digits, unit = ""] = /^(\d{1,6})(G|GB|Gi|GiB)?$/i.exec(text) ?? []
+  const amount = Number(digits ?? 0)
+  if (amount < 1) throw usageError(`--memory takes whole gigabytes per GPU, such as 80GB, not "${text}".`)
+  return /i/i.test(unit) ? amount : Math.max(1, Math.floor((amount * 1e9) / 2 ** 30))
 }

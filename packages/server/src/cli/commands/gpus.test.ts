@@ -141,7 +141,7 @@ describe("berth gpus get", () => {
         durationSeconds: 14_400,
         clusters: ["a", "b"],
         instanceType: "gpu-8",
-        memoryGibPerGpu: 80,
+        memoryGibPerGpu: 74,
         priority: 201,
         idleTimeoutSeconds: 1200,
         requeueOnFailure: true,
