@@ -54,3 +54,12 @@ export function untilText(instant: string | null, nowMs: number): string {
   const shown = new Date(atMs).toISOString().slice(0, 16).replace("T", " ")
   return `${shown} UTC (${humanSeconds((atMs - nowMs) / 1000)} left)`
 }
+
+const mostNamed = 5
+
+/** Names of the nodes that it holds or held, at most five; `show` has all. */
+export function nodesText({ heldNodes }: Pick<GpuRequest, "heldNodes">): string {
+  const named = heldNodes.slice(0, mostNamed).map((node) => node.name)
+  const more = heldNodes.length - named.length
+  return `${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+}

@@ -19,7 +19,7 @@ export async function gpusEstimate(terminal: Terminal, options: GpuWishOptions):
   const sentence = found.outcome === "never" ? `It cannot be met. ${found.sentence}` : found.sentence
   terminal.out(`${paint(terminal, "bold", harmless(sentence))}\n`)
   if (found.alternatives.length > 0) {
-    terminal.out("\nsooner:\n")
+    terminal.out(found.outcome === "never" ? "\ninstead:\n" : "\nsooner:\n")
     terminal.out(`${await renderTable(terminal, columns, found.alternatives)}\n`)
   }
 }

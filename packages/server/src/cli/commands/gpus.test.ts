@@ -294,9 +294,9 @@ describe("berth gpus", () => {
     })
     const { out } = await berth(["gpus"])
     expect(out.split("\n")).toEqual([
-      "ID                 NAME      WORKSPACE  STATE        GPUS        FOR  PRIORITY  WHEN          NODES        USER",
-      `${id}  pretrain  research   queued       2 x 8 H100   4h       101  starts in 2h               ada`,
-      `${id}  pretrain  research   provisioned  2 x 8 H100   4h       101  4h left       gpu-1 gpu-2  ada`,
+      "ID                 NAME      WORKSPACE  STATE        GPUS        FOR  PRIORITY  WHEN          NODES         USER",
+      `${id}  pretrain  research   queued       2 x 8 H100   4h       101  starts in 2h                ada`,
+      `${id}  pretrain  research   provisioned  2 x 8 H100   4h       101  4h left       gpu-1, gpu-2  ada`,
       "",
     ])
     expect(api.calls[0]?.query.get("state")).toBe("queued,provisioned")

@@ -5,7 +5,7 @@ import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { untilNotQueued } from "../follow-gpu-request.ts"
-import { estimateText, shapeText, untilText, whenText } from "../gpu-request-facts.ts"
+import { estimateText, nodesText, shapeText, untilText, whenText } from "../gpu-request-facts.ts"
 import type { GpuWishOptions } from "../gpu-wish.ts"
 import { named, readLength, wishFor } from "../gpu-wish.ts"
 import { humanSeconds, inHowLong } from "../human.ts"
@@ -63,7 +63,7 @@ async function tellWhen({ client, terminal }: Session, id: string): Promise<void
 function standing(request: GpuRequest, nowMs: number): string {
   const { id, workspaceId, state } = request
   if (state === "queued") return `${id} of ${workspaceId} ${estimateText(request, nowMs)}.`
-  const nodes = request.heldNodes.map((node) => node.name).join(", ")
+  const nodes = nodesText(request)
   if (state === "provisioned")
     return `${id}: ${workspaceId} has ${nodes}, until ${untilText(request.endsAt, nowMs)}.`
   const why =
@@ -99,7 +99,7 @@ function columns(nowMs: number): readonly Column<GpuRequest>[] {
     { title: "FOR", cell: (one) => humanSeconds(one.durationSeconds), align: "right" },
     { title: "PRIORITY", cell: (one) => one.priority, align: "right" },
     { title: "WHEN", cell: (one) => whenText(one, nowMs) },
-    { title: "NODES", cell: (one) => one.heldNodes.map((node) => node.name).join(" ") },
+    { title: "NODES", cell: nodesText },
     { title: "USER", cell: (one) => one.userName },
   ]
 }
@@ -155,8 +155,12 @@ function timeFacts(one: GpuRequest, nowMs: number): readonly Fact[] {
 export async function gpusRelease(terminal: Terminal, id: string, options: CommonOptions): Promise<void> {
   const session = await connect(terminal, options)
   const one = await session.client.berth.releaseGpuRequest(id)
-  const nodes = one.heldNodes.map((node) => node.name).join(", ")
-  await writeDone(terminal, session.form, `${one.id} gives back ${nodes}; what runs there is ended.`, one)
+  await writeDone(
+    terminal,
+    session.form,
+    `${one.id} gives back ${nodesText(one)}; what runs there is ended.`,
+    one,
+  )
 }
 
 /** `berth gpus cancel`. */
