@@ -115,7 +115,7 @@ export const configKeys = {
     switchType,
     ["--demo", "BERTH_DEMO"],
     false,
-    "Brings up two simulated GPU nodes in a temporary data directory and runs a two-rank job on them.",
+    "Brings up two simulated GPU nodes in a temporary data directory and runs a two-rank job on what a GPU request gets of them.",
   ),
   noAuth: key(
     switchType,

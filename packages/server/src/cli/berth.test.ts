@@ -105,18 +105,39 @@ it("shows the whole of it with `up --demo`, and leaves nothing behind after Ctrl
   const data = /export BERTH_DATA=(\S+)/.exec(shown)?.[1] ?? ""
   expect(existsSync(data)).toBe(true)
   for (const text of [
-    "it waits at position 1",
+    "it waits at position 1: The workspace holds no GPU nodes",
+    /GPU request gpr-[0-9a-f]{8}-[0-9a-f]{4} is made: 2 x 8 NVIDIA-H100-80GB-HBM3 for 1h/,
+    /it is provisioned: demo has sim-h100-0 and sim-h100-1, until \S+ \S+ UTC \(1h left\)/,
     /it is placed: rank 0 on sim-h100-[01] GPU 0,1,2,3,4,5,6,7; rank 1 on sim-h100-[01] GPU 0,1,2,3,4,5,6,7/,
     "rank 0  RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.",
     "rank 1  RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.",
     "rank 0  step 4/4: all-reduce gives 12 24 36",
     "rank 1  step 4/4: all-reduce gives 12 24 36",
     /two-ranks-\w+ succeeded/,
+    /GPU request \S+ is released after \d+s/,
+    "npx berth gpus ls -a",
+    "npx berth timeline",
   ])
     expect(shown).toMatch(text)
   demo.kill("SIGINT")
   expect(await demo.ended).toBe(0)
   expect(existsSync(data)).toBe(false)
+})
+
+it("goes on with `up --demo` in a directory in which the last one was cut short", async () => {
+  const data = join(dir, "demo")
+  const first = start("up", "--demo", "--listen", "127.0.0.1:0", "--data", data)
+  const [, left = ""] = /GPU request (\S+) is made/.exec(await first.until("it is provisioned")) ?? []
+  first.kill("SIGKILL")
+  await first.ended
+  const second = start("up", "--demo", "--listen", "127.0.0.1:0", "--data", data)
+  const shown = await second.until("Ctrl-C here ends it")
+  expect(shown).toMatch(/it is provisioned: demo has sim-h100-0 and sim-h100-1/)
+  expect(shown).toMatch(/two-ranks-\w+ succeeded/)
+  expect(left).toMatch(/^gpr-/)
+  expect(shown).not.toContain(left)
+  second.kill("SIGINT")
+  expect(await second.ended).toBe(0)
 })
 
 it("runs under the flags of the program's first line when `npm start` starts it", () => {
