@@ -1,9 +1,9 @@
 import { compareRequests } from "./request-order.ts"
 import { expectedEndMs } from "./lateness.ts"
 import { isFreeFor, giveTime, takeTime } from "./node-time.ts"
-import { firstFreePlace, occupy } from "./occupancy.ts"
+import { occupy } from "./occupancy.ts"
 import type { Entry, PlanWorld, Tenant } from "./plan-world.ts"
-import { place, placeUpTo, reset, tenantOf, unplace } from "./plan-world.ts"
+import { canPlace, place, placeUpTo, reset, tenantOf, unplace } from "./plan-world.ts"
 import { stayFor } from "./planning.ts"
 import type { BoardNode } from "./topology.ts"
 import type { GpuRequest, GpuRequestId } from "./types.ts"
@@ -74,8 +74,15 @@ function canGiveWay(world: PlanWorld, extended: Extended, endMs: number, nowMs: 
   const before = inWay.map((entry) => entry.stay)
   for (const entry of inWay) unplace(world, entry)
   const undo = extend(extended, endMs)
-  const moved: Entry[] = []
+  // as planning would: first those that can stay, then the others
+  const staying = inWay.filter((entry) => {
+    const canStay = entry.stay !== null && canPlace(world, entry, entry.stay)
+    if (canStay) place(world, entry)
+    return canStay
+  })
+  const moved = [...staying]
   const isPossible = inWay.every((entry) => {
+    if (staying.includes(entry)) return true
     const stay = stayFor(world, entry, nowMs, (entry.stay?.startMs ?? nowMs) + 1)
     if (!stay) return false
     entry.stay = stay
@@ -98,12 +105,11 @@ function extend(extended: Extended, endMs: number): () => void {
   if (!(fromMs < endMs)) return () => undefined
   const taken = nodes.filter((node) => isFreeFor(node, fromMs, endMs))
   for (const node of taken) takeTime(node, fromMs, endMs)
-  const isPlaceTaken =
-    tenant.limit !== null && firstFreePlace(tenant.occupancy, tenant.limit, fromMs, endMs - fromMs) === fromMs
-  if (isPlaceTaken) occupy(tenant.occupancy, fromMs, endMs, 1)
+  // also where the workspace has more than its limit by now: nobody else gets the place
+  if (tenant.limit !== null) occupy(tenant.occupancy, fromMs, endMs, 1)
   return () => {
     for (const node of taken) giveTime(node, fromMs, endMs)
-    if (isPlaceTaken) occupy(tenant.occupancy, fromMs, endMs, -1)
+    if (tenant.limit !== null) occupy(tenant.occupancy, fromMs, endMs, -1)
   }
 }
 
