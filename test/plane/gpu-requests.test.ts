@@ -108,6 +108,39 @@ describe("a GPU request", () => {
     expect(why.reasons.map((reason) => reason.code)).toEqual(["no_reservation"])
   })
 
+  it("that is extended while its work leaves for its end takes work again until the new one", async () => {
+    const p = await start({ script: { pod: () => ({ runMs: null, stopMs: 5000 }) } })
+    const id = await ask(p, "red")
+    const job = await p.submit({ workspaceId: "red", resource: { gpu: "8" } })
+    await p.reaches(job.id, "Running")
+    await p.advance(hourMs - 29_000)
+    expect((await p.view(job.id)).workload.phase).toBe("Pending")
+    const { endsAtMs } = await p.plane.gpuRequests.extend(p.owner, id, hourMs)
+    await p.reaches(job.id, "Running")
+    const waiting = await ask(p, "blue")
+    expect((await p.plane.gpuRequests.get(p.owner, waiting)).slot?.startMs).toBe(endsAtMs)
+    await p.advance(hourMs - 29_000)
+    expect(await stateOf(p, id)).toBe("provisioned")
+  })
+
+  it("lets a lost node go when its work has left it, and keeps the one in its place", async () => {
+    const p = await start({
+      nodes: [aNode("n1"), aNode("n2")],
+      script: { pod: () => ({ runMs: null, stopMs: 5000 }) },
+    })
+    const id = await ask(p, "red")
+    const job = await p.submit({ workspaceId: "red", resource: { gpu: "8" } })
+    await p.reaches(job.id, "Running")
+    p.world.setNodeHealth("n1", false, "the GPU fell off the bus")
+    await p.advance(100_000)
+    expect((await requestOf(p, id)).nodes.map((node) => node.name)).toEqual(["n2"])
+    const holds = await p.store.gpuRequests.holds(p.store.committed)
+    expect(holds.map(({ state }) => state)).toEqual(["held"])
+    p.world.setNodeHealth("n1", true)
+    await p.advance(20_000)
+    expect(await stateOf(p, await ask(p, "blue"))).toBe("provisioned")
+  })
+
   it("hands its node on when the last process of its work has gone, not before", async () => {
     const p = await start({ script: { pod: () => ({ runMs: null, stopMs: 20_000 }) } })
     const first = await ask(p, "red")

@@ -109,7 +109,10 @@ export function createUpkeepWrites(options: UpkeepWritesOptions): UpkeepWrites {
   }
 }
 
-/** Its nodes are promised to it until the new end. */
+/**
+ * Its nodes are promised to it until the new end. Where they were drained for the old one they take work again: what
+ * was told to leave goes on leaving, and comes back as whatever waits does.
+ */
 export async function extendHolds(
   rows: GpuRequestStore,
   tx: Tx,
@@ -118,7 +121,7 @@ export async function extendHolds(
 ): Promise<void> {
   for (const { nodeId } of request.nodes) {
     const hold = await rows.hold(tx, nodeId)
-    if (hold?.requestId === request.id && hold.state === "held")
-      await rows.updateHold(tx, { ...hold, untilMs: endsAtMs })
+    if (hold?.requestId === request.id)
+      await rows.updateHold(tx, { ...hold, state: "held", drainDeadlineMs: null, untilMs: endsAtMs })
   }
 }

@@ -112,8 +112,8 @@ async function freeHold(options: QueueOptions, tx: Tx, nodeId: NodeId): Promise<
   const left = holdersWork(options, hold)
   if (left.length > 0) return evictAll(options, tx, left, nowMs)
   const request = await options.requests.byId(tx, hold.requestId)
-  // drained before its end: it stays promised until then
-  if (request?.state === "provisioned") return
+  // drained before its end: it stays promised until then; one that another has taken the place of does not
+  if (request?.state === "provisioned" && request.nodes.some((held) => held.nodeId === nodeId)) return
   await options.requests.deleteHold(tx, hold)
   if (request)
     await tx.emit(
