@@ -2,7 +2,7 @@ import { accessSync, constants, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
-import { createBoard } from "../../packages/server/src/domain/gpu-requests/index.ts"
+import type { GpuRequestLimits } from "../../packages/server/src/domain/gpu-requests/index.ts"
 import type { Principal, Role } from "../../packages/server/src/domain/identity/index.ts"
 import {
   nodeChanged,
@@ -32,6 +32,7 @@ import { createVirtualClock, type VirtualClock } from "../../packages/server/src
 import { createIds } from "../../packages/server/src/kit/ids.ts"
 import { silentLog, type Log } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
+import { createGpuWatch, faultsOfGpus, type GpuWatch } from "./gpu-faults.ts"
 import { createReplicaWatch, type ReplicaWatch } from "./replica-moves.ts"
 import { createLife, type Life, type OnStep } from "./life.ts"
 import { faultsOfServices } from "./service-faults.ts"
@@ -50,6 +51,8 @@ export interface TestPlaneOptions {
    * there finds them without any.
    */
   readonly lends?: boolean
+  /** Default: as the server has them. */
+  readonly gpuLimits?: GpuRequestLimits
 }
 
 /** What a test says about a workload; the rest is a job of one pod with one GPU that sleeps 10 s. */
@@ -201,14 +204,17 @@ async function startLife(given: {
   readonly world: FakeWorld
   readonly network: FakeNetwork
   readonly replicaWatch: ReplicaWatch
+  readonly gpuWatch: GpuWatch
   readonly random: () => number
   readonly log: Log
   readonly onStep: OnStep | undefined
   readonly refuse: (() => boolean) | undefined
+  readonly gpuLimits: GpuRequestLimits | undefined
 }) {
   const { clock, world, log } = given
   const store = openStore({ path: given.path, clock, log })
   given.replicaWatch.watch(store)
+  given.gpuWatch.watch(store)
   const life = createLife(clock, given.onStep, given.refuse)
   const driver = createFakeDriver({ clusterId: cluster, clock, world })
   const gated = life.driver(driver)
@@ -223,6 +229,7 @@ async function startLife(given: {
     networks: new Map([[cluster, given.network]]),
     sources: [gated],
     noAuth: false,
+    ...(given.gpuLimits ? { gpuLimits: given.gpuLimits } : {}),
   })
   return { store, life, driver, plane }
 }
@@ -249,8 +256,10 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const random = seededRandom(7)
   const log = options.log ?? silentLog
   const replicaWatch = createReplicaWatch()
-  const begin = (onStep?: OnStep) =>
-    startLife({ path, clock, world, network, replicaWatch, random, log, onStep, refuse: options.refuse })
+  const gpuWatch = createGpuWatch(clock)
+  const { refuse, gpuLimits } = options
+  const outside = { path, clock, world, network, replicaWatch, gpuWatch, random, log }
+  const begin = (onStep?: OnStep) => startLife({ ...outside, onStep, refuse, gpuLimits })
   let now = await begin(options.onStep)
   let isClosed = false
 
@@ -352,7 +361,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
       now = await begin(onStep)
       await startPlane()
     },
-    assertSound: () => assertSound(self, replicaWatch.faults),
+    assertSound: () => assertSound(self, [...replicaWatch.faults, ...gpuWatch.faults]),
     async close() {
       if (isClosed) return
       isClosed = true
@@ -371,7 +380,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
 }
 
 async function assertSound(
-  { world, network, store, plane }: TestPlane,
+  { clock, world, network, store, plane }: TestPlane,
   wrongMoves: readonly string[],
 ): Promise<void> {
   const faults: string[] = [...world.violations, ...wrongMoves]
@@ -391,7 +400,7 @@ async function assertSound(
     })
   const attempts = await store.workloads.liveAttempts(from)
   faults.push(...(await faultsOf(store, attempts)))
-  faults.push(...(await faultsOfHolds(store, plane)))
+  faults.push(...(await faultsOfGpus(store, plane, clock.nowMs())))
   faults.push(...(await faultsOfServices(store, network)))
   if (faults.length > 0) throw new Error(faults.join("\n"))
 }
@@ -424,34 +433,6 @@ async function faultsOf(store: OpenStore, attempts: readonly Attempt[]): Promise
     if (needsClaim !== hasClaim)
       faults.push(`${workload.id} is ${workload.phase} ${hasClaim ? "with" : "without"} a claim`)
   }
-  return faults
-}
-
-/** Holds, requests and work with GPUs that do not fit each other. */
-async function faultsOfHolds(store: OpenStore, plane: ControlPlane): Promise<string[]> {
-  const from = store.committed
-  const faults: string[] = []
-  const holds = new Map((await store.gpuRequests.holds(from)).map((hold) => [hold.nodeId, hold]))
-  const live = await store.gpuRequests.live(from)
-  const board = createBoard()
-  for (const workspace of await store.workspaces.workspaces(from)) board.workspaceChanged(workspace, false)
-  for (const node of await store.inventory.nodes(from)) board.nodeChanged(node)
-  for (const request of live) board.requestChanged(request)
-  for (const hold of holds.values()) board.holdChanged(hold, false)
-  board.controlChanged((await store.claims.control(from)).paused)
-  if (board.fingerprint() !== plane.board.fingerprint())
-    faults.push("the board in memory differs from a rebuild")
-  for (const request of live)
-    for (const { nodeId, name } of request.state === "provisioned" ? request.nodes : [])
-      if (holds.get(nodeId)?.requestId !== request.id)
-        faults.push(`${request.shownId} is provisioned and does not hold ${name}`)
-  for (const claim of await store.claims.live(from))
-    for (const { nodeId } of claim.size.gpus > 0 ? claim.placements : []) {
-      const node = plane.inventory.byId(nodeId)
-      const owner = node?.workspaceId ?? holds.get(nodeId)?.workspaceId
-      if (node && owner !== claim.workspaceId)
-        faults.push(`${claim.id} has GPUs of ${node.name}, held by ${owner}`)
-    }
   return faults
 }
 

@@ -1,0 +1,24 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { closeRun, history, openRun, take, type Command } from "./gpu-model.ts"
+
+const numRuns = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 100)
+
+/** Throws when something is not as it must be, in between or at the end. */
+async function runAll(all: readonly Command[]): Promise<void> {
+  const run = await openRun()
+  const timersAtRest = run.p.plane.timers.size
+  try {
+    for (const what of all) await take(run, what)
+    await closeRun(run, timersAtRest)
+  } finally {
+    await run.p.close()
+  }
+}
+
+describe("whatever clients, machines and clocks do", () => {
+  it("nodes have one holder, work runs where its workspace holds nodes, and nothing is left over", async () => {
+    const checked = fc.asyncProperty(history, (all) => expect(runAll(all)).resolves.toBeUndefined())
+    await fc.assert(checked, { numRuns })
+  })
+})
