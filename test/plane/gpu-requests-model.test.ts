@@ -18,7 +18,9 @@ async function runAll(all: readonly Command[]): Promise<void> {
 
 describe("whatever clients, machines and clocks do", () => {
   it("nodes have one holder, work runs where its workspace holds nodes, and nothing is left over", async () => {
-    const checked = fc.asyncProperty(history, (all) => expect(runAll(all)).resolves.toBeUndefined())
+    const checked = fc.asyncProperty(history, async (all) => {
+      await expect(runAll(all)).resolves.toBeUndefined()
+    })
     await fc.assert(checked, { numRuns })
   })
 })
