@@ -142,6 +142,18 @@ describe("templates", () => {
     )
   })
 
+  it("are not made for a workspace that is not there, or is being deleted", async () => {
+    const { settings, owner } = world
+    expect(
+      await world.refusal(() => settings.createTemplate(owner, aTemplate("a", { workspaceId: "none" }))),
+    ).toEqual(refused("not_found", { resource: "workspace", subject: "none" }))
+    world.live.set("red", 1)
+    await world.workspaces.remove(owner, "red", { force: true })
+    expect(
+      await world.refusal(() => settings.createTemplate(owner, aTemplate("a", { workspaceId: "red" }))),
+    ).toEqual(refused("conflict", { detail: "deleting" }))
+  })
+
   it("go with their workspace", async () => {
     await world.settings.createTemplate(world.owner, aTemplate("own", { workspaceId: "red" }))
     await world.settings.createTemplate(world.owner, aTemplate("shared"))

@@ -1,11 +1,11 @@
 import { AppError, type Issue } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
-import { authorize, record, type Principal } from "../identity/index.ts"
+import { authorize, record, workspaceNotFound, type Principal } from "../identity/index.ts"
 import type { Tx } from "../journal/index.ts"
 import { shapeIssues } from "./checks.ts"
 import type { GpuSettingsService } from "./commands.ts"
 import type { GpuSettingsOptions } from "./options.ts"
-import { clusterNotFound, refuseIssues } from "./refusals.ts"
+import { clusterNotFound, refuseIssues, workspaceDeleting } from "./refusals.ts"
 import type { GpuTemplate } from "./types.ts"
 
 type Templates = Pick<
@@ -44,6 +44,7 @@ export function createTemplates(options: GpuSettingsOptions): Templates {
       checkTemplate(options, wanted)
       const template = { ...pickTemplate(wanted), createdAtMs: clock.nowMs(), version: 1 }
       await store.tx(async (tx) => {
+        await requireOwner(options, tx, template)
         if (await rows.template(tx, template.name)) throw nameTaken(template.name)
         await rows.insertTemplate(tx, template)
         await tell(tx, principal, template, "gpu-template.created", template.createdAtMs)
@@ -109,9 +110,14 @@ export function templateNotFound(name: string): AppError {
   })
 }
 
-/** @throws AppError `invalid` with the issues; `not_found` (resource `cluster`) when nothing else is wrong */
+/**
+ * @throws AppError `not_found` (resource `workspace`); `invalid` with the issues; `not_found` (resource `cluster`)
+ *   when nothing else is wrong
+ */
 function checkTemplate({ limits, clusters, workspace }: GpuSettingsOptions, wanted: Wanted): void {
-  const own = wanted.workspaceId === null ? clusters : (workspace(wanted.workspaceId)?.clusters ?? [])
+  const owner = wanted.workspaceId === null ? undefined : workspace(wanted.workspaceId)
+  if (wanted.workspaceId !== null && !owner) throw workspaceNotFound(wanted.workspaceId)
+  const own = owner?.clusters ?? clusters
   refuseIssues("gpu-template", [
     ...nameIssues(wanted.name),
     ...shapeIssues(
@@ -126,6 +132,21 @@ function checkTemplate({ limits, clusters, workspace }: GpuSettingsOptions, want
       : []),
   ])
   if (!clusters.includes(wanted.clusterName)) throw clusterNotFound(wanted.clusterName, clusters)
+}
+
+/**
+ * Its workspace as the transaction sees it: templates go with theirs, and one that came after that would be nobody's.
+ * @throws AppError `not_found` (resource `workspace`); `conflict`, detail `deleting`
+ */
+async function requireOwner(
+  { workspaceRow }: GpuSettingsOptions,
+  tx: Tx,
+  { workspaceId }: GpuTemplate,
+): Promise<void> {
+  if (workspaceId === null) return
+  const owner = await workspaceRow(tx, workspaceId)
+  if (!owner) throw workspaceNotFound(workspaceId)
+  if (owner.state !== "active") throw workspaceDeleting(workspaceId)
 }
 
 function nameIssues(name: string): readonly Issue[] {
