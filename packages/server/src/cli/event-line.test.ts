@@ -8,11 +8,16 @@ it("shows what people can read of an event: instants, lengths, lists; no interna
       reason: "backoff",
       untilMs: Date.UTC(2026, 0, 31, 8, 15),
       graceMs: 30_000,
+      backoffMs: 2500,
+      durationMs: 93_600_123,
+      waitedSeconds: 125,
       nodes: ["a", "b"],
       cause: null,
       note: "",
     }),
-  ).toBe('reason=backoff until=2026-01-31T08:15:00.000Z graceMs=30000 nodes=["a","b"]')
+  ).toBe(
+    'reason=backoff until=2026-01-31T08:15:00.000Z grace=30s backoff=2500ms duration=1d2h waited=2m5s nodes=["a","b"]',
+  )
 })
 
 it("is cut at its longest", () => {

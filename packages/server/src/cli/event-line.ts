@@ -1,11 +1,12 @@
 import type { Event } from "@berth/contract/berth"
-import { age } from "./human.ts"
+import { age, humanSeconds } from "./human.ts"
 
 /** Of no use to people: it names nothing that a command takes. */
 const internal = new Set(["claimId", "gpuRequests"])
 
 /**
- * The facts of an event in one line: `gpus=2 node=sim-h100-0`, instants as `until=2026-01-31T08:15:00.000Z`.
+ * The facts of an event in one line: `gpus=2 node=sim-h100-0`, instants as `until=2026-01-31T08:15:00.000Z`, lengths
+ * of time as `grace=30s`.
  * At most `most` characters.
  */
 export function eventFacts(data: Readonly<Record<string, unknown>>, most = 160): string {
@@ -16,13 +17,19 @@ export function eventFacts(data: Readonly<Record<string, unknown>>, most = 160):
   return text.length > most ? `${text.slice(0, most - 1)}…` : text
 }
 
-/** Milliseconds of time since 1970 are no fact that people can read; lengths of time are. */
+/** Above it milliseconds are an instant, since 1970; below it a length, up to thirty years. */
 const leastInstantMs = 1e12
 
 function fact(name: string, value: unknown): string {
-  if (typeof value === "number" && name.endsWith("Ms") && value >= leastInstantMs)
-    return `${name.slice(0, -2)}=${new Date(value).toISOString()}`
+  if (typeof value === "number" && name.endsWith("Ms")) return `${name.slice(0, -2)}=${timeText(value)}`
+  if (typeof value === "number" && name.endsWith("Seconds"))
+    return `${name.slice(0, -"Seconds".length)}=${humanSeconds(value)}`
   return `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+}
+
+function timeText(ms: number): string {
+  if (ms >= leastInstantMs) return new Date(ms).toISOString()
+  return ms < 10_000 && ms % 1000 !== 0 ? `${ms}ms` : humanSeconds(ms / 1000)
 }
 
 /** One event for people: when, what, about what, by whom, facts. */

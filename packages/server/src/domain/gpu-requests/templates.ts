@@ -114,10 +114,9 @@ export function templateNotFound(name: string): AppError {
  * @throws AppError `not_found` (resource `workspace`); `invalid` with the issues; `not_found` (resource `cluster`)
  *   when nothing else is wrong
  */
-function checkTemplate({ limits, clusters, workspace }: GpuSettingsOptions, wanted: Wanted): void {
-  const owner = wanted.workspaceId === null ? undefined : workspace(wanted.workspaceId)
-  if (wanted.workspaceId !== null && !owner) throw workspaceNotFound(wanted.workspaceId)
-  const own = owner?.clusters ?? clusters
+function checkTemplate(options: GpuSettingsOptions, wanted: Wanted): void {
+  const { limits, clusters } = options
+  const own = clustersFor(options, wanted.workspaceId)
   refuseIssues("gpu-template", [
     ...nameIssues(wanted.name),
     ...shapeIssues(
@@ -132,6 +131,14 @@ function checkTemplate({ limits, clusters, workspace }: GpuSettingsOptions, want
       : []),
   ])
   if (!clusters.includes(wanted.clusterName)) throw clusterNotFound(wanted.clusterName, clusters)
+}
+
+/** @throws AppError `not_found` (resource `workspace`) */
+function clustersFor({ clusters, workspace }: GpuSettingsOptions, workspaceId: string | null) {
+  if (workspaceId === null) return clusters
+  const owner = workspace(workspaceId)
+  if (!owner) throw workspaceNotFound(workspaceId)
+  return owner.clusters
 }
 
 /**
