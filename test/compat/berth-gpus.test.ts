@@ -57,6 +57,14 @@ describe("a request that waits for another workspace's", () => {
     expect(started.firstEstimate.startAt).toBe(holding.endsAt)
   })
 
+  it("is counted in the server's state for whoever may see it; GPUs that are held for everybody", async () => {
+    const countsFor = async (token: string) => (await ok("GET", "/berth/v1/status", { token })).counts
+    const all = { gpus: 16, gpusFree: 16, gpusHeld: 16 }
+    const [holds, waits] = [await countsFor(vision), await countsFor(research)]
+    expect(holds).toMatchObject({ ...all, gpuRequestsProvisioned: 1, gpuRequestsQueued: 0 })
+    expect(waits).toMatchObject({ ...all, gpuRequestsProvisioned: 0, gpuRequestsQueued: 1 })
+  })
+
   it("tells who holds the nodes to whom may know it, and counts them for others", async () => {
     const hidden = await ok("GET", `/berth/v1/explain/gpu-request/${second}`, { token: research })
     expect([hidden.inTheWay, hidden.inTheWayHidden, hidden.position]).toEqual([[], 1, 1])

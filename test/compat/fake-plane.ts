@@ -222,6 +222,7 @@ function servicesOf(
     workspaces: plane.workspaces,
     gpuRequests: plane.gpuRequests,
     gpuSettings: plane.gpuSettings,
+    gpuReading: plane.gpuReading,
     queue: plane.queue,
     capacity: plane.capacity,
     workloads: plane.workloads,

@@ -307,6 +307,7 @@ function servicesOf(parts: {
     workspaces: plane.workspaces,
     gpuRequests: plane.gpuRequests,
     gpuSettings: plane.gpuSettings,
+    gpuReading: plane.gpuReading,
     queue: plane.queue,
     capacity: plane.capacity,
     workloads: plane.workloads,

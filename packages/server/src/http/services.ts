@@ -21,6 +21,14 @@ export interface Services {
   readonly gpuRequests: GpuRequestService
   /** Templates, bindings, prices. */
   readonly gpuSettings: GpuSettingsService
+  /** How many GPU requests are live, of everybody; cheap. */
+  readonly gpuReading: () => {
+    readonly requests: readonly {
+      readonly workspaceId: string
+      readonly state: "queued" | "provisioned"
+      readonly count: number
+    }[]
+  }
   readonly queue: QueueService
   readonly capacity: Capacity
   readonly workloads: WorkloadService

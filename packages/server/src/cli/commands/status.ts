@@ -34,9 +34,10 @@ export function pausedText({ queues }: Pick<Status, "queues">): string {
 function factsOf({ counts, clusters, queues }: Status): readonly (readonly [string, string])[] {
   return [
     ["nodes", `${counts.nodes} (${counts.healthyNodes} healthy)`],
-    ["GPUs", `${counts.gpus} (${counts.gpusFree} free)`],
+    ["GPUs", `${counts.gpus} (${counts.gpusFree} without work, ${counts.gpusHeld} held by GPU requests)`],
     ["workspaces", String(counts.workspaces)],
     ["work", `${counts.workloadsRunning} running, ${counts.workloadsQueued} waiting`],
+    ["GPU requests", `${counts.gpuRequestsProvisioned} with nodes, ${counts.gpuRequestsQueued} waiting`],
     ...(queues.paused ? [["queues", pausedText({ queues })] as const] : []),
     ...clusters.map(
       (one) =>

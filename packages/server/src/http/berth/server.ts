@@ -61,12 +61,23 @@ async function countsFor(
     healthyNodes: nodes.filter((node) => node.healthy).length,
     gpus: sum(nodes.map((node) => node.capacity.gpus)),
     gpusFree: sum(nodes.map((node) => capacity.free(node.id).gpus)),
+    gpusHeld: sum(nodes.map((node) => (capacity.hold(node.id) ? node.gpus.length : 0))),
     workspaces: workspaces.length,
     workloadsQueued: sum(workspaces.map((workspace) => capacity.queueLength(workspace.id))),
     workloadsRunning: running.size,
+    ...countRequests(principal, services),
     streams: options.streams.count,
     streamsMost: options.streams.most,
   }
+}
+
+function countRequests(
+  principal: Principal,
+  { gpuReading }: Services,
+): Pick<Status["counts"], "gpuRequestsQueued" | "gpuRequestsProvisioned"> {
+  const seen = gpuReading().requests.filter((one) => principal.roleIn(one.workspaceId) !== null)
+  const inState = (state: string) => sum(seen.filter((one) => one.state === state).map(({ count }) => count))
+  return { gpuRequestsQueued: inState("queued"), gpuRequestsProvisioned: inState("provisioned") }
 }
 
 function sum(numbers: readonly number[]): number {
