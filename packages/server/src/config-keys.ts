@@ -169,7 +169,7 @@ export const configKeys = {
     listType(labelType, 20),
     ["--cluster", "BERTH_CLUSTERS"],
     ["local"],
-    "Names of the local clusters; the first one is this machine. Repeatable.",
+    "Names of the local clusters; the first one is this machine. Repeatable. Without it: local, and those that --simulate names.",
   ),
   "egs.dialect": key(
     choiceType(["seed", "upstream"]),

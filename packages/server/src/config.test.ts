@@ -153,9 +153,11 @@ describe("loadConfig", () => {
       [2, 8, null],
       [1, 4, "b"],
     ])
-    expect(faults({ simulate: ["1x1xT4,cluster=c"] })).toEqual([
+    expect(faults({ simulate: ["1x1xT4,cluster=c"], clusters: ["local"] })).toEqual([
       expect.stringMatching(/^--simulate "1x1xT4,cluster=c" names a cluster that is not there/),
     ])
+    const declared = ["1x1xT4,cluster=c", "1x2xT4,cluster=c", "1x1xT4"]
+    expect(load({ simulate: declared }).clusters).toEqual(["local", "c"])
     expect(faults({ clusters: ["a", "a"] })).toEqual(["--cluster names a cluster twice."])
     expect(faults({}, {}, "clusters: []")).toEqual(["--cluster must name at least one cluster."])
   })

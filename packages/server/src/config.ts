@@ -117,10 +117,24 @@ export function loadConfig(
     values[name] = value
     entries.push({ name, value: key.type.format(value), origin: found.origin, from: found.where })
   }
+  declareClusters(values as unknown as ConfigValues, entries)
   const typed = values as unknown as ConfigValues
   faults.push(...crossFaults(typed))
   if (faults.length > 0) return { ok: false, faults }
   return { ok: true, config: deepFreeze(assemble(typed)), entries: deepFreeze(entries) }
+}
+
+/** Simulated nodes declare their cluster too where nobody says which clusters there are. */
+function declareClusters(
+  values: { clusters: readonly string[]; readonly simulate: ConfigValues["simulate"] },
+  entries: ConfigEntry[],
+): void {
+  const at = entries.findIndex((entry) => entry.name === "clusters")
+  const entry = entries[at]
+  if (entry?.origin !== "default") return
+  const declared = values.simulate.flatMap(({ nodes }) => nodes.cluster ?? [])
+  values.clusters = [...new Set([...values.clusters, ...declared])]
+  entries[at] = { ...entry, value: configKeys.clusters.type.format(values.clusters) }
 }
 
 interface Found {
