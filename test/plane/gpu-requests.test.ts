@@ -305,6 +305,18 @@ describe("an automatic GPU request", () => {
     expect(await typesOf(p, auto.shownId)).toContain("not-extended")
   })
 
+  it("ends when its work has left its nodes for those of another that was filed for it", async () => {
+    const p = await start({ nodes: [aNode("n1"), aNode("n2")] }, [])
+    const job = await p.submit({ entryPoint: "sleep 1000", resource: { gpu: "8" } })
+    await p.reaches(job.id, "Running")
+    const [first] = p.plane.board.live()
+    await p.plane.inventory.drain(p.owner, null, "n1")
+    await p.advance(1000)
+    await p.reaches(job.id, "Running")
+    expect(p.plane.board.live().map(({ nodes }) => nodes.map((node) => node.name))).toEqual([["n2"]])
+    expect(await requestOf(p, first?.shownId ?? "")).toMatchObject({ state: "complete", cause: "work_over" })
+  })
+
   it("that a user takes back is not filed again for a minute", async () => {
     const p = await start({ script: { pod: () => ({ runMs: null, stopMs: 1000 }) } }, [])
     const job = await p.submit({ resource: { gpu: "8" } })
@@ -317,5 +329,19 @@ describe("an automatic GPU request", () => {
     expect(why.reasons[0]).toMatchObject({ code: "reservation_pending" })
     await p.advance(2000)
     await p.reaches(job.id, "Running")
+  })
+
+  it("that a user takes out of the queue is not filed again for a minute", async () => {
+    const p = await start({}, ["red"])
+    const hold = await ask(p, "red")
+    await p.submit({ resource: { gpu: "8" } })
+    await p.settle()
+    const [filed] = p.plane.board.queuedIn("default")
+    await p.plane.gpuRequests.cancel(p.owner, filed?.shownId ?? "")
+    await p.advance(59_000)
+    expect(p.plane.board.queuedIn("default")).toEqual([])
+    await p.advance(2000)
+    expect(p.plane.board.queuedIn("default")).toMatchObject([{ name: filed?.name }])
+    await p.plane.gpuRequests.release(p.owner, hold)
   })
 })

@@ -82,9 +82,8 @@ async function faultsOfMemory(store: OpenStore, plane: ControlPlane): Promise<st
   for (const request of await store.gpuRequests.live(from)) board.requestChanged(request)
   for (const hold of await store.gpuRequests.holds(from)) board.holdChanged(hold, false)
   board.controlChanged((await store.claims.control(from)).paused)
-  return board.fingerprint() === plane.board.fingerprint()
-    ? []
-    : ["the board in memory differs from a rebuild"]
+  const [rebuilt, kept] = [board.fingerprint(), plane.board.fingerprint()]
+  return rebuilt === kept ? [] : [`the board in memory differs from a rebuild: ${kept} is not ${rebuilt}`]
 }
 
 /** Who is provisioned has its nodes, all of them and for its time; what drains for nobody is about to be free. */
@@ -104,6 +103,8 @@ function faultsOfHolders(
       else if (hold.untilMs !== request.endsAtMs)
         faults.push(`${request.shownId} has ${name} until ${hold.untilMs}, and ends at ${request.endsAtMs}`)
     }
+  for (const request of live)
+    if (isIdle(plane, request)) faults.push(`${request.shownId} is there for no work`)
   for (const hold of holds) {
     const request = requests.get(hold.requestId)
     const isIts = request?.state === "provisioned" && request.nodes.some((one) => one.nodeId === hold.nodeId)
@@ -113,6 +114,18 @@ function faultsOfHolders(
       faults.push(`${hold.nodeId} has drained and is not free`)
   }
   return faults
+}
+
+/** It is there for work that neither wants a place nor is on its nodes. */
+function isIdle({ board, capacity }: ControlPlane, { id, automatic, state }: GpuRequest): boolean {
+  if (!automatic) return false
+  const isWanted = capacity
+    .claimsOf(automatic.ownerId)
+    .some((claim) => claim.state === "wanted" && claim.size.gpus > 0)
+  const isWorking = board
+    .holdsOf(id)
+    .some((hold) => capacity.holders(hold.nodeId).some((claim) => isWorkOf(hold, claim)))
+  return !isWanted && (state === "queued" || !isWorking)
 }
 
 /** It drains, or its end has come and that was not noticed yet: the clock was set. */
@@ -162,10 +175,11 @@ function faultsOfWaiting(plane: ControlPlane, nowMs: number): string[] {
       if (!reason) faults.push(`${claim.owner.shownId} waits without a reason`)
       for (const id of reason?.requestIds ?? []) {
         const request = board.request(id)
-        if (!request || !isLive(request))
+        // one that is over has its nodes until its work has left them
+        if ((!request || !isLive(request)) && board.holdsOf(id).length === 0)
           faults.push(`${claim.owner.shownId} is ${reason?.code} for ${id}, which is over`)
-        else if (reason?.code === "reservation_pending" && request.state !== "queued")
-          faults.push(`${claim.owner.shownId} waits for ${request.shownId}, which is ${request.state}`)
+        else if (reason?.code === "reservation_pending" && request?.state !== "queued")
+          faults.push(`${claim.owner.shownId} waits for ${id}, which is ${request?.state}`)
       }
     }
   return faults

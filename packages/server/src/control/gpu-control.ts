@@ -178,8 +178,7 @@ export function createGpuControl(options: GpuControlOptions): GpuControl {
       if (hold.state === "draining") add(nodePrefix + nodeId)
       add(hold.requestId)
     }
-    const filed = board.filedFor(claim.owner.id)
-    if (filed) add(filed.id)
+    for (const filed of board.filedFor(claim.owner.id)) add(filed.id)
   }
 
   function requestMoved(request: GpuRequest): void {

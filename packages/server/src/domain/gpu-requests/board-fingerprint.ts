@@ -14,7 +14,7 @@ export function fingerprintOf(world: PlanWorld): string {
       request.state,
       request.shownId,
     ]),
-    owners: byText(rows.byOwner),
+    owners: byText(rows.byOwner).map(([id, filed]) => [id, [...filed.keys()].toSorted(compareText)]),
     holds: byText(rows.holds).map(([id, hold]) => [
       id,
       hold.requestId,

@@ -117,7 +117,7 @@ it("knows requests by their ids, owners and workspaces", () => {
   const bench = withNodes(aGpuNode("n1", 8))
   const automatic = { ownerId: "wl_1", ownerShownId: "job", stepMs: hour, hasEnd: false }
   bench.put(aRequest("a", { automatic }), aRequest("b", { priority: 201 }))
-  expect(bench.board.filedFor("wl_1")?.name).toBe("a")
+  expect(bench.board.filedFor("wl_1").map((one) => one.name)).toEqual(["a"])
   expect(bench.board.byShownId("gpr-b")?.id).toBe(id("b"))
   start(bench, 0)
   expect(bench.board.live().map((request) => request.name)).toEqual(["a", "b"])
@@ -125,7 +125,7 @@ it("knows requests by their ids, owners and workspaces", () => {
   expect(bench.board.provisionedIn("red").map((request) => request.name)).toEqual(["b"])
   expect(bench.board.holdsOf(id("b")).map((hold) => hold.nodeId)).toEqual(["nod_n1"])
   bench.change(id("a"), { state: "cancelled" })
-  expect(bench.board.filedFor("wl_1")).toBeUndefined()
+  expect(bench.board.filedFor("wl_1")).toEqual([])
   expect(bench.board.request(id("a"))).toBeUndefined()
   expect(bench.board.position(id("a"), 5)).toEqual({ position: 0, ahead: [] })
 })

@@ -132,8 +132,8 @@ export interface Board {
   live(): readonly GpuRequest[]
   queuedIn(workspaceId: string): readonly GpuRequest[]
   provisionedIn(workspaceId: string): readonly GpuRequest[]
-  /** The live automatic request that was filed for the owner. */
-  filedFor(ownerId: string): GpuRequest | undefined
+  /** The live automatic requests that were filed for the owner: one, or another too when its work left the nodes of the first. */
+  filedFor(ownerId: string): readonly GpuRequest[]
   hold(nodeId: string): NodeHold | undefined
   holdsOf(id: GpuRequestId): readonly NodeHold[]
   /** Nodes that can be lent: with GPUs, managed, assigned to no workspace; ordered by cluster and name. */

@@ -212,7 +212,7 @@ function views({ world, bringInOrder, bringUpToDate }: Inner): Views {
       return requestsOf(world.order).filter((request) => request.workspaceId === workspaceId)
     },
     provisionedIn: (workspaceId) => provisionedOf(rows, workspaceId),
-    filedFor: (ownerId) => byId(rows.byOwner.get(ownerId)),
+    filedFor: (ownerId) => [...(rows.byOwner.get(ownerId)?.values() ?? [])],
     hold: (nodeId) => rows.holds.get(nodeId),
     holdsOf: (id) =>
       [...(rows.holdsOf.get(id)?.values() ?? [])].toSorted((a, b) => compareText(a.nodeId, b.nodeId)),

@@ -7,7 +7,8 @@ import type { GpuRequest, GpuRequestId, NodeHold } from "./types.ts"
 export interface LiveRows {
   readonly requests: Map<GpuRequestId, GpuRequest>
   readonly byShownId: Map<string, GpuRequestId>
-  readonly byOwner: Map<string, GpuRequestId>
+  /** Automatic ones, by whose work they were filed for: it may have left the nodes of one and wait for another. */
+  readonly byOwner: Map<string, Map<GpuRequestId, GpuRequest>>
   readonly provisioned: Map<string, Map<GpuRequestId, GpuRequest>>
   readonly holds: Map<string, NodeHold>
   readonly holdsOf: Map<GpuRequestId, Map<string, NodeHold>>
@@ -71,15 +72,14 @@ export function provisionedOf(rows: LiveRows, workspaceId: string): readonly Gpu
 function remember(rows: LiveRows, request: GpuRequest): void {
   rows.requests.set(request.id, request)
   rows.byShownId.set(request.shownId, request.id)
-  if (request.automatic) rows.byOwner.set(request.automatic.ownerId, request.id)
+  if (request.automatic) group(rows.byOwner, request.automatic.ownerId).set(request.id, request)
   if (request.state === "provisioned") group(rows.provisioned, request.workspaceId).set(request.id, request)
 }
 
 function forget(rows: LiveRows, request: GpuRequest): void {
   rows.requests.delete(request.id)
   rows.byShownId.delete(request.shownId)
-  const owner = request.automatic?.ownerId
-  if (owner !== undefined && rows.byOwner.get(owner) === request.id) rows.byOwner.delete(owner)
+  if (request.automatic) ungroup(rows.byOwner, request.automatic.ownerId, request.id)
   ungroup(rows.provisioned, request.workspaceId, request.id)
 }
 

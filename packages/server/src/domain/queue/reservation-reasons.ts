@@ -85,8 +85,8 @@ export function mayPreemptFor(
   const { claim } = entry
   if (refused.reason.code !== "quota_short" && refused.reason.code !== "no_node_fits") return false
   if (!canFile(world, queue, entry)) return refused.shortOf !== 0
-  const filed = reservations.filedFor(claim.owner.id)
-  if (filed?.state !== "queued") return reservations.roomFor(claim.workspaceId) <= 0
+  const filed = reservations.filedFor(claim.owner.id).find((request) => request.state === "queued")
+  if (!filed) return reservations.roomFor(claim.workspaceId) <= 0
   const startMs = reservations.startMs(filed.id, nowMs)
   return startMs === null || startMs > nowMs
 }

@@ -220,8 +220,8 @@ export interface Reservations {
   /** Queued and provisioned ones of the workspace. */
   requestsOf(workspaceId: string): readonly GpuRequest[]
   request(id: GpuRequestId): GpuRequest | undefined
-  /** The live automatic one that was filed for the owner of claims. */
-  filedFor(ownerId: string): GpuRequest | undefined
+  /** The live automatic ones that were filed for the owner of claims. */
+  filedFor(ownerId: string): readonly GpuRequest[]
   /** When a queued one starts, by the plan; null = nobody can say. */
   startMs(id: GpuRequestId, nowMs: number): number | null
   /** Whether work of the workspace files GPU requests by itself, by its policy or a template binding. */

@@ -63,13 +63,19 @@ export function changeHold(world: World, hold: NodeHold, free: boolean): void {
 /** What became of a GPU request: who waits for it, or may have another filed, is looked at again. */
 export function changeRequest(world: World, request: GpuRequest): void {
   world.epoch++
-  if (request.automatic && request.state === "early_released" && request.cause === "released")
-    bar(world, request)
+  if (request.automatic && isTakenBack(request)) bar(world, request)
   const queue = world.workspaces.get(request.workspaceId)
   if (queue) touch(queue)
 }
 
-/** A user took the nodes back: the work does not ask for them again at once (DESIGN 4). */
+/** By somebody, not by its time or for want of work. */
+function isTakenBack({ state, cause }: GpuRequest): boolean {
+  return (
+    (state === "early_released" && cause === "released") || (state === "cancelled" && cause === "cancelled")
+  )
+}
+
+/** A user took the nodes back, or the wish for them: the work does not ask for them again at once (DESIGN 4). */
 const refileAfterMs = 60_000
 /** Far more owners than are released within a minute. */
 const barredKept = 10_000

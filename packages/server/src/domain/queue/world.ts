@@ -87,7 +87,7 @@ export interface World {
 export const noReservations: Reservations = {
   requestsOf: () => [],
   request: () => undefined,
-  filedFor: () => undefined,
+  filedFor: () => [],
   startMs: () => null,
   filesRequests: () => false,
   roomFor: () => 0,
