@@ -7,6 +7,7 @@ import type {
   GpuWish,
   NodeHold,
 } from "../domain/gpu-requests/index.ts"
+import { newRequest } from "../domain/gpu-requests/index.ts"
 import type { Node, NodeId } from "../domain/inventory/index.ts"
 import { type NewAuditRecord, type NewEvent, systemActor } from "../domain/journal/index.ts"
 import type { Claim, ClaimId } from "../domain/queue/index.ts"
@@ -167,37 +168,23 @@ export function sampleGpuWish(change: Partial<GpuWish> = {}): GpuWish {
 
 export function sampleGpuRequest(n: number, change: Partial<GpuRequest> = {}): GpuRequest {
   return {
-    id: `gpr_${String(n).padStart(26, "0")}` as GpuRequestId,
-    // spread, as random ones are
-    shownId: `gpr-${((n * 2_654_435_761) % 2 ** 32).toString(16).padStart(8, "0")}-${(n % 65_536).toString(16).padStart(4, "0")}`,
-    name: `request ${n}`,
-    workspaceId: "default",
-    userId: "usr_1",
-    wish: sampleGpuWish(),
-    priority: 100,
-    durationMs: 3_600_000,
-    idleTimeoutMs: null,
-    requeueOnFailure: false,
-    enableEviction: false,
-    multiNode: false,
-    automatic: null,
-    state: "queued",
-    createdAtMs: epochMs + n * 1000,
-    startedAtMs: null,
-    endsAtMs: null,
-    endedAtMs: null,
-    nodes: [],
-    place: null,
-    remainingMs: null,
-    heldBeforeMs: 0,
-    retries: 0,
-    cause: null,
-    failureReason: "",
-    promised: null,
-    estimate: null,
-    idleSinceMs: null,
-    idleMs: 0,
-    version: 1,
+    ...newRequest({
+      id: `gpr_${String(n).padStart(26, "0")}` as GpuRequestId,
+      // spread, as random ones are
+      shownId: `gpr-${((n * 2_654_435_761) % 2 ** 32).toString(16).padStart(8, "0")}-${(n % 65_536).toString(16).padStart(4, "0")}`,
+      name: `request ${n}`,
+      workspaceId: "default",
+      userId: "usr_1",
+      wish: sampleGpuWish(),
+      priority: 100,
+      durationMs: 3_600_000,
+      idleTimeoutMs: null,
+      requeueOnFailure: false,
+      enableEviction: false,
+      multiNode: false,
+      automatic: null,
+      createdAtMs: epochMs + n * 1000,
+    }),
     ...change,
   }
 }

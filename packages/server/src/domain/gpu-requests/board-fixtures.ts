@@ -5,6 +5,7 @@ import { createBoard } from "./board.ts"
 import type { Board, GpuPlan, Provision } from "./board-types.ts"
 import { stateAfter } from "./states.ts"
 import type { GpuEndCause, GpuRequest, GpuRequestId, GpuWish, NodeHold } from "./types.ts"
+import { newRequest } from "./new-request.ts"
 
 const gib = 1024 ** 3
 
@@ -107,38 +108,26 @@ export function aRequest(
   name: string,
   change: Partial<Omit<GpuRequest, "wish">> & { readonly wish?: Partial<GpuWish> } = {},
 ): GpuRequest {
+  const wish = aWish(change.wish)
   return {
-    id: `gpr_${name}` as GpuRequestId,
-    shownId: `gpr-${name}`,
-    name,
-    workspaceId: "red",
-    userId: "usr_1",
-    priority: 101,
-    durationMs: 3_600_000,
-    idleTimeoutMs: null,
-    requeueOnFailure: false,
-    enableEviction: false,
-    multiNode: false,
-    automatic: null,
-    state: "queued",
-    createdAtMs: 0,
-    startedAtMs: null,
-    endsAtMs: null,
-    endedAtMs: null,
-    nodes: [],
-    place: null,
-    remainingMs: null,
-    heldBeforeMs: 0,
-    retries: 0,
-    cause: null,
-    failureReason: "",
-    promised: null,
-    estimate: null,
-    idleSinceMs: null,
-    idleMs: 0,
-    version: 1,
+    ...newRequest({
+      id: `gpr_${name}` as GpuRequestId,
+      shownId: `gpr-${name}`,
+      name,
+      workspaceId: "red",
+      userId: "usr_1",
+      priority: 101,
+      durationMs: 3_600_000,
+      idleTimeoutMs: null,
+      requeueOnFailure: false,
+      enableEviction: false,
+      multiNode: false,
+      automatic: null,
+      createdAtMs: 0,
+      wish,
+    }),
     ...change,
-    wish: aWish(change.wish),
+    wish,
   }
 }
 

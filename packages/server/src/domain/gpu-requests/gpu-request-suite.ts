@@ -1,51 +1,40 @@
 import type { NodeId } from "../inventory/index.ts"
+import { newRequest } from "./new-request.ts"
 import type { GpuRequest, GpuRequestId, HeldNode } from "./types.ts"
 
 /** A queued request of `default` for one node with one GPU in `local` for an hour. For tests. */
 export function aGpuRequest(
   change: Partial<Omit<GpuRequest, "wish">> & { readonly wish?: Partial<GpuRequest["wish"]> } = {},
 ): GpuRequest {
+  const wish = {
+    clusters: ["local"],
+    instanceType: null,
+    gpuModel: null,
+    memoryGibPerGpu: null,
+    gpusPerNode: 1,
+    nodes: 1,
+    pods: null,
+    ...change.wish,
+  }
   return {
-    id: "gpr_1" as GpuRequestId,
-    shownId: "gpr-00000001-0001",
-    name: "one",
-    workspaceId: "default",
-    userId: "usr_1",
-    priority: 101,
-    durationMs: 3_600_000,
-    idleTimeoutMs: null,
-    requeueOnFailure: false,
-    enableEviction: false,
-    multiNode: false,
-    automatic: null,
-    state: "queued",
-    createdAtMs: 0,
-    startedAtMs: null,
-    endsAtMs: null,
-    endedAtMs: null,
-    nodes: [],
-    place: null,
-    remainingMs: null,
-    heldBeforeMs: 0,
-    retries: 0,
-    cause: null,
-    failureReason: "",
-    promised: null,
-    estimate: null,
-    idleSinceMs: null,
-    idleMs: 0,
-    version: 1,
+    ...newRequest({
+      id: "gpr_1" as GpuRequestId,
+      shownId: "gpr-00000001-0001",
+      name: "one",
+      workspaceId: "default",
+      userId: "usr_1",
+      priority: 101,
+      durationMs: 3_600_000,
+      idleTimeoutMs: null,
+      requeueOnFailure: false,
+      enableEviction: false,
+      multiNode: false,
+      automatic: null,
+      createdAtMs: 0,
+      wish,
+    }),
     ...change,
-    wish: {
-      clusters: ["local"],
-      instanceType: null,
-      gpuModel: null,
-      memoryGibPerGpu: null,
-      gpusPerNode: 1,
-      nodes: 1,
-      pods: null,
-      ...change.wish,
-    },
+    wish,
   }
 }
 

@@ -1,8 +1,9 @@
 import { AppError } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
+import type { NodeId } from "../inventory/index.ts"
 import type { Actor, NewEvent } from "../journal/index.ts"
 import { canMoveGpuRequest, stateAfter } from "./states.ts"
-import type { GpuEndCause, GpuRequest, GpuRequestState, HeldNode } from "./types.ts"
+import type { GpuEndCause, GpuRequest, GpuRequestState, HeldNode, NodeHold } from "./types.ts"
 
 /**
  * The moves of a request as pure functions: row in, row out. Who calls them writes the row, its holds and the event in
@@ -31,6 +32,21 @@ export function provisioned(
     promised: request.promised ?? { startMs: nowMs, atMs: request.createdAtMs },
     estimate: request.estimate ?? { startMs: nowMs, atMs: nowMs },
     idleSinceMs: nowMs,
+  }
+}
+
+/** The hold of a provisioned request on one of its nodes. */
+export function holdOf(request: GpuRequest, nodeId: NodeId, nowMs: number): NodeHold {
+  return {
+    nodeId,
+    requestId: request.id,
+    workspaceId: request.workspaceId,
+    state: "held",
+    sinceMs: nowMs,
+    drainDeadlineMs: null,
+    untilMs: request.endsAtMs ?? nowMs,
+    automatic: request.automatic !== null,
+    version: 1,
   }
 }
 

@@ -1,6 +1,6 @@
 import { AppError } from "../../kit/errors.ts"
 import type { GpuPlan, Provision } from "../gpu-requests/index.ts"
-import { gpuRequestEvent, newRequest, newShownId, provisioned } from "../gpu-requests/index.ts"
+import { gpuRequestEvent, holdOf, newRequest, newShownId, provisioned } from "../gpu-requests/index.ts"
 import type { Node, NodeId } from "../inventory/index.ts"
 import { isManaged, unusable } from "../inventory/index.ts"
 import type { Tx } from "../journal/index.ts"
@@ -59,18 +59,7 @@ async function provide(options: QueueOptions, tx: Tx, provision: Provision): Pro
   }
   const { place } = provision
   const after = provisioned(request, { nodes: nodes.map(heldNode), place }, nowMs)
-  for (const node of nodes)
-    await requests.insertHold(tx, {
-      nodeId: node.id,
-      requestId: request.id,
-      workspaceId: request.workspaceId,
-      state: "held",
-      sinceMs: nowMs,
-      drainDeadlineMs: null,
-      untilMs: after.endsAtMs ?? nowMs,
-      automatic: request.automatic !== null,
-      version: 1,
-    })
+  for (const node of nodes) await requests.insertHold(tx, holdOf(after, node.id, nowMs))
   await requests.update(tx, after, "queued")
   await tx.emit(
     gpuRequestEvent(request, "gpu-request.provisioned", actor, nowMs, {
@@ -154,17 +143,7 @@ async function adopt(options: QueueOptions, tx: Tx, node: Node, claim: Claim): P
   await requests.insert(tx, queued)
   const held = provisioned(queued, { nodes: [heldNode(node)], place: null }, nowMs)
   await requests.update(tx, { ...held, idleSinceMs: null }, "queued")
-  await requests.insertHold(tx, {
-    nodeId: node.id,
-    requestId: queued.id,
-    workspaceId: claim.workspaceId,
-    state: "held",
-    sinceMs: nowMs,
-    drainDeadlineMs: null,
-    untilMs: held.endsAtMs ?? nowMs,
-    automatic: true,
-    version: 1,
-  })
+  await requests.insertHold(tx, holdOf(held, node.id, nowMs))
   await tx.emit(gpuRequestEvent(queued, "gpu-request.adopted", actor, nowMs, { nodes: [node.name] }))
   return 1
 }

@@ -7,6 +7,7 @@ import type {
   GpuRequestView,
   HeldNode,
 } from "../../domain/gpu-requests/index.ts"
+import { newRequest } from "../../domain/gpu-requests/index.ts"
 import { formatMicros } from "./format.ts"
 import { mapGpr, mapWaitTime, toCommand } from "./map-gpr.ts"
 
@@ -22,44 +23,30 @@ const node: HeldNode = {
 
 function request(change: Partial<GpuRequest>): GpuRequest {
   return {
-    id: "gpr_1" as GpuRequestId,
-    shownId: "gpr-784039ab-0cda",
-    name: "ft-gpr-1",
-    workspaceId: "workspace1",
-    userId: "usr_1",
-    wish: {
-      clusters: ["worker-1"],
-      instanceType: "n1-standard-8",
-      gpuModel: "Tesla-T4",
-      memoryGibPerGpu: 15,
-      gpusPerNode: 1,
-      nodes: 1,
-      pods: null,
-    },
-    priority: 101,
-    durationMs: 600_000,
-    idleTimeoutMs: null,
-    requeueOnFailure: true,
-    enableEviction: false,
-    multiNode: false,
-    automatic: null,
-    state: "queued",
-    createdAtMs: at("2024-10-22T07:38:37Z"),
-    startedAtMs: null,
-    endsAtMs: null,
-    endedAtMs: null,
-    nodes: [],
-    place: null,
-    remainingMs: null,
-    heldBeforeMs: 0,
-    retries: 0,
-    cause: null,
-    failureReason: "",
-    promised: null,
-    estimate: null,
-    idleSinceMs: null,
-    idleMs: 0,
-    version: 1,
+    ...newRequest({
+      id: "gpr_1" as GpuRequestId,
+      shownId: "gpr-784039ab-0cda",
+      name: "ft-gpr-1",
+      workspaceId: "workspace1",
+      userId: "usr_1",
+      wish: {
+        clusters: ["worker-1"],
+        instanceType: "n1-standard-8",
+        gpuModel: "Tesla-T4",
+        memoryGibPerGpu: 15,
+        gpusPerNode: 1,
+        nodes: 1,
+        pods: null,
+      },
+      priority: 101,
+      durationMs: 600_000,
+      idleTimeoutMs: null,
+      requeueOnFailure: true,
+      enableEviction: false,
+      multiNode: false,
+      automatic: null,
+      createdAtMs: at("2024-10-22T07:38:37Z"),
+    }),
     ...change,
   }
 }
