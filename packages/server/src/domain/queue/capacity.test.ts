@@ -189,6 +189,14 @@ describe("placement", () => {
     expect(admitted(plan())).toEqual(["endless", "long", "short"])
   })
 
+  it("does not call a request too short that would be too small as well", () => {
+    bench.putWorkspace(aWorkspace("team", { policy: { joinGpuRequests: false } }))
+    bench.putNode(aNode("n1", 4, { workspaceId: null }))
+    bench.hold("nod_n1", "team", { untilMs: 10_000 })
+    bench.put(aClaim("big", wants(8, { workspaceId: "team", runsForMs: null })))
+    expect(refused(plan())).toEqual({ big: "cannot_be_met" })
+  })
+
   it("lets equal amounts fit", () => {
     bench.putNode(aNode("n1", 0))
     bench.put(aClaim("a", { size: { cpuMilli: 8000, memoryBytes: 64 * 1024 ** 3 } }))

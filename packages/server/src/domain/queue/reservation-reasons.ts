@@ -21,7 +21,8 @@ export function refuseOne(
   const pending = pendingReason(world, queue, entry, nowMs)
   const decides = pending && aboutHolds.has(refused.reason.code)
   if (decides) return { reason: pending, shortOf: 0 }
-  const busy = busyReason(world, queue, entry, nowMs)
+  // A shorter time-out would not help what the workspace's nodes cannot hold at all.
+  const busy = refused.reason.code === "cannot_be_met" ? undefined : busyReason(world, queue, entry, nowMs)
   if (busy) return { reason: busy, shortOf: 0 }
   // What waits for a GPU request of its own blocks nobody (DESIGN 4).
   return canFile(world, queue, entry) ? { ...refused, shortOf: 0 } : refused

@@ -44,7 +44,7 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   cordoned: (reason) => `The nodes it could use are cordoned${on(reason)}.`,
   draining: (reason) => `The nodes it could use are being drained${on(reason)}.`,
   cannot_be_met: (reason) =>
-    `The workspace's nodes cannot hold it even when nothing else runs: ${amounts(reason, "needed", "there at most")}.`,
+    `The workspace's nodes cannot hold it even when nothing else runs: ${amounts(reason, "needed", "there at most")}${reason.resource === "gpu" ? "; a GPU request for as much brings it nodes" : ""}.`,
   no_reservation: () =>
     "The workspace holds no GPU nodes, and no GPU request of it waits: ask with `berth gpus get`.",
   workspace_busy: (reason, who) =>

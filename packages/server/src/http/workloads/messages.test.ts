@@ -8,7 +8,7 @@ const nobody = { waitingFor: { ids: [], othersHidden: 0 }, nowMs: 1_000_000 }
 const expected: Record<ReasonCode, string> = {
   waiting_for_time: "The Execution time has not been reached",
   dependency: "Dependency cannot be satisfied",
-  workspace_busy: "The workspace already has all the GPU requests that it may hold at once",
+  workspace_busy: "The GPU requests of the workspace end before the workload would",
   reservation_pending: "The GPU request for the workload is not provisioned yet",
   no_reservation: "The workspace holds no GPU node that can take the workload",
   quota_short: "Insufficient total gpu resources",
