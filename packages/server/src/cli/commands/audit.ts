@@ -1,6 +1,7 @@
 import type { AuditRecord } from "@berth/contract/berth"
 import type { CommonOptions } from "../connect.ts"
 import { connect, readCount } from "../connect.ts"
+import { eventFacts } from "../event-line.ts"
 import type { Column } from "../output.ts"
 import { writeList } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
@@ -36,7 +37,9 @@ const columns: readonly Column<AuditRecord>[] = [
   { title: "SUBJECT", cell: ({ subject }) => `${subject.kind}/${subject.id}` },
   { title: "WORKSPACE", cell: (one) => one.workspaceId ?? "" },
   { title: "OUTCOME", cell: outcomeText },
+  { title: "FACTS", cell: ({ outcome, data }) => (outcome === "ok" ? eventFacts(data, mostFacts) : "") },
 ]
+const mostFacts = 60
 
 /** A refusal is a count of the requests of up to a minute. */
 function outcomeText({ outcome, data }: AuditRecord): string {
