@@ -38,7 +38,7 @@ export const stepMs = 500
 const restMs = 400_000
 
 /** Dies at these steps (1 = the first after it was armed), each counted over all lives. */
-function crashingAt(steps: ReadonlySet<number>) {
+export function crashingAt(steps: ReadonlySet<number>) {
   let isArmed = false
   let count = 0
   const seen: string[] = []
@@ -52,7 +52,7 @@ function crashingAt(steps: ReadonlySet<number>) {
 }
 
 /** What it gives, or undefined when the server died before it was told. */
-async function unlessDead<T>(p: TestPlane, work: Promise<T>): Promise<T | undefined> {
+export async function unlessDead<T>(p: TestPlane, work: Promise<T>): Promise<T | undefined> {
   let told: { readonly value: T } | undefined
   let failure: unknown
   work.then(

@@ -282,7 +282,9 @@ const doers: Doers = {
   async jump(run, { seconds }) {
     run.p.clock.jumpWall(seconds * secondMs)
     run.behindMs = Math.max(0, run.behindMs - seconds * secondMs)
-    // a jump is noticed within a minute
+    // by itself nothing tells of a clock that was set back: the next change of anything does
+    await run.p.plane.workspaces.update(run.p.owner, "default", { description: String(run.p.clock.nowMs()) })
+    // overdue timers are noticed within a minute
     if (seconds > 0) run.lateUntilMono = run.p.clock.monotonicMs() + minuteMs + secondMs
   },
   async restart({ p }, { downSeconds }) {
