@@ -68,9 +68,12 @@ export function createSchedulerLoop(options: SchedulerLoopOptions): SchedulerLoo
 
   const isDirty = () => board.isDirty(clock.nowMs()) || capacity.isDirty(clock.nowMs())
 
-  /** Nodes go to workspaces before work goes to nodes. @returns whether that did what was planned */
-  async function provision(): Promise<boolean> {
-    if (!board.isDirty(clock.nowMs())) return true
+  /**
+   * Nodes go to workspaces before work goes to nodes. What could not be handed over is planned anew by the change that
+   * was in the way, else after a moment (`Board.nextMs`): work is not kept waiting for it.
+   */
+  async function provision(): Promise<void> {
+    if (!board.isDirty(clock.nowMs())) return
     const startedMono = clock.monotonicMs()
     const steps = board.planSteps(clock.nowMs())
     let step = steps.next()
@@ -79,14 +82,13 @@ export function createSchedulerLoop(options: SchedulerLoopOptions): SchedulerLoo
     const planMs = clock.monotonicMs() - startedMono
     const done = await queue.commitProvisions(step.value)
     options.onGpuTurn?.({ ...done, planMs })
-    return done.lost === 0
   }
 
   async function run(): Promise<void> {
     const mayGoOn = () => !isStopped && isDirty()
     while (mayGoOn()) {
       try {
-        if (!(await provision())) return retryLater()
+        await provision()
       } catch (error) {
         log.warn({ err: error }, "a plan of GPU requests could not be committed")
         return retryLater()
