@@ -1,3 +1,4 @@
+import type { BerthClient } from "@berth/sdk"
 import { BerthError, isUnreachable } from "@berth/sdk"
 import { databaseType } from "../../database-url.ts"
 import type { Finding } from "../doctor-checks.ts"
@@ -8,6 +9,7 @@ import { CliError } from "../cli-error.ts"
 import { explainError } from "../explain-error.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { dataDirs } from "../find-server.ts"
+import { count } from "../human.ts"
 import { readOutputForm, writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
@@ -73,6 +75,7 @@ async function checkServer(terminal: Terminal, options: CommonOptions): Promise<
         advice: "Look again in a moment.",
       },
       clockFinding(status, terminal.nowMs()),
+      ...(status.ready ? await gpuFindings(client) : []),
       ...status.warnings.map((message) => ({ name, level: "warn", message, advice: "" }) as const),
     ]
   } catch (error) {
@@ -81,6 +84,29 @@ async function checkServer(terminal: Terminal, options: CommonOptions): Promise<
     const isAway = error instanceof BerthError && isUnreachable(error)
     return [{ name, level: isAbsent || isAway ? "warn" : "fail", message, advice: hints.join(" ") }]
   }
+}
+
+const gpuRequests = "gpu requests"
+const mostNamed = 5
+
+/** Requests that wait for what will never come, as far as the caller sees them. */
+async function gpuFindings(client: BerthClient): Promise<readonly Finding[]> {
+  const { items } = await client.berth.gpuQueue({ limit: 1000 }, { timeoutMs: 5000 })
+  if (items.length === 0) return []
+  const hopeless = items.filter(({ reasons }) => reasons[0]?.code === "cannot_be_met").map(({ id }) => id)
+  if (hopeless.length === 0)
+    return [
+      {
+        name: gpuRequests,
+        level: "ok",
+        message: `Waiting for nodes: ${count(items.length, "GPU request")}.`,
+        advice: "",
+      },
+    ]
+  const named = hopeless.slice(0, mostNamed).join(", ")
+  const more = hopeless.length > mostNamed ? ` and ${hopeless.length - mostNamed} more` : ""
+  const advice = `\`berth why ${hopeless[0]}\` says what comes nearest; \`berth gpus cancel\` takes one out of the queue.`
+  return [{ name: gpuRequests, level: "warn", message: `No node will ever do for ${named}${more}.`, advice }]
 }
 
 const mostSkewMs = 3000

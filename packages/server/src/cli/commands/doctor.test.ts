@@ -1,0 +1,49 @@
+import { afterEach, expect, it } from "vitest"
+import { runCli } from "../program.ts"
+import type { TestApi } from "../test-api.ts"
+import { startTestApi } from "../test-api.ts"
+import { createTestTerminal } from "../test-terminal.ts"
+
+let api: TestApi | undefined
+afterEach(async () => {
+  await api?.close()
+  api = undefined
+})
+
+const status = {
+  version: "1",
+  ready: true,
+  startedAt: "2030-01-01T00:00:00.000Z",
+  uptimeSeconds: 0,
+  warnings: [],
+}
+
+/** The lines of `berth doctor` that are about GPU requests, where requests wait for these reasons. */
+async function gpuLines(codes: readonly (string | null)[]): Promise<readonly string[]> {
+  const items = codes.map((code, at) => ({ id: `gpr-${at}`, reasons: code === null ? [] : [{ code }] }))
+  api = await startTestApi({
+    "GET /berth/v1/status": () => ({ body: status }),
+    "GET /berth/v1/queue/gpu-requests": () => ({ body: { items, nextCursor: null } }),
+  })
+  const terminal = createTestTerminal({ env: { BERTH_SERVER: api.url, BERTH_TOKEN: "t" }, isRoot: true })
+  expect(await runCli(["doctor", "--data", "/tmp"], terminal)).toBe(0)
+  const lines = terminal.stdout().split("\n")
+  const at = lines.findIndex((line) => line.includes(" gpu requests "))
+  return at < 0 ? [] : lines.slice(at, at + 2)
+}
+
+it("names GPU requests that wait for what will never come, and says what to do", async () => {
+  const lines = await gpuLines(["quota_short", ...Array.from({ length: 6 }, () => "cannot_be_met")])
+  expect(lines[0]).toMatch(
+    /^warn +gpu requests +No node will ever do for gpr-1, gpr-2, .*gpr-5 and 1 more\.$/,
+  )
+  expect(lines[1]).toContain("`berth why gpr-1` says what comes nearest")
+})
+
+it("takes waiting for no fault, and says nothing where nobody waits", async () => {
+  expect((await gpuLines(["quota_short", null]))[0]).toMatch(
+    /^ok +gpu requests +Waiting for nodes: 2 GPU requests\.$/,
+  )
+  await api?.close()
+  expect(await gpuLines([])).toEqual([])
+})
