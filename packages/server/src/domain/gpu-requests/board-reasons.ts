@@ -72,7 +72,7 @@ function heldReason(world: PlanWorld, asked: Asked, nowMs: number): GpuRequestRe
   }
   const cluster = shape.clusters.find((one) => one.clusterId === stay?.clusterId) ?? shape.clusters[0]
   const suiting = cluster?.nodes ?? []
-  return (stay ? undefined : lateReason(suiting)) ?? shortReason(world, asked, suiting, nowMs)
+  return (stay ? undefined : lateReason(suiting)) ?? shortReason(world, asked, cluster, nowMs)
 }
 
 /** Nodes whose drain is not over although it should be: nobody knows when they will be free. */
@@ -84,10 +84,11 @@ function lateReason(suiting: readonly BoardNode[]): GpuRequestReason | undefined
 function shortReason(
   world: PlanWorld,
   asked: Asked,
-  suiting: readonly BoardNode[],
+  cluster: ShapeCluster | undefined,
   nowMs: number,
 ): GpuRequestReason {
-  const { stay } = asked
+  const { stay, shape } = asked
+  const suiting = cluster?.nodes ?? []
   const isHeld = (node: BoardNode) => world.rows.holds.has(node.id)
   const inWay = (stay?.nodes ?? []).filter(isHeld)
   const nodes = inWay.length > 0 ? inWay : suiting.filter(isHeld)
@@ -96,10 +97,16 @@ function shortReason(
     code: "quota_short",
     requestIds: distinct(holds.map((hold) => hold.requestId)),
     nodes: nodes.map((node) => node.node.name),
-    needed: asked.shape.wish.nodes,
-    free: suiting.filter((node) => isFreeNow(world, node)).length,
+    needed: shape.wish.nodes,
+    free: suiting.filter((node) => isFreeNow(world, node) && holdsShare(shape, cluster, node)).length,
     untilMs: stay?.startMs ?? lastEndMs(world, holds, nowMs),
   }
+}
+
+/** A free node on which too few pods of a gang fit is none that it could have. */
+function holdsShare({ wish }: Shape, cluster: ShapeCluster | undefined, node: BoardNode): boolean {
+  if (wish.pods === null) return true
+  return (cluster?.pods?.get(node) ?? 0) >= Math.ceil(wish.pods.count / wish.nodes)
 }
 
 function isFreeNow(world: PlanWorld, node: BoardNode): boolean {
