@@ -181,8 +181,13 @@ export function createGpuControl(options: GpuControlOptions): GpuControl {
     for (const filed of board.filedFor(claim.owner.id)) add(filed.id)
   }
 
+  /** Nothing is ever due of it: it waits, was never more than that, and nobody filed it for work that may be over. */
+  function isAtRest({ state, automatic, retries, workspaceId }: GpuRequest): boolean {
+    return state === "queued" && !automatic && retries === 0 && !options.isDeleting(workspaceId)
+  }
+
   function requestMoved(request: GpuRequest): void {
-    add(request.id)
+    if (!isAtRest(request)) add(request.id)
     // an end whose nodes are drained already frees them now
     if (request.state !== "provisioned")
       for (const { nodeId } of request.nodes)
@@ -208,7 +213,7 @@ export function createGpuControl(options: GpuControlOptions): GpuControl {
     start() {
       isStarted = true
       for (const node of capacity.nodes()) nodeMoved(node)
-      for (const request of board.live()) add(request.id)
+      for (const request of board.live()) if (!isAtRest(request)) add(request.id)
       for (const node of board.managedNodes())
         if (board.hold(node.id)?.state === "draining") add(nodePrefix + node.id)
     },

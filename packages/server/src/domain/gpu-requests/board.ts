@@ -6,7 +6,7 @@ import type { Board, GpuPlan } from "./board-types.ts"
 import { takeNotes } from "./estimate-notes.ts"
 import { delayedByExtension } from "./extension.ts"
 import { forecastFor, slotOf } from "./forecast.ts"
-import { provisionedOf, putHold, putRequest, putWorkspace } from "./live-rows.ts"
+import { provisionedOf, putHold, putRequest, putWorkspace, queuedOf } from "./live-rows.ts"
 import type { Entry, PlanWorld } from "./plan-world.ts"
 import { createPlanWorld, indexOf, shapeOfEntry } from "./plan-world.ts"
 import { planSteps } from "./planning.ts"
@@ -207,10 +207,7 @@ function views({ world, bringInOrder, bringUpToDate }: Inner): Views {
       const provisioned = [...rows.provisioned.values()].flatMap((requests) => [...requests.values()])
       return [...requestsOf(world.order), ...provisioned.toSorted(compareRequests)]
     },
-    queuedIn(workspaceId) {
-      bringInOrder()
-      return requestsOf(world.order).filter((request) => request.workspaceId === workspaceId)
-    },
+    queuedIn: (workspaceId) => queuedOf(rows, workspaceId),
     provisionedIn: (workspaceId) => provisionedOf(rows, workspaceId),
     filedFor: (ownerId) => [...(rows.byOwner.get(ownerId)?.values() ?? [])],
     hold: (nodeId) => rows.holds.get(nodeId),

@@ -9,6 +9,8 @@ export interface LiveRows {
   readonly byShownId: Map<string, GpuRequestId>
   /** Automatic ones, by whose work they were filed for: it may have left the nodes of one and wait for another. */
   readonly byOwner: Map<string, Map<GpuRequestId, GpuRequest>>
+  /** By workspace, as the provisioned ones. */
+  readonly queued: Map<string, Map<GpuRequestId, GpuRequest>>
   readonly provisioned: Map<string, Map<GpuRequestId, GpuRequest>>
   readonly holds: Map<string, NodeHold>
   readonly holdsOf: Map<GpuRequestId, Map<string, NodeHold>>
@@ -26,6 +28,7 @@ export function createLiveRows(): LiveRows {
     requests: new Map(),
     byShownId: new Map(),
     byOwner: new Map(),
+    queued: new Map(),
     provisioned: new Map(),
     holds: new Map(),
     holdsOf: new Map(),
@@ -69,17 +72,24 @@ export function provisionedOf(rows: LiveRows, workspaceId: string): readonly Gpu
   return [...(rows.provisioned.get(workspaceId)?.values() ?? [])].toSorted(compareRequests)
 }
 
+/** Of one workspace, in the order of the queue; many workspaces may have thousands together. */
+export function queuedOf(rows: LiveRows, workspaceId: string): readonly GpuRequest[] {
+  return [...(rows.queued.get(workspaceId)?.values() ?? [])].toSorted(compareRequests)
+}
+
 function remember(rows: LiveRows, request: GpuRequest): void {
   rows.requests.set(request.id, request)
   rows.byShownId.set(request.shownId, request.id)
   if (request.automatic) group(rows.byOwner, request.automatic.ownerId).set(request.id, request)
-  if (request.state === "provisioned") group(rows.provisioned, request.workspaceId).set(request.id, request)
+  const alike = request.state === "provisioned" ? rows.provisioned : rows.queued
+  group(alike, request.workspaceId).set(request.id, request)
 }
 
 function forget(rows: LiveRows, request: GpuRequest): void {
   rows.requests.delete(request.id)
   rows.byShownId.delete(request.shownId)
   if (request.automatic) ungroup(rows.byOwner, request.automatic.ownerId, request.id)
+  ungroup(rows.queued, request.workspaceId, request.id)
   ungroup(rows.provisioned, request.workspaceId, request.id)
 }
 
