@@ -1,0 +1,86 @@
+import { execFile, spawnSync } from "node:child_process"
+import { promisify } from "node:util"
+import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
+import { sendRaw } from "../../packages/server/src/http/workloads/test-server.ts"
+import { cleanEnvironment } from "./real-server.ts"
+
+const deadlineMs = 40_000
+
+/** Whether the machine has the program. */
+export const hasCurl = spawnSync("curl", ["--version"]).status === 0
+
+export interface CurlAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+/**
+ * Does what a printed line of `curl` does, by the program itself or, where it is not to be, by the same bytes. The answer
+ * is checked against the API's document.
+ * @param printed the line with its host filled in; words are quoted with '…' or not at all
+ * @param more further arguments
+ */
+export async function runPrinted(
+  printed: string,
+  more: readonly string[],
+  by: "program" | "bytes",
+): Promise<CurlAnswer> {
+  const words = [...wordsOf(printed), ...more]
+  if (words[0] !== "curl") throw new Error(`This is no line of curl: ${printed}`)
+  return by === "program" ? byProgram(words.slice(1)) : byBytes(words.slice(1))
+}
+
+/** A printed line as a shell would split it. */
+function wordsOf(printed: string): readonly string[] {
+  return [...printed.replaceAll("\\\n", " ").matchAll(/'([^']*)'|([^\s']+)/g)].map(
+    ([, quoted, plain]) => quoted ?? plain ?? "",
+  )
+}
+
+async function byProgram(args: readonly string[]): Promise<CurlAnswer> {
+  const format = "\n%{http_code} %{content_type}"
+  const { stdout } = await promisify(execFile)("curl", ["-q", "-sS", "-w", format, ...args], {
+    timeout: deadlineMs,
+    // no proxy and no settings of whoever runs the tests
+    env: cleanEnvironment("/nonexistent"),
+  })
+  const end = stdout.lastIndexOf("\n")
+  const [code = "", contentType = ""] = stdout.slice(end + 1).split(" ")
+  const answer = { status: Number(code), text: stdout.slice(0, end) }
+  const { method, url } = readArgs(args)
+  checkExchange({ method, url: url.pathname + url.search, contentType, ...answer })
+  return answer
+}
+
+async function byBytes(args: readonly string[]): Promise<CurlAnswer> {
+  const { method, url, body, headers } = readArgs(args)
+  const form = { "content-type": "application/x-www-form-urlencoded" }
+  const { status, text } = await sendRaw(Number(url.port), {
+    method,
+    path: url.pathname + url.search,
+    headers: { authorization: "", ...(body === undefined ? {} : form), ...headers },
+    ...(body === undefined ? {} : { body }),
+  })
+  return { status, text }
+}
+
+const withValue = new Set(["--data", "--data-raw", "--request", "-H"])
+
+/** What the arguments ask for: those that the document uses. */
+function readArgs(args: readonly string[]) {
+  const values = new Map<string, string>()
+  const rest: string[] = []
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? ""
+    if (withValue.has(arg)) values.set(arg, args[++at] ?? "")
+    else if (!arg.startsWith("--")) rest.push(arg)
+  }
+  const body = values.get("--data") ?? values.get("--data-raw")
+  const [name, value] = (values.get("-H") ?? "").split(": ", 2)
+  return {
+    method: values.get("--request") ?? (body === undefined ? "GET" : "POST"),
+    url: new URL(rest[0] ?? ""),
+    body,
+    headers: name && value ? { [name.toLowerCase()]: value } : {},
+  }
+}
