@@ -293,7 +293,7 @@ describe("an automatic GPU request", () => {
     const [auto] = p.plane.board.live()
     if (!auto) throw new Error("Nothing was filed.")
     const stepMs = 24 * hourMs
-    expect((await requestOf(p, auto.shownId)).endsAtMs).toBe((auto.startedAtMs ?? 0) + 2 * stepMs)
+    expect((await requestOf(p, auto.shownId)).endsAtMs).toBe((auto.startedAtMs ?? 0) + stepMs)
     await p.advance(3 * stepMs)
     expect(await stateOf(p, auto.shownId)).toBe("provisioned")
     const promised = (await requestOf(p, auto.shownId)).endsAtMs ?? 0

@@ -114,14 +114,20 @@ function lostNodes(_request: GpuRequest, { lost, limits, nowMs }: UpkeepFacts): 
 /** Tries at an extension that was refused: often enough to take what becomes free. */
 const triesPerStep = 24
 
+/** The least time before its end at which a request is made longer. */
+const leastAheadMs = 60_000
+
 /**
- * An automatic request is extended by a step one step ahead of its end (with a time-out: just before the warning), for
- * as long as there is work on it.
+ * An automatic request is extended by a step half a step before its end (with a time-out: just before the warning), for
+ * as long as there is work on it: most work is over by then, and who waits is told an end that is near.
  */
 function extension(request: GpuRequest, facts: UpkeepFacts): Upkeep {
   const { automatic, endsAtMs } = request
   if (!automatic || automatic.stepMs === 0 || endsAtMs === null || !facts.isWorking) return nothing
-  const aheadMs = automatic.hasEnd ? 2 * facts.limits.warnBeforeEndMs : automatic.stepMs
+  const { limits, graceMs } = facts
+  const aheadMs = automatic.hasEnd
+    ? Math.max(2 * limits.warnBeforeEndMs, graceMs + leastAheadMs)
+    : Math.ceil(automatic.stepMs / 2)
   if (endsAtMs - aheadMs > facts.nowMs) return { duties: [], nextMs: endsAtMs - aheadMs }
   const againMs = facts.nowMs + Math.ceil(aheadMs / triesPerStep)
   return { duties: [{ kind: "extend", endsAtMs: endsAtMs + automatic.stepMs }], nextMs: againMs }
