@@ -1,5 +1,5 @@
 import { unusable } from "../inventory/index.ts"
-import { expectedEndMs, statedEndMs } from "./lateness.ts"
+import { expectedEndMs, handOverMs, statedEndMs } from "./lateness.ts"
 import { provisionedOf } from "./live-rows.ts"
 import type { Entry, PlanWorld, Tenant } from "./plan-world.ts"
 import { indexOf, placeUpTo, reset, resetPlaces, tenantOf, truncate } from "./plan-world.ts"
@@ -21,6 +21,7 @@ interface Begun {
 export function absorb(world: PlanWorld, nowMs: number): void {
   if (nowMs < world.plannedAtMs || world.plannedAtMs === -Infinity || world.isRegrouped) world.isReset = true
   const begun: Begun = { nodes: new Map(), places: [] }
+  if (world.firstStartMs < nowMs) noteLateSlots(world, nowMs)
   absorbRequests(world, begun)
   const isLapsed = world.isReset || nowMs >= world.lapseMs
   if (isLapsed) world.lapseMs = Infinity
@@ -29,6 +30,17 @@ export function absorb(world: PlanWorld, nowMs: number): void {
   if (world.isReset) reset(world, nowMs)
   else if (world.firstStartMs < nowMs) cutOffLate(world, nowMs)
   world.plannedAtMs = nowMs
+}
+
+/** What the plan counted on came so much later. More than a hand-over takes is no delay that may be passed on. */
+function noteLateness(world: PlanWorld, ms: number): void {
+  if (ms > world.slackMs && ms <= handOverMs) world.slackMs = ms
+}
+
+function noteLateSlots(world: PlanWorld, nowMs: number): void {
+  for (const { request, settled } of world.order)
+    if (settled && settled.startMs < nowMs && world.rows.requests.get(request.id)?.state === "queued")
+      noteLateness(world, nowMs - settled.startMs)
 }
 
 /** Whether rows have changed that no plan has seen. */
@@ -96,7 +108,7 @@ function enter(world: PlanWorld, request: GpuRequest): void {
 
 function leave(world: PlanWorld, entry: Entry, request: GpuRequest | undefined, begun: Begun): void {
   const index = indexOf(world, entry.request)
-  if (index < world.placed && hasBegunAsPlanned(entry, request, begun)) {
+  if (index < world.placed && hasBegunAsPlanned(world, entry, request, begun)) {
     world.placed--
     world.planned--
     if (world.from > index) world.from--
@@ -118,9 +130,16 @@ function forgetPlanned(world: PlanWorld, index: number): void {
   if (world.from > index) world.from--
 }
 
-function hasBegunAsPlanned(entry: Entry, request: GpuRequest | undefined, begun: Begun): boolean {
+function hasBegunAsPlanned(
+  world: PlanWorld,
+  entry: Entry,
+  request: GpuRequest | undefined,
+  begun: Begun,
+): boolean {
   const { stay } = entry
-  if (!stay || request?.state !== "provisioned" || request.endsAtMs !== stay.endMs) return false
+  if (!stay || request?.state !== "provisioned") return false
+  noteLateness(world, (request.endsAtMs ?? 0) - stay.endMs)
+  if (request.endsAtMs !== stay.endMs) return false
   if (request.nodes.length !== stay.nodes.length) return false
   const ids = new Set<string>(request.nodes.map((node) => node.nodeId))
   if (stay.nodes.some((node) => !ids.has(node.id))) return false
@@ -138,6 +157,7 @@ function absorbNodes(world: PlanWorld, begun: Begun, nowMs: number, isAll: boole
     if (!node) continue
     const busyUntilMs = busyUntil(world, node, nowMs)
     const plannedMs = begun.nodes.get(id) ?? node.busyUntilMs
+    noteLateness(world, busyUntilMs - plannedMs)
     if (Math.max(plannedMs, nowMs) !== Math.max(busyUntilMs, nowMs))
       world.isReset ||= node.group !== undefined
     node.busyUntilMs = busyUntilMs

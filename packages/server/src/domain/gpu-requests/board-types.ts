@@ -50,6 +50,8 @@ export interface Nearest {
 
 /** What may be written now; pure data. */
 export interface GpuPlan {
+  /** When its provisions begin: what follows them is planned on that. */
+  readonly atMs: number
   /** Requests whose slot has come and whose nodes are free: `queue.commitProvisions` writes them. */
   readonly provisions: readonly Provision[]
   /** First estimates, and ones that have moved by a minute or more: noted on the rows, best effort. */

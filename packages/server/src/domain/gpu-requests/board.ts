@@ -86,7 +86,7 @@ function createPlanner(world: PlanWorld): Planner {
   }
 
   function handOut(nowMs: number): GpuPlan {
-    return { provisions: dueProvisions(world, nowMs), estimates: takeNotes(world, nowMs) }
+    return { atMs: nowMs, provisions: dueProvisions(world, nowMs), estimates: takeNotes(world, nowMs) }
   }
 
   return {

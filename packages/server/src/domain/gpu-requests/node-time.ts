@@ -22,6 +22,16 @@ export function isFreeFor(node: BoardNode, startMs: number, endMs: number): bool
   return gap !== undefined && gap.startMs <= startMs && gap.endMs >= endMs
 }
 
+/** The first instant from `fromMs` on from which nobody was promised the node for the length; Infinity = never. */
+export function freeFrom(node: BoardNode, fromMs: number, lengthMs: number): number {
+  for (let at = Math.max(0, gapAt(node, fromMs)); at < node.gaps.length; at++) {
+    const gap = node.gaps[at]
+    const startMs = Math.max(gap?.startMs ?? Infinity, fromMs)
+    if (gap && gap.endMs >= startMs + lengthMs) return startMs
+  }
+  return Infinity
+}
+
 /** Promises the node for a time in which it is free. */
 export function takeTime(node: BoardNode, startMs: number, endMs: number): void {
   const at = gapAt(node, startMs)

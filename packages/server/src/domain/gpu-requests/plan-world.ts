@@ -1,6 +1,6 @@
 import type { LiveRows } from "./live-rows.ts"
 import { createLiveRows } from "./live-rows.ts"
-import { clearPromises, giveTime, isFreeFor, takeTime } from "./node-time.ts"
+import { clearPromises, freeFrom, giveTime, isFreeFor, takeTime } from "./node-time.ts"
 import type { Occupancy } from "./occupancy.ts"
 import { createOccupancy, firstFreePlace, occupy } from "./occupancy.ts"
 import { compareRequests, firstNotBefore } from "./request-order.ts"
@@ -57,6 +57,8 @@ export interface PlanWorld {
   /** The slots are not those that planning from scratch would give: they were kept after an early end. */
   isKept: boolean
   plannedAtMs: number
+  /** How late hand-overs were that the plan counted on: it may push slots back by so much (0 to `handOverMs`). */
+  slackMs: number
   /** The earliest slot of the plan. */
   firstStartMs: number
   /** Slots were taken back since: the earliest may have been among them. */
@@ -84,6 +86,7 @@ export function createPlanWorld(): PlanWorld {
     isReset: false,
     isKept: false,
     plannedAtMs: -Infinity,
+    slackMs: 0,
     firstStartMs: Infinity,
     isFirstStale: false,
     lapseMs: Infinity,
@@ -171,6 +174,26 @@ export function canPlace(world: PlanWorld, entry: Entry, stay: Stay): boolean {
     (cluster?.pods?.has(node) ?? cluster?.groups.includes(node.group)) === true &&
     isFreeFor(node, stay.startMs, stay.endMs)
   return stay.nodes.every(suits)
+}
+
+/** The slot on the same nodes at the first instant of `[fromMs, untilMs]` at which that is possible. */
+export function onSameNodes(
+  world: PlanWorld,
+  entry: Entry,
+  stay: Stay,
+  { fromMs, untilMs }: { readonly fromMs: number; readonly untilMs: number },
+): Stay | undefined {
+  const lengthMs = stay.endMs - stay.startMs
+  const { occupancy, limit } = tenantOf(world, entry.request.workspaceId)
+  // each turn goes on to where a node or a place is free next: there are few in so short a time
+  for (let startMs = fromMs, nextMs = fromMs; startMs <= untilMs; startMs = nextMs) {
+    for (const node of stay.nodes) nextMs = Math.max(nextMs, freeFrom(node, startMs, lengthMs))
+    if (limit !== null && nextMs < Infinity) nextMs = firstFreePlace(occupancy, limit, nextMs, lengthMs)
+    if (nextMs > startMs) continue
+    const moved = { ...stay, startMs, endMs: startMs + lengthMs }
+    return canPlace(world, entry, moved) ? moved : undefined
+  }
+  return undefined
 }
 
 /** Has the slots of exactly the first `count` planned entries entered. */

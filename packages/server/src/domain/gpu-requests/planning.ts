@@ -1,10 +1,12 @@
 import { absorb } from "./absorb.ts"
 import { checkNote } from "./estimate-notes.ts"
+import { handOverMs } from "./lateness.ts"
 import type { Entry, PlanWorld } from "./plan-world.ts"
 import {
   askFor,
   canPlace,
   isHeldBack,
+  onSameNodes,
   place,
   placeUpTo,
   shapeOfEntry,
@@ -25,7 +27,8 @@ const keptPasses = 3
  *
  * From the first entry that is affected each gets the earliest slot beside those before it (conservative backfill).
  * That alone may give one a later slot than it had when another ended early, for all behind fall into place anew;
- * where that happens, the slots of the last plan are kept instead and moved forward one by one, none ever back.
+ * where that happens, the slots of the last plan are kept instead and moved forward one by one, none ever back (but by
+ * what late hand-overs took: `PlanWorld.slackMs`).
  * @yields after each step
  */
 export function* planSteps(world: PlanWorld, nowMs: number): Generator<void, void> {
@@ -78,7 +81,15 @@ function isSomebodyLater(world: PlanWorld, from: number, to: number, nowMs: numb
 
 function isLaterThan(world: PlanWorld, entry: Entry, nowMs: number): boolean {
   if (entry.settled === null || isHeldBack(world, entry.request.workspaceId)) return false
-  return (entry.stay?.startMs ?? Infinity) > Math.max(entry.settled.startMs, nowMs)
+  return (entry.stay?.startMs ?? Infinity) > latestKeptMs(world, entry.settled, nowMs)
+}
+
+/**
+ * Until when a slot counts as kept: real hand-overs take some milliseconds, which nobody can give back. Without that
+ * a plan whose slots were moved forward would be given up for the sake of those milliseconds, and hours with it.
+ */
+function latestKeptMs(world: PlanWorld, settled: Stay, nowMs: number): number {
+  return Math.max(settled.startMs, nowMs) + world.slackMs
 }
 
 /**
@@ -98,6 +109,7 @@ function* keepSlots(world: PlanWorld, from: number, to: number, nowMs: number): 
     yield* restore(world, from, scratch)
     return
   }
+  yield* pullBack(world, kept, nowMs)
   yield* moveForward(world, kept, nowMs)
   world.placed = to
   world.planned = to
@@ -116,28 +128,55 @@ function* restore(world: PlanWorld, from: number, stays: readonly (Stay | null)[
   }
 }
 
-/** Enters the settled slots again, or ones that are no later; false as soon as there is none for somebody. */
+/** Enters the settled slots again, or ones that are no later than late hand-overs make them; false as soon as there is none for somebody. */
 function* reenter(world: PlanWorld, kept: readonly Entry[], nowMs: number): Generator<void, boolean> {
   for (const entry of kept) entry.stay = null
-  for (const [at, entry] of kept.entries()) {
+  // in the order of their starts, so that one that is pushed back pushes those that follow it on its nodes
+  for (const [at, entry] of byStart(kept, settledStart).entries()) {
     if (at % perStep === 0) yield
     const own = settledOf(world, entry)
-    if (!own || own.startMs < nowMs || !canPlace(world, entry, own)) continue
-    entry.stay = own
+    entry.stay = own && keptStay(world, entry, own, nowMs)
     place(world, entry)
   }
   for (const entry of kept) {
     const own = settledOf(world, entry)
     if (!own || entry.stay) continue
-    entry.stay = stayFor(world, entry, nowMs, Math.max(own.startMs, nowMs) + 1)
+    entry.stay = stayFor(world, entry, nowMs, latestKeptMs(world, own, nowMs) + 1)
     if (!entry.stay) return false
     place(world, entry)
   }
   return true
 }
 
+/** The slot, or the same nodes as much later as late hand-overs make it; null = not possible. */
+function keptStay(world: PlanWorld, entry: Entry, own: Stay, nowMs: number): Stay | null {
+  if (own.startMs >= nowMs && canPlace(world, entry, own)) return own
+  const span = { fromMs: Math.max(own.startMs, nowMs), untilMs: latestKeptMs(world, own, nowMs) }
+  return onSameNodes(world, entry, own, span) ?? null
+}
+
+function byStart(entries: readonly Entry[], startOf: (entry: Entry) => number): Entry[] {
+  return entries.toSorted((a, b) => startOf(a) - startOf(b))
+}
+
+const settledStart = (entry: Entry) => entry.settled?.startMs ?? Number.MAX_SAFE_INTEGER
+const plannedStart = (entry: Entry) => entry.stay?.startMs ?? Number.MAX_SAFE_INTEGER
+
 function settledOf(world: PlanWorld, entry: Entry): Stay | null {
   return isHeldBack(world, entry.request.workspaceId) ? null : entry.settled
+}
+
+/** Takes back what was pushed for a hand-over that is over by now: else what it took would add up. */
+function* pullBack(world: PlanWorld, kept: readonly Entry[], nowMs: number): Generator<void, void> {
+  for (const [at, entry] of byStart(kept, plannedStart).entries()) {
+    if (at % perStep === 0) yield
+    const own = entry.stay
+    if (!own || own.startMs <= nowMs) continue
+    unplace(world, entry)
+    const fromMs = Math.max(nowMs, own.startMs - handOverMs)
+    entry.stay = onSameNodes(world, entry, own, { fromMs, untilMs: own.startMs }) ?? own
+    place(world, entry)
+  }
 }
 
 function* moveForward(world: PlanWorld, kept: readonly Entry[], nowMs: number): Generator<void, void> {
@@ -168,6 +207,7 @@ function settle(world: PlanWorld, from: number): void {
   world.toCheck.clear()
   findFirstStart(world, from)
   world.from = world.order.length
+  world.slackMs = 0
 }
 
 function findFirstStart(world: PlanWorld, from: number): void {

@@ -13,6 +13,8 @@ import type { Claim } from "./types.ts"
 import { hasGpus } from "./world.ts"
 
 const actor = systemActor("scheduler")
+/** A plan that took longer to be written begins when it is. */
+const longestWriteMs = 3_000
 
 /** Handing nodes over, one plan at a time; see `HoldMoves.commitProvisions`. */
 export function createProvisioner(options: QueueOptions): Pick<HoldMoves, "commitProvisions" | "adoptNodes"> {
@@ -20,7 +22,9 @@ export function createProvisioner(options: QueueOptions): Pick<HoldMoves, "commi
 
   async function commit(plan: GpuPlan): ReturnType<HoldMoves["commitProvisions"]> {
     const results = await Promise.allSettled(
-      plan.provisions.map((provision) => options.store.tx((tx) => provide(options, tx, provision))),
+      plan.provisions.map((provision) =>
+        options.store.tx((tx) => provide(options, tx, provision, startOf(plan, options.clock.nowMs()))),
+      ),
     )
     const failed = results.find((result) => result.status === "rejected" && !isLost(result.reason))
     if (failed?.status === "rejected") throw failed.reason
@@ -44,10 +48,23 @@ function isLost(error: unknown): boolean {
   return error instanceof AppError && (error.code === "stale" || error.code === "conflict")
 }
 
+/**
+ * When what was planned begins: at the instant of the plan, although it is written some milliseconds later. Everybody
+ * behind is planned on that; a start by the clock would push all of them back a little each time. Never later than
+ * now, and of a plan that took longer than a few seconds to write now, so that nobody loses that time.
+ */
+function startOf({ atMs }: GpuPlan, nowMs: number): number {
+  return atMs > nowMs || nowMs - atMs > longestWriteMs ? nowMs : atMs
+}
+
 /** @returns whether the plan still held */
-async function provide(options: QueueOptions, tx: Tx, provision: Provision): Promise<boolean> {
+async function provide(
+  options: QueueOptions,
+  tx: Tx,
+  provision: Provision,
+  startMs: number,
+): Promise<boolean> {
   const { requests, clock } = options
-  const nowMs = clock.nowMs()
   const request = await requests.byId(tx, provision.requestId)
   if (request?.state !== "queued" || request.version !== provision.version) return false
   if (!(await isOpen(options, tx, request.workspaceId))) return false
@@ -58,14 +75,14 @@ async function provide(options: QueueOptions, tx: Tx, provision: Provision): Pro
     nodes.push(node)
   }
   const { place } = provision
-  const after = provisioned(request, { nodes: nodes.map(heldNode), place }, nowMs)
-  for (const node of nodes) await requests.insertHold(tx, holdOf(after, node.id, nowMs))
+  const after = provisioned(request, { nodes: nodes.map(heldNode), place }, startMs)
+  for (const node of nodes) await requests.insertHold(tx, holdOf(after, node.id, startMs))
   await requests.update(tx, after, "queued")
   await tx.emit(
-    gpuRequestEvent(request, "gpu-request.provisioned", actor, nowMs, {
+    gpuRequestEvent(request, "gpu-request.provisioned", actor, clock.nowMs(), {
       nodes: nodes.map((node) => node.name),
       clusterId: provision.clusterId,
-      waitedSeconds: Math.round((nowMs - request.createdAtMs) / 1000),
+      waitedSeconds: Math.round((startMs - request.createdAtMs) / 1000),
       endsAtMs: after.endsAtMs,
     }),
   )
