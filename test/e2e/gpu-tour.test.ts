@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { hasCurl } from "../support/printed-curl.ts"
 import {
   bounded,
   cleanEnvironment,
@@ -26,18 +27,29 @@ let written: ReadonlyMap<string, string>
 beforeAll(async () => {
   const [, flags = ""] = /^npm start -- --data \S+ (--simulate \S+)$/m.exec(start) ?? []
   server = await startRealServer({ flags: flags.split(" ") })
-  written = await takeTour(steps.join("").trim().split("\n"))
+  written = await takeTour(
+    steps
+      .join("")
+      .trim()
+      .split(/\n(?! )/)
+      .filter(canRun),
+  )
 }, deadlineMs)
 afterAll(() => server?.close())
 
+const canRun = (line: string) => hasCurl || !line.startsWith("curl ")
 const mark = (line: number) => `@@ ${line} @@`
+
+/** A line with the folder and the address of this test's server. */
+const onServer = (line: string) =>
+  line.replaceAll("/tmp/berth-gpus", server.dataDir).replaceAll("http://127.0.0.1:8080", server.url)
 
 /** Runs the lines one after the other; `npx berth` is the program of this folder. @throws when one fails */
 async function takeTour(lines: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const script = [
     `npx() { shift; "${process.execPath}" ${nodeFlags.join(" ")} "${cliFile}" "$@"; }`,
     "set -eu",
-    ...lines.flatMap((line, n) => [`echo '${mark(n)}'`, line.replace("/tmp/berth-gpus", server.dataDir)]),
+    ...lines.flatMap((line, n) => [`echo '${mark(n)}'`, onServer(line)]),
     `echo '${mark(lines.length)}'`,
     'echo "$first $second $job"',
   ]
@@ -67,6 +79,12 @@ function said(beginning: string): string {
   if (text === undefined) throw new Error(`The README has no line ${beginning}…`)
   return text
 }
+
+const provisioned = (id: string) =>
+  server.until(
+    async () => ((await server.client.berth.gpuRequest(id)).state === "provisioned" ? true : undefined),
+    `${id} is provisioned`,
+  )
 
 it("goes as it is printed, and what was said before came true", async () => {
   const [first = "", second = "", job = ""] = said("ids").trim().split(" ")
@@ -118,6 +136,19 @@ it("goes as it is printed, and what was said before came true", async () => {
   expect(table).not.toContain(first)
   expect(two).toMatchObject({ state: "early_released" })
   expect(server.errors()).toEqual([])
+
+  // the same by the EGS API
+  if (!hasCurl) return
+  const [made = "", listed = ""] = [...written]
+    .filter(([line]) => line.startsWith("curl "))
+    .map(([, text]) => text)
+  const { gprId } = (JSON.parse(made) as { data: { gprId: string } }).data
+  expect(JSON.parse(listed)).toMatchObject({
+    statusCode: 200,
+    data: { items: expect.arrayContaining([expect.objectContaining({ gprId, gprName: "from-curl" })]) },
+  })
+  await provisioned(gprId)
+  await berth.releaseGpuRequest(gprId)
 })
 
 it("refuses the extension that the README says is refused", async () => {
@@ -125,12 +156,7 @@ it("refuses the extension that the README says is refused", async () => {
   const ask = (workspaceId: string) =>
     berth.createGpuRequest({ name: "g", workspaceId, gpusPerNode: 8, durationSeconds: 7200 })
   const [holder, waiter] = [await ask("vision"), await ask("research")]
-  const isSo = async (id: string, state: string) =>
-    server.until(
-      async () => ((await berth.gpuRequest(id)).state === state ? true : undefined),
-      `${id} is ${state}`,
-    )
-  await isSo(holder.id, "provisioned")
+  await provisioned(holder.id)
   await expect(berth.extendGpuRequest(holder.id, 3600)).rejects.toThrow("are promised to another request")
   await berth.cancelGpuRequest(waiter.id)
   const longer = await berth.extendGpuRequest(holder.id, 3600)
