@@ -1,6 +1,6 @@
 /**
  * Figures of a whole server, started as a person would start it and asked over HTTP.
- * Usage: node bench/server.ts [http|gpuRequests|latency|memory|ready|stall|attach|backup ...]   (default: all of them)
+ * Usage: node bench/server.ts [http|latency|memory|ready|stall|attach|backup ...]   (default: all of them)
  */
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -59,34 +59,6 @@ async function http(): Promise<void> {
   const id = await submit(server, "sleep 1")
   say("get one, 32 connections", await load(server, `/api/v1/workloads/${id}`))
   say("list of 100, 32 connections", await load(server, "/api/v1/workloads?limit=100"))
-  await server.stop()
-}
-
-/** A workspace has a hundred in its queue at most: many take turns. Nothing is given away meanwhile. */
-async function gpuRequests(): Promise<void> {
-  const server = await startBenchServer()
-  await server.request("POST", "/berth/v1/queue/pause", { workspace: null })
-  const workspaces = Array.from({ length: 1_000 }, (_, n) => `team-${n}`)
-  for (const id of workspaces) await server.request("POST", "/berth/v1/workspaces", { id })
-  const shape = { numberOfGPUs: 1, numberOfGPUNodes: 1, instanceType: "t4-1g", gpuShape: "T4" }
-  const wish = { gprName: "bench", clusterName: "local", ...shape, priority: 101, exitDuration: "1h" }
-  const result = await autocannon({
-    url: server.url,
-    connections: 32,
-    duration: 10,
-    requests: workspaces.map((sliceName) => ({
-      method: "POST" as const,
-      path: "/api/v1/gpr",
-      headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" },
-      body: JSON.stringify({ ...wish, sliceName }),
-    })),
-  })
-  say("durable GPU requests, 32 connections", {
-    perSecond: Math.round(result.requests.average),
-    p50Ms: result.latency.p50,
-    p99Ms: result.latency.p99,
-    failures: result.non2xx + result.errors,
-  })
   await server.stop()
 }
 
@@ -302,7 +274,7 @@ async function backup(): Promise<void> {
   rmSync(dir, { recursive: true, force: true })
 }
 
-const all = { http, gpuRequests, latency, memory, ready, stall, attach, backup }
+const all = { http, latency, memory, ready, stall, attach, backup }
 const asked = process.argv.slice(2)
 // a bench that hangs ends, and its server with it
 setTimeout(() => process.exit(1), 15 * 60_000).unref()
