@@ -91,6 +91,46 @@ describe("a GPU request", () => {
     expect((await requestOf(p, second)).promised).toMatchObject({ startMs: endsAtMs })
   })
 
+  it("begins when it was planned to, though that is written a moment later", async () => {
+    const p = await start()
+    await p.plane.pausePlanning()
+    const id = await ask(p, "red")
+    const plannedAtMs = p.clock.nowMs()
+    const plan = p.plane.board.plan(plannedAtMs)
+    await p.advance(40)
+    expect(await p.plane.queue.commitProvisions(plan)).toEqual({ provisioned: 1, lost: 0 })
+    const request = await requestOf(p, id)
+    expect(request).toMatchObject({ startedAtMs: plannedAtMs, endsAtMs: plannedAtMs + hourMs })
+    expect(await p.store.gpuRequests.holds(p.store.committed)).toMatchObject([{ sinceMs: plannedAtMs }])
+  })
+
+  it("whose plan takes seconds to be written loses nothing of its time", async () => {
+    const p = await start()
+    await p.plane.pausePlanning()
+    const id = await ask(p, "red")
+    const plan = p.plane.board.plan(p.clock.nowMs())
+    await p.advance(3001)
+    await p.plane.queue.commitProvisions(plan)
+    expect(await requestOf(p, id)).toMatchObject({ startedAtMs: p.clock.nowMs() })
+  })
+
+  it("waits for work on a node that was its workspace's own, names the node, and gets it when that is over", async () => {
+    const p = await start()
+    await p.plane.inventory.assign(p.owner, null, "n1", "red")
+    const job = await p.submit({ workspaceId: "red", resource: { gpu: "1" }, entryPoint: "sleep 600" })
+    await p.reaches(job.id, "Running")
+    await p.plane.inventory.assign(p.owner, null, "n1", null)
+    const id = await ask(p, "blue")
+    const view = await p.plane.gpuRequests.get(p.owner, id)
+    expect(view).toMatchObject({ slot: null, reasons: [{ code: "quota_short", nodes: ["n1"] }] })
+    expect(view.reasons).toMatchObject([{ requestIds: [], needed: 1, free: 0, untilMs: null }])
+    await p.advance(599_000)
+    expect(await stateOf(p, id)).toBe("queued")
+    await p.reaches(job.id, "Succeeded")
+    await p.settle()
+    expect(await requestOf(p, id)).toMatchObject({ state: "provisioned", startedAtMs: p.clock.nowMs() })
+  })
+
   it("runs the work of its workspace, and ends it with its grace before its own end", async () => {
     const p = await start({ script: { pod: () => ({ runMs: null, stopMs: 5000 }) } })
     const id = await ask(p, "red")

@@ -81,6 +81,11 @@ async function faultsOfMemory(store: OpenStore, plane: ControlPlane): Promise<st
   for (const node of await store.inventory.nodes(from)) board.nodeChanged(node)
   for (const request of await store.gpuRequests.live(from)) board.requestChanged(request)
   for (const hold of await store.gpuRequests.holds(from)) board.holdChanged(hold, false)
+  for (const { id } of plane.capacity.nodes())
+    board.nodeInUse(
+      id,
+      plane.capacity.holders(id).some((claim) => claim.size.gpus > 0),
+    )
   board.controlChanged((await store.claims.control(from)).paused)
   const [rebuilt, kept] = [board.fingerprint(), plane.board.fingerprint()]
   return rebuilt === kept ? [] : [`the board in memory differs from a rebuild: ${kept} is not ${rebuilt}`]
@@ -214,6 +219,11 @@ function faultsOfReason(
       )
     }
     case "quota_short":
+      if (reason.untilMs === null)
+        return are(
+          reason.nodes,
+          ({ id }) => !board.hold(id) && capacity.holders(id).some((claim) => claim.size.gpus > 0),
+        )
       return isSo(
         reason.requestIds.length > 0,
         nodes(reason.nodes).every((node) => board.hold(node.id) !== undefined),

@@ -182,7 +182,11 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   settings.follow(store)
   store.subscribe(workspaceChanged, ({ workspace, gone }) => capacity.workspaceChanged(workspace, gone))
   store.subscribe(nodeChanged, (node) => capacity.nodeChanged(node))
-  store.subscribe(claimChanged, (claim) => capacity.claimChanged(claim))
+  store.subscribe(claimChanged, (claim) => {
+    const left = capacity.claim(claim.id)?.placements ?? []
+    capacity.claimChanged(claim)
+    if (claim.size.gpus > 0) noteUse([...left, ...claim.placements])
+  })
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
   // the board first: the queue asks it about requests
   store.subscribe(workspaceChanged, ({ workspace, gone }) => board.workspaceChanged(workspace, gone))
@@ -196,6 +200,14 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     board.requestChanged(request)
     capacity.requestChanged(request)
   })
+
+  /** A node that nobody holds is not lent while work with GPUs is on it. */
+  function noteUse(nodes: readonly { readonly nodeId: string }[]): void {
+    for (const { nodeId } of nodes) {
+      const isUsed = capacity.holders(nodeId).some((claim) => claim.size.gpus > 0)
+      board.nodeInUse(nodeId, isUsed)
+    }
+  }
 
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
   const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
@@ -462,6 +474,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     board.controlChanged(queueControl.paused)
     for (const workspace of workspaceIndex.list()) board.workspaceChanged(workspace, false)
     for (const node of nodes) board.nodeChanged(node)
+    noteUse(nodes.map(({ id }) => ({ nodeId: id })))
     settings.load({
       templates: await rows.gpuSettings.templates(from),
       bindings: await rows.gpuSettings.bindings(from),

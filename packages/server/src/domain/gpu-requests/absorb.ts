@@ -169,7 +169,7 @@ function absorbNodes(world: PlanWorld, begun: Begun, nowMs: number, isAll: boole
 function busyUntil(world: PlanWorld, node: BoardNode, nowMs: number): number {
   if (unusable(node.node)) return Infinity
   const hold = world.rows.holds.get(node.id)
-  if (!hold) return -Infinity
+  if (!hold) return world.rows.inUse.has(node.id) ? Infinity : -Infinity
   return expectedEndMs(statedEndMs(hold, world.rows.requests.get(hold.requestId)), nowMs)
 }
 

@@ -22,6 +22,7 @@ export function fingerprintOf(world: PlanWorld): string {
       hold.state,
       hold.untilMs,
     ]),
+    inUse: [...rows.inUse].filter((id) => topology.nodes.has(id)).toSorted(compareText),
     nodes: byText(topology.nodes).map(([id, one]) => [id, one.node.version, topologyKey(one.node)]),
     workspaces: byText(rows.workspaces).map(([id, one]) => [id, one.version, one.queuePaused, one.state]),
   })

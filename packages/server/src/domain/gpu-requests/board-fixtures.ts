@@ -138,6 +138,7 @@ export interface BoardBench {
   readonly holds: Map<string, NodeHold>
   readonly nodes: Map<string, Node>
   readonly workspaces: Map<string, Workspace>
+  readonly inUse: Set<string>
   isPaused: boolean
   putNode(...nodes: readonly Node[]): void
   putTeam(...workspaces: readonly Workspace[]): void
@@ -153,6 +154,8 @@ export interface BoardBench {
   /** Writes a hold. */
   hold(hold: NodeHold): void
   free(nodeId: string): void
+  /** Work with GPUs came onto a node, or is gone. */
+  use(nodeId: string, inUse: boolean): void
   /** A board that was fed with what the rows are now. */
   rebuilt(): Board
 }
@@ -164,6 +167,7 @@ export function createBoardBench(): BoardBench {
     holds: new Map(),
     nodes: new Map(),
     workspaces: new Map(),
+    inUse: new Set(),
     isPaused: false,
     putNode: (...nodes) => nodes.forEach((node) => putNode(bench, node)),
     putTeam: (...workspaces) => workspaces.forEach((workspace) => putTeam(bench, workspace)),
@@ -194,6 +198,11 @@ export function createBoardBench(): BoardBench {
       const hold = bench.holds.get(nodeId)
       bench.holds.delete(nodeId)
       if (hold) bench.board.holdChanged(hold, true)
+    },
+    use(nodeId, inUse) {
+      if (inUse) bench.inUse.add(nodeId)
+      else bench.inUse.delete(nodeId)
+      bench.board.nodeInUse(nodeId, inUse)
     },
     rebuilt: () => rebuilt(bench),
   }
@@ -231,7 +240,8 @@ function provide(bench: BoardBench, provision: Provision, nowMs: number): void {
   const endsAtMs = nowMs + (request.remainingMs ?? request.durationMs)
   const nodes = provision.nodeIds.map((nodeId) => {
     const node = bench.nodes.get(nodeId)
-    if (!node || bench.holds.has(nodeId)) throw new Error(`Node ${nodeId} is not free.`)
+    if (!node || bench.holds.has(nodeId) || bench.inUse.has(nodeId))
+      throw new Error(`Node ${nodeId} is not free.`)
     const { name, clusterId, instanceType } = node
     return { nodeId, name, clusterId, instanceType, gpus: node.gpus.length, gpuModel: node.gpuModel ?? "" }
   })
@@ -281,6 +291,7 @@ function rebuilt(bench: BoardBench): Board {
   for (const request of bench.requests.values()) board.requestChanged(request)
   for (const hold of bench.holds.values()) board.holdChanged(hold, false)
   for (const node of bench.nodes.values()) board.nodeChanged(node)
+  for (const nodeId of bench.inUse) board.nodeInUse(nodeId, true)
   for (const workspace of bench.workspaces.values()) board.workspaceChanged(workspace, false)
   board.controlChanged(bench.isPaused)
   return board

@@ -40,6 +40,7 @@ export const commands = {
     isGood: fc.constantFrom(true, true, false),
   }),
   assign: fc.record({ do: fc.constant("assign" as const), pick, isLent: fc.constantFrom(true, true, false) }),
+  use: fc.record({ do: fc.constant("use" as const), pick, isUsed: fc.boolean() }),
   pause: fc.record({
     do: fc.constant("pause" as const),
     pick,
@@ -64,7 +65,7 @@ export const any = fc.oneof(
     weight: 2,
     arbitrary,
   })),
-  ...[commands.assign, commands.pause, commands.limit, commands.late].map((arbitrary) => ({
+  ...[commands.assign, commands.use, commands.pause, commands.limit, commands.late].map((arbitrary) => ({
     weight: 1,
     arbitrary,
   })),
@@ -184,6 +185,10 @@ const doers: Doers = {
   assign(run, { pick, isLent }) {
     const node = at([...run.bench.nodes.values()], pick)
     if (node) run.bench.changeNode(node.id, { workspaceId: isLent ? null : "red" })
+  },
+  use(run, { pick, isUsed }) {
+    const node = at([...run.bench.nodes.values()], pick)
+    if (node) run.bench.use(node.id, isUsed)
   },
   pause(run, { pick, isPaused }) {
     const workspace = at([...run.bench.workspaces.values()], pick)

@@ -1,7 +1,7 @@
 import { unusable } from "../inventory/index.ts"
 import type { GpuRequestReason } from "./board-types.ts"
 import { statedEndMs } from "./lateness.ts"
-import { provisionedOf } from "./live-rows.ts"
+import { isVacant, provisionedOf } from "./live-rows.ts"
 import { cannotBeMet } from "./nearest.ts"
 import type { PlanWorld } from "./plan-world.ts"
 import { isHeldBack, tenantOf } from "./plan-world.ts"
@@ -72,13 +72,35 @@ function heldReason(world: PlanWorld, asked: Asked, nowMs: number): GpuRequestRe
   }
   const cluster = shape.clusters.find((one) => one.clusterId === stay?.clusterId) ?? shape.clusters[0]
   const suiting = cluster?.nodes ?? []
-  return (stay ? undefined : lateReason(suiting)) ?? shortReason(world, asked, cluster, nowMs)
+  const unknown = stay ? undefined : (lateReason(world, suiting) ?? usedReason(world, asked, cluster))
+  return unknown ?? shortReason(world, asked, cluster, nowMs)
 }
 
 /** Nodes whose drain is not over although it should be: nobody knows when they will be free. */
-function lateReason(suiting: readonly BoardNode[]): GpuRequestReason | undefined {
-  const late = suiting.filter((node) => node.busyUntilMs === Infinity && !unusable(node.node))
+function lateReason(world: PlanWorld, suiting: readonly BoardNode[]): GpuRequestReason | undefined {
+  const isLate = ({ id, node, busyUntilMs }: BoardNode) =>
+    busyUntilMs === Infinity && !unusable(node) && world.rows.holds.has(id)
+  const late = suiting.filter(isLate)
   return late.length === 0 ? undefined : { code: "draining", nodes: late.map((node) => node.node.name) }
+}
+
+/** Nodes that nobody holds and on which work with GPUs is: it may stay for as long as it runs. */
+function usedReason(
+  world: PlanWorld,
+  { shape }: Asked,
+  cluster: ShapeCluster | undefined,
+): GpuRequestReason | undefined {
+  const { holds, inUse } = world.rows
+  const used = (cluster?.nodes ?? []).filter(({ id }) => inUse.has(id) && !holds.has(id))
+  if (used.length === 0) return undefined
+  return {
+    code: "quota_short",
+    requestIds: [],
+    nodes: used.map(({ node }) => node.name),
+    needed: shape.wish.nodes,
+    free: freeCount(world, shape, cluster),
+    untilMs: null,
+  }
 }
 
 function shortReason(
@@ -98,9 +120,14 @@ function shortReason(
     requestIds: distinct(holds.map((hold) => hold.requestId)),
     nodes: nodes.map((node) => node.node.name),
     needed: shape.wish.nodes,
-    free: suiting.filter((node) => isFreeNow(world, node) && holdsShare(shape, cluster, node)).length,
+    free: freeCount(world, shape, cluster),
     untilMs: stay?.startMs ?? lastEndMs(world, holds, nowMs),
   }
+}
+
+function freeCount(world: PlanWorld, shape: Shape, cluster: ShapeCluster | undefined): number {
+  const isOpen = (node: BoardNode) => isFreeNow(world, node) && holdsShare(shape, cluster, node)
+  return (cluster?.nodes ?? []).filter(isOpen).length
 }
 
 /** A free node on which too few pods of a gang fit is none that it could have. */
@@ -110,7 +137,7 @@ function holdsShare({ wish }: Shape, cluster: ShapeCluster | undefined, node: Bo
 }
 
 function isFreeNow(world: PlanWorld, node: BoardNode): boolean {
-  return !unusable(node.node) && !world.rows.holds.has(node.id)
+  return !unusable(node.node) && isVacant(world.rows, node.id)
 }
 
 function lastEndMs(world: PlanWorld, holds: readonly NodeHold[], nowMs: number): number {

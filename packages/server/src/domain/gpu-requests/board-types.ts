@@ -26,14 +26,14 @@ export type GpuRequestReason =
       readonly requestIds: readonly GpuRequestId[]
       readonly untilMs: number
     }
-  /** Its nodes are held by these, until then. */
+  /** Its nodes are held by these, until then; null: work that no request holds them for is on them, for as long as it runs. */
   | {
       readonly code: "quota_short"
       readonly requestIds: readonly GpuRequestId[]
       readonly nodes: readonly string[]
       readonly needed: number
       readonly free: number
-      readonly untilMs: number
+      readonly untilMs: number | null
     }
   /** Nodes are free, but promised to these, which are ahead of it. */
   | { readonly code: "blocked_by"; readonly requestIds: readonly GpuRequestId[]; readonly untilMs: number }
@@ -91,6 +91,11 @@ export type Forecast =
 export interface Board {
   nodeChanged(node: Node): void
   holdChanged(hold: NodeHold, free: boolean): void
+  /**
+   * Whether work with GPUs is on the node. Where nobody holds it (its assignment was taken back, or it was left by an
+   * older version) it is not lent before that is gone, and nobody knows when that will be.
+   */
+  nodeInUse(nodeId: string, inUse: boolean): void
   requestChanged(request: GpuRequest): void
   workspaceChanged(workspace: Workspace, gone: boolean): void
   /** All queues paused. */

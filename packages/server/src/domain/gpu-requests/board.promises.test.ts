@@ -97,7 +97,7 @@ it("names as blockers only those whose going changes the answer", () => {
 })
 
 function remove(run: Run, request: GpuRequest, reason: GpuRequestReason): void {
-  const { bench, nowMs } = run
+  const { bench } = run
   switch (reason.code) {
     case "queue_paused":
       bench.setPaused(false)
@@ -119,16 +119,25 @@ function remove(run: Run, request: GpuRequest, reason: GpuRequestReason): void {
           if (bench.holds.get(node.id)?.drainDeadlineMs) bench.free(node.id)
         }
       return
-    case "workspace_busy":
     case "quota_short":
+      if (reason.untilMs === null)
+        for (const node of bench.nodes.values())
+          if (reason.nodes.includes(node.name)) bench.use(node.id, false)
+      if (reason.untilMs !== null) removeHolders(run, request, reason.requestIds)
+      return
+    case "workspace_busy":
     case "blocked_by":
-      expect(reason.requestIds).not.toEqual([])
-      expect(reason.requestIds).not.toContain(request.id)
-      for (const id of reason.requestIds) {
-        if (bench.requests.get(id)?.state === "provisioned") bench.end(id, "released", nowMs, null)
-        else if (bench.requests.get(id)?.state === "queued") bench.change(id, { state: "cancelled" })
-        for (const hold of bench.holds.values()) if (hold.requestId === id) bench.free(hold.nodeId)
-      }
+      removeHolders(run, request, reason.requestIds)
+  }
+}
+
+function removeHolders({ bench, nowMs }: Run, request: GpuRequest, ids: readonly GpuRequestId[]): void {
+  expect(ids).not.toEqual([])
+  expect(ids).not.toContain(request.id)
+  for (const id of ids) {
+    if (bench.requests.get(id)?.state === "provisioned") bench.end(id, "released", nowMs, null)
+    else if (bench.requests.get(id)?.state === "queued") bench.change(id, { state: "cancelled" })
+    for (const hold of bench.holds.values()) if (hold.requestId === id) bench.free(hold.nodeId)
   }
 }
 

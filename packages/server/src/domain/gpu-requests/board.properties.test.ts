@@ -16,6 +16,8 @@ const longestMs = 60_000 + runs * 200
 function checkSlots(run: Run, slots: ReadonlyMap<GpuRequestId, Slot>): void {
   const { bench, nowMs } = run
   const taken: { nodeId: string; startMs: number; endMs: number }[] = []
+  for (const nodeId of bench.inUse)
+    if (!bench.holds.has(nodeId)) taken.push({ nodeId, startMs: -Infinity, endMs: Infinity })
   for (const hold of bench.holds.values())
     if (hold.drainDeadlineMs === null)
       taken.push({ nodeId: hold.nodeId, startMs: -Infinity, endMs: hold.untilMs })

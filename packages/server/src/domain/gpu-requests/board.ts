@@ -6,7 +6,7 @@ import type { Board, GpuPlan } from "./board-types.ts"
 import { takeNotes } from "./estimate-notes.ts"
 import { delayedByExtension } from "./extension.ts"
 import { forecastFor, slotOf } from "./forecast.ts"
-import { provisionedOf, putHold, putRequest, putWorkspace, queuedOf } from "./live-rows.ts"
+import { provisionedOf, putHold, putRequest, putUse, putWorkspace, queuedOf } from "./live-rows.ts"
 import type { Entry, PlanWorld } from "./plan-world.ts"
 import { createPlanWorld, indexOf, shapeOfEntry } from "./plan-world.ts"
 import { planSteps } from "./planning.ts"
@@ -27,6 +27,7 @@ export function createBoard(): Board {
   return {
     nodeChanged: (node) => changeNode(world, node),
     holdChanged: (hold, free) => putHold(world.rows, hold, free),
+    nodeInUse: (nodeId, inUse) => putUse(world.rows, nodeId, inUse),
     requestChanged: (request) => putRequest(world.rows, request),
     workspaceChanged: (workspace, gone) => putWorkspace(world.rows, workspace, gone),
     controlChanged(paused) {
@@ -179,6 +180,7 @@ type Views = Omit<
   | keyof Planner
   | "nodeChanged"
   | "holdChanged"
+  | "nodeInUse"
   | "requestChanged"
   | "workspaceChanged"
   | "controlChanged"

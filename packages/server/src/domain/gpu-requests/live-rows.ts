@@ -14,6 +14,8 @@ export interface LiveRows {
   readonly provisioned: Map<string, Map<GpuRequestId, GpuRequest>>
   readonly holds: Map<string, NodeHold>
   readonly holdsOf: Map<GpuRequestId, Map<string, NodeHold>>
+  /** Nodes on which work with GPUs is, held or not. */
+  readonly inUse: Set<string>
   readonly workspaces: Map<string, Workspace>
   isPaused: boolean
   readonly changed: {
@@ -32,6 +34,7 @@ export function createLiveRows(): LiveRows {
     provisioned: new Map(),
     holds: new Map(),
     holdsOf: new Map(),
+    inUse: new Set(),
     workspaces: new Map(),
     isPaused: false,
     changed: { requests: new Set(), nodes: new Set(), workspaces: new Set() },
@@ -59,6 +62,19 @@ export function putHold(rows: LiveRows, hold: NodeHold, free: boolean): void {
     group(rows.holdsOf, hold.requestId).set(hold.nodeId, hold)
   }
   rows.changed.nodes.add(hold.nodeId)
+}
+
+/** Work with GPUs came onto the node, or the last of it is gone. What is held is planned by its hold. */
+export function putUse(rows: LiveRows, nodeId: string, inUse: boolean): void {
+  if (rows.inUse.has(nodeId) === inUse) return
+  if (inUse) rows.inUse.add(nodeId)
+  else rows.inUse.delete(nodeId)
+  if (!rows.holds.has(nodeId)) rows.changed.nodes.add(nodeId)
+}
+
+/** Whether nobody holds the node and no work with GPUs is left on it. */
+export function isVacant(rows: LiveRows, nodeId: string): boolean {
+  return !rows.holds.has(nodeId) && !rows.inUse.has(nodeId)
 }
 
 export function putWorkspace(rows: LiveRows, workspace: Workspace, gone: boolean): void {

@@ -32,11 +32,13 @@ export function naivePlan(bench: BoardBench, nowMs: number): Map<GpuRequestId, S
 }
 
 function heldNodes(bench: BoardBench, nowMs: number): Busy[] {
-  return [...bench.holds.values()].map((hold) => ({
+  const used = [...bench.inUse].filter((key) => !bench.holds.has(key))
+  const held = [...bench.holds.values()].map((hold) => ({
     key: hold.nodeId,
     startMs: -Infinity,
     endMs: expectedEndMs(statedEndMs(hold, bench.requests.get(hold.requestId)), nowMs),
   }))
+  return [...held, ...used.map((key) => ({ key, startMs: -Infinity, endMs: Infinity }))]
 }
 
 function takenPlaces(bench: BoardBench, nowMs: number): Busy[] {

@@ -39,6 +39,10 @@ describe("sentences on reasons", () => {
       "It needs 2 nodes, and 1 of those it could use is free. The others are held by gpr-a until 2030-01-01T12:30:05Z (n1).",
     ],
     [
+      { ...short, requestIds: [], untilMs: null },
+      "It needs 2 nodes, and 1 of those it could use is free. Work that no GPU request holds them for is still on the others (n1).",
+    ],
+    [
       { code: "blocked_by", requestIds, untilMs },
       "Nodes are free, but promised to gpr-a ahead of it, until 2030-01-01T12:30:05Z.",
     ],

@@ -29,6 +29,8 @@ export function reasonSentence(reason: GpuRequestReason, blockers: Blockers): st
     case "workspace_busy":
       return `Its workspace has as many GPU requests as it may${who ? `: ${who}` : ""}, until ${instantText(reason.untilMs)}.`
     case "quota_short":
+      if (reason.untilMs === null)
+        return `${shortSentence(reason)} Work that no GPU request holds them for is still on the others${inBrackets(reason.nodes)}.`
       return `${shortSentence(reason)}${who ? ` The others are held by ${who}` : " The others are held"} until ${instantText(reason.untilMs)}${inBrackets(reason.nodes)}.`
     case "blocked_by":
       return `Nodes are free, but promised to ${who || "a request"} ahead of it, until ${instantText(reason.untilMs)}.`

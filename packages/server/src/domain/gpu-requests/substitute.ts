@@ -1,5 +1,6 @@
 import type { Node, NodeId } from "../inventory/index.ts"
 import { unusable } from "../inventory/index.ts"
+import { isVacant } from "./live-rows.ts"
 import { isFreeFor } from "./node-time.ts"
 import type { PlanWorld } from "./plan-world.ts"
 import type { BoardNode } from "./topology.ts"
@@ -29,5 +30,5 @@ export function substituteFor(world: PlanWorld, id: GpuRequestId, lost: NodeId):
 }
 
 function isOpen(world: PlanWorld, node: BoardNode, lost: NodeId): boolean {
-  return node.id !== lost && !unusable(node.node) && !world.rows.holds.has(node.id)
+  return node.id !== lost && !unusable(node.node) && isVacant(world.rows, node.id)
 }

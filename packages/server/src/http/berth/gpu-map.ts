@@ -148,7 +148,7 @@ export function toGpuReason(reason: GpuRequestReason): WireReason {
     nodes: "nodes" in reason ? [...reason.nodes] : [],
     needed: "needed" in reason ? reason.needed : null,
     free: "free" in reason ? reason.free : null,
-    until: "untilMs" in reason ? instant(reason.untilMs) : null,
+    until: "untilMs" in reason ? instantOrNull(reason.untilMs) : null,
     detail: reason.code === "cannot_be_met" ? reason.detail : "",
     nearest: reason.code === "cannot_be_met" ? toShape(reason.nearest) : null,
   }
