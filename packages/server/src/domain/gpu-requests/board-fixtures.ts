@@ -196,6 +196,8 @@ export function createBoardBench(): BoardBench {
     hold: (hold) => putHold(bench, hold),
     free(nodeId) {
       const hold = bench.holds.get(nodeId)
+      // as the queue frees it: when none of its holder's work is left
+      bench.use(nodeId, false)
       bench.holds.delete(nodeId)
       if (hold) bench.board.holdChanged(hold, true)
     },

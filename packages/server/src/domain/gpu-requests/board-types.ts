@@ -84,6 +84,9 @@ export type Forecast =
   | { readonly kind: "slot"; readonly slot: Slot }
   | { readonly kind: "never"; readonly reason: GpuRequestReason }
 
+/** Whose promises an extension has to keep; see `Board.delayedBy`. */
+export type WhosePromises = "others" | "all"
+
 /**
  * Everything that GPU requests are planned on, in memory, fed by the store's topics; a rebuild from the store equals
  * it. Pure: instants are handed in. Order of the queue: priority (higher first), creation, id.
@@ -124,12 +127,15 @@ export interface Board {
   forecast(candidate: Candidate, nowMs: number): Forecast
   /**
    * Whose promises a later end of a provisioned request would push back; empty = nobody's. Changes nothing.
-   * @returns also the latest end that pushes back nobody (at least the present end)
+   * @param whose `others`: requests of its own workspace do not count, as for somebody who extends it by hand and
+   *   decides for his workspace; `all`: they do, as for an extension that nobody decided
+   * @returns also the latest end that was found to push back nobody (at least the present end)
    */
   delayedBy(
     id: GpuRequestId,
     endsAtMs: number,
     nowMs: number,
+    whose: WhosePromises,
   ): { readonly requestIds: readonly GpuRequestId[]; readonly latestEndMs: number }
   /** A healthy free node that may take the place of one of the request's, in its cluster; undefined = none. */
   substitute(id: GpuRequestId, lost: NodeId): Node | undefined

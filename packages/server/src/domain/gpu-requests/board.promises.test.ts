@@ -15,7 +15,7 @@ import {
   step,
   turn,
 } from "./board-history.ts"
-import type { GpuRequestReason, Slot } from "./board-types.ts"
+import type { GpuRequestReason, WhosePromises, Slot } from "./board-types.ts"
 import { naivePlan } from "./naive-plan.ts"
 import type { GpuRequest, GpuRequestId } from "./types.ts"
 
@@ -141,32 +141,51 @@ function removeHolders({ bench, nowMs }: Run, request: GpuRequest, ids: readonly
   }
 }
 
+const whose = fc.constantFrom<WhosePromises>("others", "all")
+
 it("says whose promises a later end pushes back, and how far it may go", () => {
   let delays = 0
   fc.assert(
-    fc.property(historyOf(any), fc.nat(1000), fc.integer({ min: 1, max: 30 }), (history, pick, more) => {
-      const run = after(history)
-      const request = at(requestsIn(run, "provisioned"), pick)
-      if (!request || (request.endsAtMs ?? 0) <= run.nowMs) return
-      const before = slotsOf(run)
-      const endsAtMs = (request.endsAtMs ?? 0) + more * minute
-      const answer = run.bench.board.delayedBy(request.id, endsAtMs, run.nowMs)
-      expect(slotsOf(run), "asking changes nothing").toEqual(before)
-      expect(answer.latestEndMs).toBeGreaterThanOrEqual(request.endsAtMs ?? 0)
-      if (answer.requestIds.length > 0) {
-        delays++
-        expect(answer.latestEndMs).toBeLessThan(endsAtMs)
-        const delayed = extendTo(run, request, endsAtMs, before)
-        expect(delayed.toSorted()).toEqual([...answer.requestIds].toSorted())
-      } else expect(extendTo(run, request, endsAtMs, before)).toEqual([])
-      // the same rows with the end that it offers instead
-      const again = after(history)
-      expect(extendTo(again, request, answer.latestEndMs, slotsOf(again))).toEqual([])
-    }),
+    fc.property(
+      historyOf(any),
+      fc.nat(1000),
+      fc.integer({ min: 1, max: 30 }),
+      whose,
+      (history, pick, more, whose) => {
+        const run = after(history)
+        const request = at(requestsIn(run, "provisioned"), pick)
+        if (!request || (request.endsAtMs ?? 0) <= run.nowMs) return
+        const before = slotsOf(run)
+        const endsAtMs = (request.endsAtMs ?? 0) + more * minute
+        const answer = run.bench.board.delayedBy(request.id, endsAtMs, run.nowMs, whose)
+        expect(slotsOf(run), "asking changes nothing").toEqual(before)
+        expect(answer.latestEndMs).toBeGreaterThanOrEqual(request.endsAtMs ?? 0)
+        if (answer.requestIds.length > 0) {
+          delays++
+          expect(answer.latestEndMs).toBeLessThan(endsAtMs)
+          const delayed = counted(run, extendTo(run, request, endsAtMs, before), request, whose)
+          expect(delayed.toSorted()).toEqual([...answer.requestIds].toSorted())
+        } else expect(counted(run, extendTo(run, request, endsAtMs, before), request, whose)).toEqual([])
+        // the same rows with the end that it offers instead
+        const again = after(history)
+        const delayed = extendTo(again, request, answer.latestEndMs, slotsOf(again))
+        expect(counted(again, delayed, request, whose)).toEqual([])
+      },
+    ),
     { numRuns: runs * 2 },
   )
   expect(delays).toBeGreaterThan(0)
 })
+
+/** Those whose promises count. */
+function counted(
+  { bench }: Run,
+  ids: readonly GpuRequestId[],
+  { workspaceId }: GpuRequest,
+  whose: WhosePromises,
+): readonly GpuRequestId[] {
+  return ids.filter((id) => whose === "all" || bench.requests.get(id)?.workspaceId !== workspaceId)
+}
 
 /** Extends it, and says who is later then. */
 function extendTo(

@@ -159,11 +159,11 @@ function questions(world: PlanWorld, bringUpToDate: (nowMs: number) => void): Qu
       bringUpToDate(nowMs)
       return forecastFor(world, candidate, nowMs)
     },
-    delayedBy(id, endsAtMs, nowMs) {
+    delayedBy(id, endsAtMs, nowMs, whose) {
       bringUpToDate(nowMs)
       const request = world.rows.requests.get(id)
       if (request?.state !== "provisioned") return { requestIds: [], latestEndMs: request?.endsAtMs ?? nowMs }
-      return delayedByExtension(world, request, endsAtMs, nowMs)
+      return delayedByExtension(world, request, { endsAtMs, whose }, nowMs)
     },
   }
 }

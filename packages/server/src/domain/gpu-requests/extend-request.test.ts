@@ -41,6 +41,13 @@ describe("extending", () => {
     )
   })
 
+  it("may push back those of its own workspace: who extends decides for it", async () => {
+    const own = await world.requests.create(world.owner, aWish({ nodes: 2 }))
+    const before = (await world.requests.get(world.owner, own.shownId)).slot?.startMs ?? 0
+    await extend(2 * hourMs)
+    expect((await world.requests.get(world.owner, own.shownId)).slot?.startMs).toBe(before + 2 * hourMs)
+  })
+
   it("says until when it could go, and goes that far", async () => {
     const long = await world.requests.create(
       world.owner,

@@ -10,7 +10,10 @@ import { tellGpuRequest } from "./tell.ts"
 import type { GpuRequest } from "./types.ts"
 import { extendHolds } from "./upkeep-writes.ts"
 
-/** See `GpuRequestService.extend`: never at the cost of a promise to somebody else. */
+/**
+ * See `GpuRequestService.extend`: never at the cost of a promise to another workspace. Who may extend decides for his
+ * own: its queued requests wait for longer.
+ */
 export async function extendRequest(
   options: GpuRequestsOptions,
   principal: Principal,
@@ -56,7 +59,7 @@ function refusePromised(
   wantedMs: number,
   nowMs: number,
 ): void {
-  const { requestIds, latestEndMs } = board.delayedBy(id, wantedMs, nowMs)
+  const { requestIds, latestEndMs } = board.delayedBy(id, wantedMs, nowMs, "others")
   if (requestIds.length === 0) return
   const others = requestIds.length === 1 ? "another request" : `${requestIds.length} other requests`
   const until =

@@ -1,4 +1,5 @@
 import { compareRequests } from "./request-order.ts"
+import type { WhosePromises } from "./board-types.ts"
 import { expectedEndMs } from "./lateness.ts"
 import { isFreeFor, giveTime, takeTime } from "./node-time.ts"
 import { occupy } from "./occupancy.ts"
@@ -13,19 +14,22 @@ interface Extended {
   readonly nodes: readonly BoardNode[]
   readonly tenant: Tenant
   readonly endMs: number
+  /** Whose requests nobody's promise has to be kept for; null = all are to be kept. */
+  readonly ownWorkspaceId: string | null
 }
 
 /**
  * Whose slots a later end of the request would push back, on a plan that is up to date. Nobody's where those in its
- * way find other nodes by their time; else those that planning anew would give a later slot.
+ * way find other nodes by their time; else those that planning anew would give a later slot, but for requests of its
+ * own workspace where only others count.
  */
 export function delayedByExtension(
   world: PlanWorld,
   request: GpuRequest,
-  endsAtMs: number,
+  { endsAtMs, whose }: { readonly endsAtMs: number; readonly whose: WhosePromises },
   nowMs: number,
 ): { readonly requestIds: readonly GpuRequestId[]; readonly latestEndMs: number } {
-  const extended = extendedOf(world, request, nowMs)
+  const extended = extendedOf(world, request, whose, nowMs)
   const presentMs = request.endsAtMs ?? extended.endMs
   if (endsAtMs <= presentMs) return { requestIds: [], latestEndMs: presentMs }
   placeUpTo(world, world.order.length)
@@ -35,23 +39,29 @@ export function delayedByExtension(
   return { requestIds, latestEndMs: Math.max(presentMs, latestEnd(world, extended, endsAtMs, nowMs)) }
 }
 
-function extendedOf(world: PlanWorld, request: GpuRequest, nowMs: number): Extended {
+function extendedOf(world: PlanWorld, request: GpuRequest, whose: WhosePromises, nowMs: number): Extended {
   const holds = [...(world.rows.holdsOf.get(request.id)?.values() ?? [])]
   const nodes = holds.flatMap((hold) => world.topology.nodes.get(hold.nodeId) ?? [])
   const endMs = expectedEndMs(request.endsAtMs ?? nowMs, nowMs)
-  return { nodes, tenant: tenantOf(world, request.workspaceId), endMs }
+  const ownWorkspaceId = whose === "others" ? request.workspaceId : null
+  return { nodes, tenant: tenantOf(world, request.workspaceId), endMs, ownWorkspaceId }
 }
 
-/** The last start of a slot in its way up to which all in its way can give way. */
+/** A start of a slot in its way up to which it delays nobody, the last of them but for rare plans. */
 function latestEnd(world: PlanWorld, extended: Extended, endsAtMs: number, nowMs: number): number {
-  const inWay = inWayOf(world, extended, endsAtMs).flatMap((entry) => entry.stay?.startMs ?? [])
-  const ends = [...new Set(inWay)].toSorted((a, b) => a - b)
+  const inWay = inWayOf(world, extended, endsAtMs)
+  const ends = [...new Set(inWay.flatMap((entry) => entry.stay?.startMs ?? []))].toSorted((a, b) => a - b)
+  const hasOwn = inWay.some(({ request }) => request.workspaceId === extended.ownWorkspaceId)
+  const isFree = (endMs: number) =>
+    canGiveWay(world, extended, endMs, nowMs) ||
+    // planning anew costs more: only where it may find that none but its own are later
+    (hasOwn && laterAnew(world, extended, endMs, nowMs).length === 0)
   let low = 0
   let high = ends.length - 1
   // `ends[low]` holds: nothing in its way begins before it.
   while (low < high) {
     const middle = (low + high + 1) >>> 1
-    if (canGiveWay(world, extended, ends[middle] ?? 0, nowMs)) low = middle
+    if (isFree(ends[middle] ?? 0)) low = middle
     else high = middle - 1
   }
   return ends[low] ?? endsAtMs
@@ -128,6 +138,7 @@ function laterAnew(world: PlanWorld, extended: Extended, endMs: number, nowMs: n
     const before = stays[at]
     entry.stay = stayFor(world, entry, nowMs, Infinity)
     place(world, entry)
+    if (entry.request.workspaceId === extended.ownWorkspaceId) continue
     if (before && (entry.stay?.startMs ?? Infinity) > before.startMs) later.push(entry)
   }
   for (const [at, node] of nodes.entries()) node.busyUntilMs = busy[at] ?? node.busyUntilMs

@@ -29,9 +29,7 @@ export function reasonSentence(reason: GpuRequestReason, blockers: Blockers): st
     case "workspace_busy":
       return `Its workspace has as many GPU requests as it may${who ? `: ${who}` : ""}, until ${instantText(reason.untilMs)}.`
     case "quota_short":
-      if (reason.untilMs === null)
-        return `${shortSentence(reason)} Work that no GPU request holds them for is still on the others${inBrackets(reason.nodes)}.`
-      return `${shortSentence(reason)}${who ? ` The others are held by ${who}` : " The others are held"} until ${instantText(reason.untilMs)}${inBrackets(reason.nodes)}.`
+      return heldSentence(reason, who)
     case "blocked_by":
       return `Nodes are free, but promised to ${who || "a request"} ahead of it, until ${instantText(reason.untilMs)}.`
   }
@@ -96,6 +94,15 @@ export function counted(count: number, noun: string): string {
 export function listed(names: readonly string[]): string {
   if (names.length > 5) return `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`
   return names.length > 0 ? names.join(", ") : "nothing"
+}
+
+function heldSentence(reason: GpuRequestReason & { readonly code: "quota_short" }, who: string): string {
+  const { untilMs, nodes } = reason
+  const others =
+    untilMs === null
+      ? "Work that no GPU request holds them for is still on the others"
+      : `The others are held${who ? ` by ${who}` : ""} until ${instantText(untilMs)}`
+  return `${shortSentence(reason)} ${others}${inBrackets(nodes)}.`
 }
 
 function shortSentence({ needed, free }: GpuRequestReason & { readonly code: "quota_short" }): string {

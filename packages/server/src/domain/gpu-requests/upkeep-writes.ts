@@ -94,7 +94,8 @@ export function createUpkeepWrites(options: UpkeepWritesOptions): UpkeepWrites {
     },
     warn: (request, endsAtMs) => tellOnce(request, "gpu-request.expiring", endsAtMs),
     async extend(request, endsAtMs) {
-      const { requestIds } = options.board.delayedBy(request.id, endsAtMs, clock.nowMs())
+      // nobody decided this: what his own workspace was promised counts too
+      const { requestIds } = options.board.delayedBy(request.id, endsAtMs, clock.nowMs(), "all")
       if (requestIds.length > 0) {
         await tellOnce(request, "gpu-request.not-extended", request.endsAtMs ?? endsAtMs)
         return false
