@@ -8,8 +8,11 @@ const longestName = 253
 const mostMemoryGib = 1_000_000
 export const highestPriority = 300
 export const shortestExtensionMs = 60_000
-/** Everything below a space, and DEL: names are printed on terminals. */
-const controlPattern = /[\u0000-\u001f\u007f]/
+/**
+ * What no name holds: control characters, for names are printed on terminals, and halves of characters, of which a
+ * database keeps something else than what is in memory.
+ */
+export const unprintablePattern = /[\u0000-\u001f\u007f-\u009f\p{Surrogate}]/u
 
 /** What is common to requests and templates. */
 export interface Shape {
@@ -85,7 +88,7 @@ export function shapeIssues(shape: Shape, limits: GpuRequestLimits): readonly Is
 }
 
 function nameIssues(name: string): readonly Issue[] {
-  if (name.trim() !== "" && [...name].length <= longestName && !controlPattern.test(name)) return []
+  if (name.trim() !== "" && [...name].length <= longestName && !unprintablePattern.test(name)) return []
   return [{ path: ["name"], message: `must be 1 to ${longestName} characters without control characters` }]
 }
 
@@ -94,7 +97,7 @@ function priorityIssues(priority: number): readonly Issue[] {
 }
 
 function wordIssues(member: string, word: string | null): readonly Issue[] {
-  if (word === null || (word.trim() !== "" && word.length <= longestName && !controlPattern.test(word)))
+  if (word === null || (word.trim() !== "" && word.length <= longestName && !unprintablePattern.test(word)))
     return []
   return [{ path: [member], message: `must be 1 to ${longestName} characters without control characters` }]
 }

@@ -85,7 +85,7 @@ describe("a new request", () => {
 describe("bad input", () => {
   const most = defaultLimits
   it.each<[keyof CreateGpuRequest, readonly unknown[]]>([
-    ["name", ["", "  ", "x".repeat(254), "a\u0007b", "a\nb"]],
+    ["name", ["", "  ", "x".repeat(254), "a\u0007b", "a\nb", "a\u009b31m", "\ud800x"]],
     ["gpusPerNode", [0, -1, 1.5, Number.NaN, 101, 1e300]],
     ["nodes", [0, -1, 0.5, Infinity, 101]],
     ["durationMs", [0, -hourMs, Number.NaN, 0.1, most.longestDurationMs + 1, Number.MAX_VALUE]],
@@ -93,7 +93,7 @@ describe("bad input", () => {
     ["priority", [-1, 301, 1.5, Number.NaN]],
     ["memoryGibPerGpu", [-1, 0.5, 1e9]],
     ["instanceType", ["", "x".repeat(254), "a\u001b[2J"]],
-    ["gpuModel", [" ", "\u0000"]],
+    ["gpuModel", [" ", "\u0000", "T4\udc00"]],
     ["clusters", [[]]],
   ])("names %s for %j", async (member, values) => {
     for (const value of values)

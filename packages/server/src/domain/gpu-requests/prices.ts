@@ -1,6 +1,7 @@
 import type { Issue } from "../../kit/errors.ts"
 import { authorize, record } from "../identity/index.ts"
 import { gpuModelName } from "../inventory/index.ts"
+import { unprintablePattern } from "./checks.ts"
 import type { GpuSettingsService } from "./commands.ts"
 import type { GpuSettingsOptions } from "./options.ts"
 import { refuseIssues } from "./refusals.ts"
@@ -11,7 +12,6 @@ const longestName = 253
 /** A million of the currency per GPU and hour. */
 const highestMicros = 1_000_000_000_000
 const currencyPattern = /^[A-Z]{3}$/
-const controlPattern = /[\u0000-\u001f\u007f]/
 
 /** What GPUs cost by the hour: one list, set as a whole. */
 export function createPrices(options: GpuSettingsOptions): Pick<GpuSettingsService, "prices" | "setPrices"> {
@@ -74,5 +74,5 @@ function faultsOf(price: Price): readonly (readonly [string, string])[] {
 }
 
 function isWord(text: string): boolean {
-  return text.length <= longestName && !controlPattern.test(text)
+  return text.length <= longestName && !unprintablePattern.test(text)
 }

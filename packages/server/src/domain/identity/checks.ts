@@ -4,10 +4,11 @@ import { roles } from "./types.ts"
 
 const namePattern = /^[a-zA-Z0-9._@-]{1,64}$/
 const emailPattern = /^[^\s@\u0000-\u001f\u007f]+@[^\s@\u0000-\u001f\u007f]+$/
-const controlPattern = /[\u0000-\u001f\u007f]/
+/** Halves of characters too: a database keeps something else than what is in memory. */
+const controlPattern = /[\u0000-\u001f\u007f-\u009f\p{Surrogate}]/u
 const longestEmail = 254
 /** Lines and tabs are welcome in a text for people. */
-const unprintablePattern = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/
+const unprintablePattern = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\p{Surrogate}]/u
 const longestKeyName = 128
 const longestDescription = 1_024
 /** The last instant that RFC 3339 can show: the end of the year 9999. */

@@ -166,6 +166,7 @@ describe("keys", () => {
   it.each([
     [{ name: " " }, "name"],
     [{ name: "a\u0007" }, "name"],
+    [{ name: "a\ud800" }, "name"],
     [{ name: "x".repeat(129) }, "name"],
     [{ role: "king" as Role }, "role"],
     [{ expiresAtMs: 0 }, "expiresAtMs"],
@@ -296,7 +297,7 @@ describe("keys", () => {
     await platform.reload()
     expect(platform.directory.key(key.id)).toMatchObject({ description: "the nightly\njobs", generation: 1 })
     expect((await platform.keyOf(platform.owner.userId)).key.description).toBe("")
-    for (const description of ["x".repeat(1025), "a\u0000b", "\u001b[31m"])
+    for (const description of ["x".repeat(1025), "a\u0000b", "\u001b[31m", "\u009b31m"])
       await expect(platform.keyOf(platform.owner.userId, { description })).rejects.toThrow(
         refused("invalid", { issues: [expect.objectContaining({ path: ["description"] })] }),
       )

@@ -6,5 +6,5 @@ export function isLabel(name: string): boolean {
   return labelPattern.test(name)
 }
 
-/** Everything below a space but tab and line ends, and DEL. */
-export const controlPattern = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/
+/** Control characters but tab and line ends; and halves of characters, of which a database keeps something else. */
+export const controlPattern = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\p{Surrogate}]/u

@@ -182,7 +182,7 @@ describe("changes", () => {
   })
 
   it("refuse a description of control characters or over 1,024", async () => {
-    for (const description of ["a\u0000", "x".repeat(1_025)])
+    for (const description of ["a\u0000", "a\ud800", "x".repeat(1_025)])
       await expect(platform.workspaces.update(platform.owner, "default", { description })).rejects.toThrow(
         refused("invalid"),
       )
