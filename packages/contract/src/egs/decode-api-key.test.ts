@@ -48,6 +48,8 @@ it("wants a workspace for an Editor, and knows three roles", () => {
 
 it("reads an empty key as a wrong one, and none as a fault", () => {
   expect(decodeAuth({ apiKey: "" })).toEqual({ ok: true, value: "" })
+  for (const apiKey of ["x".repeat(5000), "a\u0000"])
+    expect(decodeAuth({ apiKey })).toEqual({ ok: true, value: apiKey })
   expect(firstFault(decodeAuth({ apiKey: null }))).toBe('"apiKey" must be a string')
   expect(firstFault(decodeAuth(undefined))).toBe('"apiKey" is required')
   expect(firstFault(decodeAuth(["k"]))).toBe('"value" must be of type object')

@@ -44,13 +44,14 @@ export function decodeApiKeyFilter(from: unknown): Decoded<{ readonly workspaceN
 }
 
 /**
- * Reads the key that POST /auth brings. "" is read: it is a wrong key, and clients tell that from a wrong request.
+ * Reads the key that POST /auth brings. "" and what is too long for a key are read: they are wrong keys, and clients
+ * tell that from a wrong request.
  */
 export function decodeAuth(body: unknown): Decoded<string> {
   const issues: DecodeIssue[] = []
   const members = membersOf(body, issues)
-  const isEmpty = Object.hasOwn(members.from, "apiKey") && members.from["apiKey"] === ""
-  return decoded(isEmpty ? "" : requiredText(members, "apiKey"), issues)
+  const apiKey = Object.hasOwn(members.from, "apiKey") ? members.from["apiKey"] : undefined
+  return decoded(typeof apiKey === "string" ? apiKey : requiredText(members, "apiKey"), issues)
 }
 
 function readRole(members: Members): ApiKeyRole {
