@@ -231,6 +231,8 @@ describe("what is expected", () => {
     ["from=yesterday", "from"],
     ["from=2030-01-02T00:00:00Z&to=2030-01-01T00:00:00Z", "to"],
     ["from=2030-01-01T00:00:00Z&to=2031-01-01T00:00:00Z", "to"],
+    ["from=9999-12-31T23:59:59Z", "to"],
+    ["to=0000-01-01T00:00:00Z", "from"],
     ["until=2030-01-01T00:00:00Z", "until"],
   ])("refuses the timeline ?%s", async (query, path) => {
     const { status, json } = await server.call("GET", `/berth/v1/timeline?${query}`)

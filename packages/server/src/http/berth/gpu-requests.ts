@@ -160,6 +160,9 @@ function readStates(query: QueryReader): readonly GpuRequestState[] | undefined 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
 const longestSpanMs = 92 * dayMs
+/** What RFC 3339 has digits for. */
+const lastInstantMs = Date.UTC(10_000, 0, 1) - 1
+const firstInstantMs = Date.parse("0000-01-01T00:00:00Z")
 const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
 
 /** The usual: 6 hours back, 24 ahead. */
@@ -168,7 +171,9 @@ function readSpan(query: QueryReader, nowMs: number): { readonly fromMs: number;
   const toSaid = readInstant(query, "to")
   const fromMs = said ?? (toSaid === undefined ? nowMs - 6 * hourMs : Math.min(nowMs, toSaid) - 6 * hourMs)
   const toMs = toSaid ?? Math.max(nowMs, fromMs) + dayMs
-  if (toMs <= fromMs) query.fault("to", "must be after from")
+  if (fromMs < firstInstantMs) query.fault("from", "must be after the year 0")
+  else if (toMs > lastInstantMs) query.fault("to", "must be before the year 10000")
+  else if (toMs <= fromMs) query.fault("to", "must be after from")
   else if (toMs - fromMs > longestSpanMs) query.fault("to", "must be at most 92 days after from")
   return { fromMs, toMs }
 }
