@@ -105,18 +105,19 @@ function refusePast(endsAtMs: number, nowMs: number): void {
 }
 
 /**
- * Whose key it is to be. Where nothing is said that is the user `admin`, as upstream has it; who may not make keys for
- * others, and where there is no such user, gets the key for itself.
+ * Whose key it is to be. Where nothing is said that is the user `admin`, as upstream has it and its clients say; who
+ * may not make keys for others, and where there is no such user, gets the key for itself.
  */
 function keyUser(directory: Directory, principal: Principal, wanted: string | undefined): UserId {
-  const isServerOwner = principal.serverRole === "owner"
-  if (wanted === undefined && !isServerOwner) return principal.userId
   const name = wanted ?? usualUserName
   const user = directory.userByName(name)
+  if (principal.serverRole !== "owner") {
+    // one answer for everybody else: nobody learns who there is
+    if (name !== usualUserName && user?.id !== principal.userId) throw notAllowed()
+    return principal.userId
+  }
   if (user) return user.id
   if (name === usualUserName) return principal.userId
-  // nobody else learns who there is
-  if (!isServerOwner) throw notAllowed()
   throw new AppError("not_found", `There is no user "${name}".`, { resource: "user", name })
 }
 
