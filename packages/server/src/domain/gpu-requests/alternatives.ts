@@ -32,8 +32,8 @@ type Planner = Pick<BoardReads, "forecast" | "managedNodes" | "suits">
 
 /**
  * What would start sooner than what was asked for: fewer nodes, fewer GPUs per node, other GPUs or clusters of the
- * workspace with no less memory, or a shorter time that fits before somebody's slot. Soonest first, among equals
- * what differs least; at most 5, found with at most 50 looks at the plan.
+ * workspace with no less memory, or a shorter time that fits before somebody's slot. None that gives less than another
+ * on the same hardware without starting sooner. Soonest first, among equals what differs least; at most 5, found with at most 50 looks at the plan.
  */
 export function alternativesTo(board: Planner, asked: Asked): readonly Alternative[] {
   const { forecast, nowMs } = asked
@@ -51,7 +51,10 @@ export function alternativesTo(board: Planner, asked: Asked): readonly Alternati
     const alternative = describe(variation, answer.slot, nodes, nowMs)
     if (alternative && !found.some((other) => isSameShape(other, alternative))) found.push(alternative)
   }
-  return found.toSorted((a, b) => a.startMs - b.startMs).slice(0, mostShown)
+  return found
+    .filter((one) => !found.some((other) => other !== one && isNoWorse(other, one)))
+    .toSorted((a, b) => a.startMs - b.startMs)
+    .slice(0, mostShown)
 }
 
 /** Less of the same: one node less, then halves; likewise the GPUs on each. */
@@ -143,11 +146,24 @@ function describe(
 
 function isSameShape(a: Alternative, b: Alternative): boolean {
   return (
-    a.clusterId === b.clusterId &&
-    a.instanceType === b.instanceType &&
-    a.gpuModel === b.gpuModel &&
+    isSameHardware(a, b) &&
     a.gpusPerNode === b.gpusPerNode &&
     a.nodes === b.nodes &&
     a.durationMs === b.durationMs
   )
+}
+
+/** Whether nobody who would take `b` would not rather take `a`: as much of the same for as long, and as soon. */
+function isNoWorse(a: Alternative, b: Alternative): boolean {
+  return (
+    isSameHardware(a, b) &&
+    a.startMs <= b.startMs &&
+    a.gpusPerNode >= b.gpusPerNode &&
+    a.nodes >= b.nodes &&
+    a.durationMs >= b.durationMs
+  )
+}
+
+function isSameHardware(a: Alternative, b: Alternative): boolean {
+  return a.clusterId === b.clusterId && a.instanceType === b.instanceType && a.gpuModel === b.gpuModel
 }

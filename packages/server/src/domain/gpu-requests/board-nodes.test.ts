@@ -115,6 +115,38 @@ it("has a free healthy node take a lost one's place, rather one that is promised
   expect(bench.board.substitute(id("a"), lost)).toBeUndefined()
 })
 
+it("has a node take a lost one's place on which the pods of an automatic request fit, and no work is", () => {
+  // in order of rank: n1 and n2 hold two pods of two GPUs each, n3 and n4 four
+  const bench = withNodes(aGpuNode("n1", 4), aGpuNode("n2", 4), aGpuNode("n3", 8), aGpuNode("n4", 8))
+  bench.put(aRequest("a", { wish: { nodes: 2, pods: podsOf(2, 5) }, durationMs: 4 * hour }))
+  expect(start(bench, 0)).toEqual(["nod_n1", "nod_n3"])
+  const substitute = (name: string) => {
+    const lost = bench.nodes.get(name)?.id
+    return lost && bench.board.substitute(id("a"), lost)?.name
+  }
+  expect(substitute("nod_n1"), "one pod is left for it").toBe("n2")
+  expect(substitute("nod_n3"), "three pods are left for it: n2 is too small").toBe("n4")
+  bench.use("nod_n4", true)
+  expect(substitute("nod_n3"), "somebody's work is on it").toBeUndefined()
+  bench.use("nod_n4", false)
+  // n2 is promised to another before the end
+  bench.put(aRequest("b", { workspaceId: "blue", wish: { nodes: 1 }, createdAtMs: 1 }))
+  expect(bench.board.slot(id("b"), 0)?.nodeIds).toEqual(["nod_n2"])
+  expect(substitute("nod_n1"), "rather one that is promised to nobody").toBe("n4")
+})
+
+it("keeps a node that nobody holds from everybody while work is on it", () => {
+  const bench = withNodes(aGpuNode("n1", 8), aGpuNode("n2", 8))
+  bench.use("nod_n1", true)
+  bench.put(aRequest("a", { wish: { nodes: 2 } }), aRequest("b", { workspaceId: "blue", createdAtMs: 1 }))
+  expect(start(bench, 0)).toEqual(["nod_n2"])
+  expect(bench.board.slot(id("a"), 0)).toBeUndefined()
+  const reason = { code: "quota_short", requestIds: [], nodes: ["n1"], needed: 2, free: 0, untilMs: null }
+  expect(bench.board.reason(id("a"), 0)).toEqual(reason)
+  bench.use("nod_n1", false)
+  expect(bench.board.slot(id("a"), 0)?.startMs).toBe(hour)
+})
+
 it("knows requests by their ids, owners and workspaces", () => {
   const bench = withNodes(aGpuNode("n1", 8))
   const automatic = { ownerId: "wl_1", ownerShownId: "job", stepMs: hour, hasEnd: false }
