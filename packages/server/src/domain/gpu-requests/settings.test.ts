@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { GpuSettingsService } from "./commands.ts"
 import { hourMs, openGpuWorld, type GpuWorld } from "./gpu-world-suite.ts"
 import { createGpuSettingsIndex } from "./settings-index.ts"
+import { mostTemplates } from "./templates.ts"
 import type { Price } from "./types.ts"
 
 let world: GpuWorld
@@ -82,6 +83,17 @@ describe("templates", () => {
       settings.createTemplate(owner, aTemplate("small", { workspaceId: "red" })),
     ])
     expect(both).toMatchObject([{ status: "fulfilled" }, { reason: { code: "already_exists" } }])
+  })
+
+  it("are a thousand of a workspace at most", async () => {
+    const { settings, owner } = world
+    const make = (name: string, more: Partial<Template> = {}) =>
+      settings.createTemplate(owner, aTemplate(name, { workspaceId: "red", ...more }))
+    await Promise.all(Array.from({ length: mostTemplates }, (_, at) => make(`one-${at}`)))
+    expect(await world.refusal(() => make("more"))).toEqual(refused("too_many", { detail: "template_limit" }))
+    expect(await make("of-others", { workspaceId: "blue" })).toMatchObject({ name: "of-others" })
+    await settings.deleteTemplate(owner, "one-7")
+    expect(await make("more")).toMatchObject({ name: "more" })
   })
 
   it.each<[string, Partial<Template>]>([

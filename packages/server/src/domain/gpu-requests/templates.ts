@@ -14,6 +14,8 @@ type Templates = Pick<
 >
 type Wanted = Parameters<GpuSettingsService["createTemplate"]>[1]
 
+/** Of a workspace, and of those that are nobody's: they are kept in memory and listed without pages. */
+export const mostTemplates = 1_000
 const namePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
 /** Reusable forms of requests. Whoever may see the workspace of one sees it; those of nobody are everybody's to use. */
@@ -42,6 +44,7 @@ export function createTemplates(options: GpuSettingsOptions): Templates {
     async createTemplate(principal, wanted) {
       authorize(principal, "gpu-template.write", { workspaceId: wanted.workspaceId })
       checkTemplate(options, wanted)
+      refuseTooMany(index.templates(), wanted.workspaceId)
       const template = { ...pickTemplate(wanted), createdAtMs: clock.nowMs(), version: 1 }
       await store.tx(async (tx) => {
         await requireOwner(options, tx, template)
@@ -86,6 +89,21 @@ export function createTemplates(options: GpuSettingsOptions): Templates {
       })
     },
   }
+}
+
+/** From memory, as with keys: those that are made in the same moment may pass together. */
+function refuseTooMany(templates: readonly GpuTemplate[], workspaceId: string | null): void {
+  const own = templates.filter((template) => template.workspaceId === workspaceId)
+  if (own.length < mostTemplates) return
+  throw new AppError(
+    "too_many",
+    `There may be ${mostTemplates} templates of a workspace; delete one first.`,
+    {
+      resource: "gpu-template",
+      detail: "template_limit",
+      facts: { limit: mostTemplates },
+    },
+  )
 }
 
 /** From memory. @throws AppError `not_found` (resource `gpu-template`), also for one that the principal may not see */
