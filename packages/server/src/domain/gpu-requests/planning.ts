@@ -211,10 +211,11 @@ function settle(world: PlanWorld, from: number): void {
 }
 
 function findFirstStart(world: PlanWorld, from: number): void {
-  const isTail = from >= world.order.length - 1 && !world.isFirstStale
-  if (!isTail) world.firstStartMs = Infinity
+  // no slot was taken back: those before `from` are as they were, however many came behind them
+  const hasGrown = !world.isFirstStale
+  if (!hasGrown) world.firstStartMs = Infinity
   world.isFirstStale = false
-  for (let at = isTail ? from : 0; at < world.order.length; at++) {
+  for (let at = hasGrown ? from : 0; at < world.order.length; at++) {
     const startMs = world.order[at]?.stay?.startMs ?? Infinity
     if (startMs < world.firstStartMs) world.firstStartMs = startMs
   }
