@@ -131,6 +131,22 @@ describe("a GPU request", () => {
     expect(await requestOf(p, id)).toMatchObject({ state: "provisioned", startedAtMs: p.clock.nowMs() })
   })
 
+  it("keeps the nodes it was promised in the moment in which another gives them up", async () => {
+    const p = await start({ nodes: [aNode("n1"), aNode("n2"), aNode("n3", 4)] })
+    await p.plane.workspaces.update(p.owner, "blue", { policy: { mostGpuRequests: 2 } })
+    await ask(p, "blue", { gpusPerNode: 1, durationMs: 3 * minuteMs })
+    await ask(p, "red", { gpusPerNode: 1, durationMs: minuteMs })
+    await p.advance(40_000)
+    const leaving = await ask(p, "blue", { gpusPerNode: 1, durationMs: 2 * minuteMs })
+    await ask(p, "default", { gpusPerNode: 1, durationMs: 3 * minuteMs })
+    const next = await ask(p, "red", { gpusPerNode: 1, durationMs: minuteMs })
+    await ask(p, "blue", { gpusPerNode: 8, durationMs: minuteMs })
+    const { endsAtMs } = await requestOf(p, leaving)
+    expect((await p.plane.gpuRequests.get(p.owner, next)).slot?.startMs).toBe(endsAtMs)
+    await p.advance(2 * minuteMs)
+    expect(await requestOf(p, next)).toMatchObject({ state: "provisioned", startedAtMs: endsAtMs })
+  })
+
   it("runs the work of its workspace, and ends it with its grace before its own end", async () => {
     const p = await start({ script: { pod: () => ({ runMs: null, stopMs: 5000 }) } })
     const id = await ask(p, "red")

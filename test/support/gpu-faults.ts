@@ -138,6 +138,11 @@ function isLeaving(hold: NodeHold | undefined, nowMs: number): boolean {
   return hold !== undefined && (hold.state === "draining" || hold.untilMs <= nowMs)
 }
 
+/** A request holds it, or work is on it that came when it was its workspace's own. */
+function isTaken({ board, capacity }: ControlPlane, { id }: Node): boolean {
+  return board.hold(id) !== undefined || capacity.holders(id).some((claim) => claim.size.gpus > 0)
+}
+
 function isWorkOf(
   hold: NodeHold,
   claim: { readonly workspaceId: string; readonly size: { readonly gpus: number } },
@@ -156,7 +161,8 @@ async function faultsOfClaims(
     for (const { nodeId } of claim.size.gpus > 0 ? claim.placements : []) {
       const node = plane.inventory.byId(nodeId)
       const hold = of.get(nodeId)
-      if (!node || node.workspaceId === claim.workspaceId || hold?.workspaceId === claim.workspaceId) continue
+      // what ran on a node that was assigned to its workspace goes on when that is so no more
+      if (!node || node.workspaceId !== null || !hold || hold.workspaceId === claim.workspaceId) continue
       faults.push(
         `${claim.id} of ${claim.workspaceId} has GPUs of ${node.name}, held by ${hold?.workspaceId}`,
       )
@@ -225,8 +231,8 @@ function faultsOfReason(
           ({ id }) => !board.hold(id) && capacity.holders(id).some((claim) => claim.size.gpus > 0),
         )
       return isSo(
-        reason.requestIds.length > 0,
-        nodes(reason.nodes).every((node) => board.hold(node.id) !== undefined),
+        reason.nodes.length > 0,
+        nodes(reason.nodes).every((node) => isTaken(plane, node)),
         reason.free < reason.needed,
       )
     case "blocked_by":
