@@ -116,7 +116,9 @@ function remove(run: Run, request: GpuRequest, reason: GpuRequestReason): void {
       for (const node of bench.nodes.values())
         if (reason.nodes.includes(node.name)) {
           bench.changeNode(node.id, { healthy: true, stuck: false, cordoned: false, draining: false })
-          if (bench.holds.get(node.id)?.drainDeadlineMs) bench.free(node.id)
+          const hold = bench.holds.get(node.id)
+          // also one whose time is up and whose end nobody has handled yet
+          if (hold && (hold.drainDeadlineMs !== null || hold.untilMs <= run.nowMs)) bench.free(node.id)
         }
       return
     case "quota_short":
