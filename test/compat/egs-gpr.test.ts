@@ -61,7 +61,13 @@ const asked = {
 }
 const createBody = JSON.parse(printedCreate) as Record<string, unknown>
 const creates = { create: () => Promise.resolve(sampleRequest()) } satisfies Script
-const view: GpuRequestView = { request: sampleRequest(), slot: null, reasons: [], cost: null }
+const view: GpuRequestView = {
+  request: sampleRequest(),
+  slot: null,
+  likelyStartMs: null,
+  reasons: [],
+  cost: null,
+}
 /** The sample above, as a strict client reads it. */
 const shown =
   '{"gprId":"gpr-00000001-0001","sliceName":"default","clusterName":"local","numberOfGPUs":8,"numberOfGPUNodes":1,' +
@@ -118,7 +124,16 @@ describe("the document's own calls", () => {
 
   it("get one, which is the data itself", async () => {
     state.script = { get: () => Promise.resolve(view) }
-    expect((await ask({ path: "/gpr?gprId=gpr-00000001-0001" })).text).toBe(success(shown))
+    const answer = await ask({ path: "/gpr?gprId=gpr-00000001-0001" })
+    expect(answer.text).toBe(success(shown))
+    expect(answer.headers).not.toHaveProperty("x-berth-likely-start")
+  })
+
+  it("get one that is likely to start sooner than is promised: a header says when", async () => {
+    state.script = { get: () => Promise.resolve({ ...view, likelyStartMs: Date.UTC(2030, 0, 1, 1) }) }
+    const answer = await ask({ path: "/gpr?gprId=gpr-00000001-0001" })
+    expect(answer.text).toBe(success(shown))
+    expect(answer.headers["x-berth-likely-start"]).toBe("2030-01-01T01:00:00Z")
   })
 })
 
@@ -524,6 +539,7 @@ describe("a question about a wait", () => {
           outcome: "now",
           startMs: Date.UTC(2030, 0, 1),
           waitMs: 0,
+          likelyStartMs: Date.UTC(2030, 0, 1),
           clusterId: "local",
           nodes: ["node-a"],
           reason: null,

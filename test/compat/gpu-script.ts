@@ -83,6 +83,7 @@ function viewOf(request: GpuRequest): GpuRequestView {
   return {
     request,
     slot: request.state === "queued" ? slot : null,
+    likelyStartMs: request.state === "queued" ? nowMs + hourMs / 2 : null,
     reasons: [
       {
         code: "quota_short",
@@ -214,6 +215,7 @@ export function scriptedGpus(given: { readonly refuse?: () => AppError | undefin
         outcome: "later",
         startMs: nowMs + hourMs,
         waitMs: hourMs,
+        likelyStartMs: nowMs + hourMs / 2,
         clusterId: "local",
         nodes: ["node-a"],
         reason: { code: "queue_paused" },
@@ -232,6 +234,13 @@ export function scriptedGpus(given: { readonly refuse?: () => AppError | undefin
         p90AbsoluteErrorSeconds: band === "medium" ? 12 : null,
         medianRelativeError: null,
         p90RelativeError: null,
+        likely: {
+          started: band === "medium" ? 2 : 0,
+          medianErrorSeconds: band === "medium" ? 0.5 : null,
+          p90AbsoluteErrorSeconds: band === "medium" ? 3 : null,
+          medianRelativeError: band === "medium" ? 0.25 : null,
+          p90RelativeError: null,
+        },
       })),
     async timeline(_, span) {
       asked.spans.push(span)

@@ -13,6 +13,7 @@ import {
   createGpuRequests,
   createGpuSettings,
   createGpuSettingsIndex,
+  createLikelyStarts,
   createUpkeepWrites,
   defaultLimits,
   gpuRequestChanged,
@@ -131,6 +132,8 @@ const keepAuditMs = 180 * dayMs
 const keepWorkloadsMs = 90 * dayMs
 const keptEvents = 1_000_000
 const pruneStep = 500
+/** How many ended GPU requests likely starts are made of at first. */
+const rememberedEnds = 1000
 /** Often enough for 1,600 events a second, day and night: that many steps of `prune` remove. */
 const pruneEveryMs = 5 * 60_000
 
@@ -158,6 +161,11 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     startMs: (id, nowMs) => board.slot(id, nowMs)?.startMs ?? null,
     filesRequests: (id) => settings.filesRequests(id),
     roomFor: (id) => limits.mostQueuedPerWorkspace - board.queuedIn(id).length,
+  })
+  const likely = createLikelyStarts({
+    board,
+    nodes: () => inventory.list(),
+    workspaces: () => workspaceIndex.list(),
   })
   const gpuFigures = createGpuFigures({
     store,
@@ -189,7 +197,10 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   })
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
   // the board first: the queue asks it about requests
-  store.subscribe(workspaceChanged, ({ workspace, gone }) => board.workspaceChanged(workspace, gone))
+  store.subscribe(workspaceChanged, ({ workspace, gone }) => {
+    board.workspaceChanged(workspace, gone)
+    if (gone) likely.forget(workspace.id)
+  })
   store.subscribe(nodeChanged, (node) => board.nodeChanged(node))
   store.subscribe(queueControlChanged, (control) => board.controlChanged(control.paused))
   store.subscribe(nodeHoldChanged, ({ hold, free }) => {
@@ -198,6 +209,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   })
   store.subscribe(gpuRequestChanged, (request) => {
     board.requestChanged(request)
+    likely.requestChanged(request)
     capacity.requestChanged(request)
   })
 
@@ -232,6 +244,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     nodeAt: (from, id) => rows.inventory.node(from, id),
     requests: rows.gpuRequests,
     reservations: capacity.reservations,
+    likelyStartMs: likely.startMs,
     ids,
     limits,
     automaticTemplate: (workspaceId, clusters) =>
@@ -349,6 +362,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     store,
     rows: rows.gpuRequests,
     board,
+    likely,
     settings,
     journal: rows.journal,
     clock,
@@ -482,8 +496,11 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     })
     for (const request of await rows.gpuRequests.live(from)) {
       board.requestChanged(request)
+      likely.requestChanged(request)
       gpuFigures.loadRequest(request)
     }
+    for (const request of await rows.gpuRequests.lastEnded(from, rememberedEnds))
+      likely.requestChanged(request)
     for (const hold of await rows.gpuRequests.holds(from)) {
       board.holdChanged(hold, false)
       capacity.holdChanged(hold, false)

@@ -66,6 +66,10 @@ export const GpuEstimate = Type.Object(
     ),
     startAt: Nullable(timestamp("When it would start."), "When it would start; null when it cannot be met."),
     waitSeconds: Nullable(Type.Integer(), "How long it would wait, seconds; null when it cannot be met."),
+    likelyStartAt: Nullable(
+      timestamp("When it would be likely to start."),
+      "When it would start if others use as much of their time as those before did; never later than `startAt`. Null = nobody can say.",
+    ),
     clusterId: Nullable(Type.String(), "Where; null when it cannot be met."),
     nodes: Type.Array(Type.String(), { description: "Names of the nodes that it would get." }),
     reason: Nullable(GpuRequestReason, "Why not now; null when it would start at once."),
@@ -89,26 +93,33 @@ export const GpuEstimate = Type.Object(
 )
 export type GpuEstimate = Static<typeof GpuEstimate>
 
+const errors = {
+  started: int("How many requests that started in the last 30 days it is about."),
+  medianErrorSeconds: Nullable(
+    Type.Number(),
+    "Start that came true minus what was said first, median, seconds: more than 0 = later than said. Null = none started.",
+  ),
+  p90AbsoluteErrorSeconds: Nullable(
+    Type.Number(),
+    "Nine of ten were no further off than this, seconds. Null = none started.",
+  ),
+  medianRelativeError: Nullable(
+    Type.Number(),
+    "Error by the wait that came true, median, of those that waited at least a minute; null = none did.",
+  ),
+  p90RelativeError: Nullable(Type.Number(), "The same, nine of ten; null = none did."),
+}
+
 export const GpuAccuracy = Type.Object(
   {
     bands: Type.Array(
       Type.Object(
         {
           band: PriorityBand,
-          started: int("How many requests that started in the last 30 days it is about."),
-          medianErrorSeconds: Nullable(
-            Type.Number(),
-            "Start that came true minus the first estimate, median, seconds: more than 0 = later than said. Null = none started.",
-          ),
-          p90AbsoluteErrorSeconds: Nullable(
-            Type.Number(),
-            "Nine of ten were no further off than this, seconds. Null = none started.",
-          ),
-          medianRelativeError: Nullable(
-            Type.Number(),
-            "Error by the wait that came true, median, of those that waited at least a minute; null = none did.",
-          ),
-          p90RelativeError: Nullable(Type.Number(), "The same, nine of ten; null = none did."),
+          ...errors,
+          likely: Type.Object(errors, {
+            description: "The same of the likely starts that were said with the estimates.",
+          }),
         },
         { description: "How good the estimates of one band were." },
       ),

@@ -162,6 +162,10 @@ export const GpuRequest = Type.Object(
     firstEstimate: Nullable(estimate, "The first estimate that was given; null = none yet."),
     estimate: Nullable(estimate, "The last one; it stays as it was when the request starts."),
     slot: Nullable(slot, "While it is queued: when and where it starts; null = nothing is planned for it."),
+    likelyStartAt: Nullable(
+      timestamp("When it is likely to start."),
+      "While it is queued: when it starts if others use as much of their time as those before did; never later than its slot. Null = nobody can say.",
+    ),
     reasons: Type.Array(GpuRequestReason, {
       description: "Why it does not start now, the most decisive first; empty when it is not queued.",
     }),

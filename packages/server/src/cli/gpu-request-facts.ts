@@ -8,11 +8,11 @@ export function shapeText(
   return `${shape.nodes} x ${shape.gpusPerNode} ${shape.gpuModel ?? "GPU"}`
 }
 
-/** What comes next, or came last: `starts in 2h`, `until in 3h12m`, `ended 5m ago`. */
+/** What comes next, or came last: `starts in 2h, likely 45m`, `until in 3h12m`, `ended 5m ago`. */
 export function whenText(request: GpuRequest, nowMs: number): string {
   const { state, slot, endsAt, endedAt } = request
   if (state === "queued") {
-    if (slot !== null) return startText(slot.startAt, nowMs)
+    if (slot !== null) return `${startText(slot.startAt, nowMs)}${likelyText(request, nowMs)}`
     return (request.reasons[0]?.code ?? "not planned yet").replaceAll("_", " ")
   }
   if (state === "provisioned") return `${leftText(endsAt, nowMs)} left`
@@ -25,17 +25,35 @@ export function startText(startAt: string, nowMs: number): string {
   return startMs <= nowMs ? "starts now" : `starts in ${humanSeconds((startMs - nowMs) / 1000)}`
 }
 
+/** So much earlier it is worth a word. */
+const worthSayingMs = 60_000
+
+/** `, likely 45m`; nothing where the likely start is as good as the promised one, or unknown. */
+function likelyText(
+  { slot, likelyStartAt }: Pick<GpuRequest, "slot" | "likelyStartAt">,
+  nowMs: number,
+): string {
+  const [startMs, likelyMs] = [parseInstant(slot?.startAt), parseInstant(likelyStartAt)]
+  if (startMs === null || likelyMs === null || startMs - Math.max(nowMs, likelyMs) < worthSayingMs) return ""
+  return likelyMs <= nowMs ? ", likely now" : `, likely ${humanSeconds((likelyMs - nowMs) / 1000)}`
+}
+
 /** How long until an instant; `0s` when it has passed. */
 function leftText(until: string | null, nowMs: number): string {
   const atMs = parseInstant(until)
   return atMs === null ? "-" : humanSeconds((atMs - nowMs) / 1000)
 }
 
-/** `starts now`, or `starts about in 2h (2030-01-01 02:00 UTC)`; for what has no slot a sentence that says so. */
+/**
+ * `starts now`, or `starts about in 2h (2030-01-01 02:00 UTC)`, with `, likely 45m` behind it where that is known to be
+ * sooner; for what has no slot a sentence that says so.
+ */
 export function estimateText(request: GpuRequest, nowMs: number): string {
   if (request.slot === null) return "no start can be said"
   if ((parseInstant(request.slot.startAt) ?? 0) <= nowMs) return "starts now"
-  return `starts about ${inHowLong(request.slot.startAt, nowMs)}`
+  const likely = likelyText(request, nowMs)
+  const start = inHowLong(request.slot.startAt, nowMs)
+  return likely === "" ? `starts about ${start}` : `starts at the latest ${start}${likely}`
 }
 
 /** A reason in a column: its code and the numbers that make it clear. */

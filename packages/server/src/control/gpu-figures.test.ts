@@ -93,18 +93,18 @@ it("follows a node from held to draining to free", () => {
 
 it("tells of a first start once, with its wait and how wrong the first estimate was", () => {
   const { request, starts } = start()
-  const said = { startMs: 60_000, atMs: 0 }
+  const said = { startMs: 60_000, atMs: 0, likelyMs: 40_000 }
   const held = give(aRequest("a", { priority: 50, promised: said }), 45_000)
   request(aRequest("a", { priority: 50 }))
   request(held)
   request({ ...held, idleSinceMs: null })
-  expect(starts).toEqual([{ band: "low", waitSeconds: 45, errorSeconds: -15 }])
+  expect(starts).toEqual([{ band: "low", waitSeconds: 45, errorSeconds: -15, likelyErrorSeconds: 5 }])
   const lost = holdEnded(held, { cause: "node_lost", reason: "gone", nowMs: 50_000 })
   request(lost)
   request(give(lost, 70_000))
   expect(starts).toHaveLength(1)
   request(give(aRequest("b", { promised: { startMs: null, atMs: 0 } }), 1000))
-  expect(starts[1]).toEqual({ band: "medium", waitSeconds: 1, errorSeconds: null })
+  expect(starts[1]).toEqual({ band: "medium", waitSeconds: 1, errorSeconds: null, likelyErrorSeconds: null })
 })
 
 it("adds up what ended requests held and used, lives in the queue between left out, until their workspace is gone", () => {

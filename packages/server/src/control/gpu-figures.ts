@@ -11,6 +11,8 @@ export interface GpuStart {
   readonly waitSeconds: number
   /** By how much it started later than was first said; below 0 earlier. null = that it cannot be met was said. */
   readonly errorSeconds: number | null
+  /** The same of the likely start; null = none was said. */
+  readonly likelyErrorSeconds: number | null
 }
 
 /** What GPU requests hold and wait for in this moment, and what those held that have ended. */
@@ -98,10 +100,12 @@ export function createGpuFigures({ store, board, onStart }: GpuFiguresOptions): 
 function startOf({ createdAtMs, startedAtMs, priority, promised }: GpuRequest): GpuStart {
   const startMs = startedAtMs ?? createdAtMs
   const saidMs = promised?.startMs ?? null
+  const likelyMs = promised?.likelyMs ?? null
   return {
     band: bandOf(priority),
     waitSeconds: Math.max(0, startMs - createdAtMs) / 1000,
     errorSeconds: saidMs === null ? null : (startMs - saidMs) / 1000,
+    likelyErrorSeconds: likelyMs === null ? null : (startMs - likelyMs) / 1000,
   }
 }
 

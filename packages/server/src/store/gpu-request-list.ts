@@ -23,7 +23,10 @@ interface Position {
 }
 
 /** The lists of GPU requests; all of them run beside the writer. */
-export const gpuRequestLists: Pick<GpuRequestStore, "listIn" | "page" | "heldBetween" | "outcomes"> = {
+export const gpuRequestLists: Pick<
+  GpuRequestStore,
+  "listIn" | "page" | "heldBetween" | "outcomes" | "lastEnded"
+> = {
   async listIn(from, workspaceId, limit) {
     return scan(from, selectIn.bind(sessionOf(from).dialect, { workspaceId, limit }))
   },
@@ -46,6 +49,10 @@ export const gpuRequestLists: Pick<GpuRequestStore, "listIn" | "page" | "heldBet
     const query = selectOutcomes.bind(session.dialect, { sinceMs, limit })
     const [found] = await session.scan([query], { isLong: true })
     return rowsAs<Outcome>(found)
+  },
+  async lastEnded(from, limit) {
+    const found = await scan(from, selectLastEnded.bind(sessionOf(from).dialect, { limit }))
+    return found.toReversed()
   },
 }
 
@@ -75,11 +82,23 @@ const selectOutcomes = statement<{ sinceMs: number; limit: number }>("gpu_reques
       "created_at_ms as createdAtMs",
       "promised_start_ms as promisedStartMs",
       "promised_at_ms as promisedAtMs",
+      "promised_likely_ms as likelyStartMs",
       "started_at_ms as startedAtMs",
     ])
     .where("started_at_ms", ">=", p("sinceMs"))
     .where("promised_start_ms", "is not", null)
     .orderBy("started_at_ms", "desc")
+    .limit(p("limit")),
+)
+
+/** What left the queue without nodes is skipped on the way: the index has the start, too. */
+const selectLastEnded = statement<{ limit: number }>("gpu_request_by_end")((db, p) =>
+  db
+    .selectFrom("gpu_request")
+    .select(gpuRequestColumns)
+    .where("ended_at_ms", "is not", null)
+    .where("started_at_ms", "is not", null)
+    .orderBy("ended_at_ms", "desc")
     .limit(p("limit")),
 )
 

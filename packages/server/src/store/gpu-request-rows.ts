@@ -36,6 +36,7 @@ export const movingColumns = [
   "failure_reason",
   "promised_start_ms",
   "promised_at_ms",
+  "promised_likely_ms",
   "estimate_start_ms",
   "estimate_at_ms",
   "idle_since_ms",
@@ -75,16 +76,17 @@ export function toGpuRequest(row: GpuRequestRow): GpuRequest {
     retries: row.retries,
     cause: row.cause as GpuEndCause | null,
     failureReason: row.failure_reason,
-    promised: promised(row.promised_start_ms, row.promised_at_ms),
-    estimate: promised(row.estimate_start_ms, row.estimate_at_ms),
+    promised: promised(row.promised_start_ms, row.promised_at_ms, row.promised_likely_ms),
+    estimate: promised(row.estimate_start_ms, row.estimate_at_ms, null),
     idleSinceMs: row.idle_since_ms,
     idleMs: row.idle_ms,
     version: row.version,
   }
 }
 
-function promised(startMs: number | null, atMs: number | null): Promised | null {
-  return atMs === null ? null : { startMs, atMs }
+function promised(startMs: number | null, atMs: number | null, likelyMs: number | null): Promised | null {
+  if (atMs === null) return null
+  return likelyMs === null ? { startMs, atMs } : { startMs, atMs, likelyMs }
 }
 
 export function fromGpuRequest(request: GpuRequest): GpuRequestRow {
@@ -116,6 +118,7 @@ export function fromGpuRequest(request: GpuRequest): GpuRequestRow {
     failure_reason: request.failureReason,
     promised_start_ms: request.promised?.startMs ?? null,
     promised_at_ms: request.promised?.atMs ?? null,
+    promised_likely_ms: request.promised?.likelyMs ?? null,
     estimate_start_ms: request.estimate?.startMs ?? null,
     estimate_at_ms: request.estimate?.atMs ?? null,
     idle_since_ms: request.idleSinceMs,

@@ -163,7 +163,7 @@ CREATE TABLE gpu_request (
   idle_since_ms integer,
   idle_ms integer not null,
   version integer not null
-) strict;
+, promised_likely_ms integer) strict;
 
 CREATE INDEX gpu_request_by_creation on gpu_request (created_at_ms, id, workspace_id, state);
 

@@ -325,6 +325,8 @@ interface GpuRequestTable {
   /** Null while nothing was promised (`promised_at_ms` null), and where it was said that it cannot be met. */
   promised_start_ms: number | null
   promised_at_ms: number | null
+  /** Null where no likely start was said. */
+  promised_likely_ms: number | null
   estimate_start_ms: number | null
   estimate_at_ms: number | null
   idle_since_ms: number | null

@@ -32,6 +32,8 @@ export interface GpuRequestTelemetry {
     readonly waitSeconds: number
     /** Above 0: later than was first said. null = nothing was said that could be wrong. */
     readonly errorSeconds: number | null
+    /** The same of the likely start; null = none was said. */
+    readonly likelyErrorSeconds: number | null
   }): void
   /** One plan of them, committed. */
   gpuPlanCommitted(turn: {
@@ -128,9 +130,15 @@ function startMetrics(registry: Registry): Pick<GpuRequestTelemetry, "gpuRequest
     "Its start less the first estimate: above 0 it was later.",
     signedBuckets,
   )
+  const likely = histogram(
+    "berth_gpu_request_likely_error_seconds",
+    "How far its start was from the likely start that was said first.",
+    errorBuckets,
+  )
   return {
-    gpuRequestStarted({ band, waitSeconds, errorSeconds }) {
+    gpuRequestStarted({ band, waitSeconds, errorSeconds, likelyErrorSeconds }) {
       wait.observe({ band }, waitSeconds)
+      if (likelyErrorSeconds !== null) likely.observe({ band }, Math.abs(likelyErrorSeconds))
       if (errorSeconds === null) return
       error.observe({ band }, Math.abs(errorSeconds))
       signed.observe({ band }, errorSeconds)

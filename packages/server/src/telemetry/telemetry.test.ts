@@ -21,8 +21,8 @@ it("shows every figure that was told, with its labels", async () => {
   telemetry.planCommitted({ admitted: 5, preempted: 2, lost: 1 })
   telemetry.streamsOpen(7)
   telemetry.gpuPlanCommitted({ provisioned: 4, lost: 1, planMs: 2 })
-  telemetry.gpuRequestStarted({ band: "low", waitSeconds: 30, errorSeconds: -20 })
-  telemetry.gpuRequestStarted({ band: "low", waitSeconds: 5, errorSeconds: null })
+  telemetry.gpuRequestStarted({ band: "low", waitSeconds: 30, errorSeconds: -20, likelyErrorSeconds: -7 })
+  telemetry.gpuRequestStarted({ band: "low", waitSeconds: 5, errorSeconds: null, likelyErrorSeconds: null })
   telemetry.observe({
     queues: () => [{ workspaceId: "team-a", depth: 3, oldestAgeMs: 1500 }],
     pods: () => ({ Running: 4 }),

@@ -58,6 +58,8 @@ const accuracyColumns: readonly Column<GpuAccuracy["bands"][number]>[] = [
   { title: "90% WITHIN", cell: (one) => seconds(one.p90AbsoluteErrorSeconds), align: "right" },
   { title: "OF THE WAIT, MEDIAN", cell: (one) => percent(one.medianRelativeError), align: "right" },
   { title: "90%", cell: (one) => percent(one.p90RelativeError), align: "right" },
+  { title: "LIKELY: MEDIAN", cell: (one) => signed(one.likely.medianErrorSeconds), align: "right" },
+  { title: "OF THE WAIT", cell: (one) => percent(one.likely.medianRelativeError), align: "right" },
 ]
 
 function seconds(value: number | null): string {

@@ -67,6 +67,7 @@ function request(change: Partial<GpuRequest> = {}): GpuRequest {
       clusterId: "local",
       nodes: ["gpu-1", "gpu-2"],
     },
+    likelyStartAt: null,
     reasons: [
       {
         code: "quota_short",
@@ -96,6 +97,7 @@ const held = (name: string) => ({
 const provisioned: Partial<GpuRequest> = {
   state: "provisioned",
   slot: null,
+  likelyStartAt: null,
   reasons: [],
   startedAt: "2030-01-01T00:00:00.000Z",
   endsAt: "2030-01-01T04:00:00.000Z",
@@ -379,10 +381,48 @@ describe("berth gpus", () => {
     )
   })
 
+  it("tells the likely start beside the one at the latest, where it is earlier by a minute or more", async () => {
+    const likely = (likelyStartAt: string | null) => request({ likelyStartAt })
+    const items = [
+      likely("2030-01-01T01:10:00.000Z"),
+      likely("2029-12-31T23:00:00.000Z"),
+      likely("2030-01-01T01:59:30.000Z"),
+      likely(null),
+    ]
+    api = await startTestApi({
+      [`GET ${base}`]: () => ({ body: { items, nextCursor: null } }),
+      "GET /berth/v1/queue/gpu-requests": () => ({
+        body: { items: [{ ...likely("2030-01-01T01:10:00.000Z"), position: 1 }], nextCursor: null },
+      }),
+      [`GET /berth/v1/explain/gpu-request/${id}`]: () => ({
+        body: why({ request: likely("2030-01-01T00:45:00.000Z") }),
+      }),
+    })
+    const { out } = await berth(["gpus"])
+    const whens = out.split("\n").flatMap((line) => /starts .*?(?=  )/.exec(line)?.[0] ?? [])
+    expect(whens).toEqual([
+      "starts in 2h, likely 1h10m",
+      "starts in 2h, likely now",
+      "starts in 2h",
+      "starts in 2h",
+    ])
+    expect((await berth(["queue", "--gpus"])).out).toContain("starts in 2h, likely 1h10m")
+    expect((await berth(["why", id])).out).toContain(
+      "estimate   starts at the latest in 2h (2030-01-01 02:00 UTC), likely 45m on gpu-1, gpu-2",
+    )
+  })
+
   it("says how good the estimates were", async () => {
-    const none = { started: 0, p90AbsoluteErrorSeconds: null, medianRelativeError: null }
+    const none = {
+      started: 0,
+      medianErrorSeconds: null,
+      p90AbsoluteErrorSeconds: null,
+      medianRelativeError: null,
+      p90RelativeError: null,
+    }
+    const likely = { ...none, started: 11, medianErrorSeconds: 4, medianRelativeError: 0.01 }
     const bands = [
-      { band: "low", medianErrorSeconds: null, p90RelativeError: null, ...none },
+      { band: "low", ...none, likely: none },
       {
         band: "medium",
         started: 12,
@@ -390,12 +430,13 @@ describe("berth gpus", () => {
         p90AbsoluteErrorSeconds: 300,
         medianRelativeError: 0.021,
         p90RelativeError: 0.5,
+        likely,
       },
     ]
     api = await startTestApi({ "GET /berth/v1/estimates/accuracy": () => ({ body: { bands } }) })
     const { out } = await berth(["gpus", "accuracy"])
-    expect(out).toMatch(/^medium +12 +1m5s early +5m +2% +50%$/m)
-    expect(out).toMatch(/^low +0 +- +- +- +-$/m)
+    expect(out).toMatch(/^medium +12 +1m5s early +5m +2% +50% +4s late +1%$/m)
+    expect(out).toMatch(/^low +0 +- +- +- +- +- +-$/m)
   })
 })
 

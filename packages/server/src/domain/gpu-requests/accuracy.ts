@@ -1,4 +1,4 @@
-import type { BandAccuracy } from "./commands.ts"
+import type { BandAccuracy, EstimateErrors } from "./commands.ts"
 import { bandOf, priorityBands } from "./states.ts"
 import type { Outcome } from "./types.ts"
 
@@ -9,17 +9,23 @@ const shortestWaitMs = 60_000
 export function accuracyOf(outcomes: readonly Outcome[]): readonly BandAccuracy[] {
   return priorityBands.map((band) => {
     const own = outcomes.filter((outcome) => bandOf(outcome.priority) === band)
-    const errors = own.map(errorSeconds)
-    const relative = own.filter((outcome) => waitMs(outcome) >= shortestWaitMs).map(relativeError)
-    return {
-      band,
-      started: own.length,
-      medianErrorSeconds: quantile(errors, 0.5),
-      p90AbsoluteErrorSeconds: quantile(errors.map(Math.abs), 0.9),
-      medianRelativeError: quantile(relative, 0.5),
-      p90RelativeError: quantile(relative, 0.9),
-    }
+    const likely = own.flatMap(({ likelyStartMs, ...outcome }) =>
+      likelyStartMs === null ? [] : { ...outcome, likelyStartMs, promisedStartMs: likelyStartMs },
+    )
+    return { band, ...errorsOf(own), likely: errorsOf(likely) }
   })
+}
+
+function errorsOf(outcomes: readonly Outcome[]): EstimateErrors {
+  const errors = outcomes.map(errorSeconds)
+  const relative = outcomes.filter((outcome) => waitMs(outcome) >= shortestWaitMs).map(relativeError)
+  return {
+    started: outcomes.length,
+    medianErrorSeconds: quantile(errors, 0.5),
+    p90AbsoluteErrorSeconds: quantile(errors.map(Math.abs), 0.9),
+    medianRelativeError: quantile(relative, 0.5),
+    p90RelativeError: quantile(relative, 0.9),
+  }
 }
 
 /** The value below or at which so great a part of them lies (nearest rank); null of none. */

@@ -3,6 +3,7 @@ import { noReadings } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import { createBoard } from "./board.ts"
 import type { Board, GpuPlan, Provision } from "./board-types.ts"
+import { createLikelyStarts, type LikelyStarts } from "./likely.ts"
 import { stateAfter } from "./states.ts"
 import type { GpuEndCause, GpuRequest, GpuRequestId, GpuWish, NodeHold } from "./types.ts"
 import { newRequest } from "./new-request.ts"
@@ -134,6 +135,8 @@ export function aRequest(
 /** Rows in memory with a board that follows them, and the least that writes its plans. For tests and benches. */
 export interface BoardBench {
   readonly board: Board
+  /** Likely starts, which are noted with estimates; null = none are made. */
+  readonly likely: LikelyStarts | null
   readonly requests: Map<GpuRequestId, GpuRequest>
   readonly holds: Map<string, NodeHold>
   readonly nodes: Map<string, Node>
@@ -160,9 +163,18 @@ export interface BoardBench {
   rebuilt(): Board
 }
 
-export function createBoardBench(): BoardBench {
+export function createBoardBench({ withLikely = false } = {}): BoardBench {
+  const board = createBoard()
+  const likely = withLikely
+    ? createLikelyStarts({
+        board,
+        nodes: () => [...bench.nodes.values()],
+        workspaces: () => bench.workspaces.values(),
+      })
+    : null
   const bench: BoardBench = {
-    board: createBoard(),
+    board,
+    likely,
     requests: new Map(),
     holds: new Map(),
     nodes: new Map(),
@@ -190,7 +202,7 @@ export function createBoardBench(): BoardBench {
     },
     commit(plan, nowMs) {
       for (const provision of plan.provisions) provide(bench, provision, nowMs)
-      for (const { requestId, startMs } of plan.estimates) note(bench, requestId, { startMs, atMs: nowMs })
+      for (const { requestId, startMs } of plan.estimates) note(bench, requestId, startMs, nowMs)
     },
     end: (id, cause, nowMs, drainDeadlineMs) => end(bench, id, { cause, nowMs, drainDeadlineMs }),
     hold: (hold) => putHold(bench, hold),
@@ -224,6 +236,7 @@ function putTeam(bench: BoardBench, workspace: Workspace): void {
 function put(bench: BoardBench, request: GpuRequest): void {
   bench.requests.set(request.id, request)
   bench.board.requestChanged(request)
+  bench.likely?.requestChanged(request)
 }
 
 function putHold(bench: BoardBench, hold: NodeHold): void {
@@ -231,9 +244,13 @@ function putHold(bench: BoardBench, hold: NodeHold): void {
   bench.board.holdChanged(hold, false)
 }
 
-function note(bench: BoardBench, id: GpuRequestId, estimate: GpuRequest["estimate"]): void {
+function note(bench: BoardBench, id: GpuRequestId, startMs: number | null, atMs: number): void {
   const request = bench.requests.get(id)
-  if (request) bench.change(id, { promised: request.promised ?? estimate, estimate })
+  if (!request) return
+  const likelyMs = request.promised === null ? bench.likely?.startMs(id, startMs, atMs) : null
+  const estimate = { startMs, atMs }
+  const promised = request.promised ?? (likelyMs == null ? estimate : { ...estimate, likelyMs })
+  bench.change(id, { promised, estimate })
 }
 
 function provide(bench: BoardBench, provision: Provision, nowMs: number): void {

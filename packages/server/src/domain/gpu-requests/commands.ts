@@ -47,6 +47,8 @@ export interface GpuRequestView {
   readonly request: GpuRequest
   /** While queued: from the plan in memory; null = cannot be met, or not planned for (paused). */
   readonly slot: Slot | null
+  /** When it is likely to start, never later than its slot; null = it has none, or nobody can say. */
+  readonly likelyStartMs: number | null
   /** Without the ids of requests that the caller may not see. */
   readonly reasons: readonly GpuRequestReason[]
   /** Cost so far, or in all, in millionths of the currency; null where a GPU of it has no price. */
@@ -78,6 +80,8 @@ export interface GpuEstimate {
   readonly outcome: "now" | "later" | "never"
   readonly startMs: number | null
   readonly waitMs: number | null
+  /** When it would be likely to start, never later than `startMs`; null = never, or nobody can say. */
+  readonly likelyStartMs: number | null
   readonly clusterId: string | null
   /** Node names that it would get. */
   readonly nodes: readonly string[]
@@ -100,9 +104,15 @@ export interface GpuEstimate {
   }[]
 }
 
-/** How good the estimates were. Errors in seconds: what came true minus what was said. */
-export interface BandAccuracy {
+/** How good the estimates of a band were: the promised starts, and the likely ones. */
+export interface BandAccuracy extends EstimateErrors {
   readonly band: PriorityBand
+  readonly likely: EstimateErrors
+}
+
+/** Errors in seconds: what came true minus what was said. */
+export interface EstimateErrors {
+  /** How many started of those that it was said of. */
   readonly started: number
   readonly medianErrorSeconds: number | null
   readonly p90AbsoluteErrorSeconds: number | null

@@ -38,6 +38,7 @@ describe("an estimate", () => {
       outcome: "now",
       startMs: world.clock.nowMs(),
       waitMs: 0,
+      likelyStartMs: world.clock.nowMs(),
       clusterId: "local",
       nodes: ["n1", "n2"],
       reason: null,

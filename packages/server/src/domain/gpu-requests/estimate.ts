@@ -10,13 +10,16 @@ import { workspaceDeleting } from "./refusals.ts"
 import { instantText, lengthText, listed } from "./sentences.ts"
 import { shownReason } from "./view.ts"
 
+/** A likely start that is so little earlier is as good as the promised one. */
+const worthSayingMs = 60_000
+
 /** See `GpuRequestService.estimate`: what would happen to such a request now. Writes nothing. */
 export async function estimateRequest(
   options: GpuRequestsOptions,
   principal: Principal,
   wanted: Parameters<GpuRequestService["estimate"]>[1],
 ): Promise<GpuEstimate> {
-  const { board, clock, limits, clusters } = options
+  const { board, likely, clock, limits, clusters } = options
   const { workspaceId, priority, durationMs } = wanted
   authorize(principal, "gpu-request.estimate", { workspaceId, ownerId: principal.userId })
   const workspace = requireWorkspace(options, workspaceId)
@@ -25,8 +28,10 @@ export async function estimateRequest(
   const candidate: Candidate = { workspaceId, wish, priority, durationMs }
   const nowMs = clock.nowMs()
   const forecast = board.forecast(candidate, nowMs)
+  const latestMs = forecast.kind === "slot" ? forecast.slot.startMs : null
+  const likelyMs = likely.forecastMs(candidate, latestMs, nowMs)
   return {
-    ...answerTo(options, principal, forecast, nowMs),
+    ...answerTo(options, principal, forecast, { likelyMs, nowMs }),
     alternatives: alternativesTo(board, { candidate, forecast, clusters: workspace.clusters, nowMs }),
   }
 }
@@ -35,7 +40,7 @@ function answerTo(
   options: GpuRequestsOptions,
   principal: Principal,
   forecast: Forecast,
-  nowMs: number,
+  { likelyMs, nowMs }: { readonly likelyMs: number | null; readonly nowMs: number },
 ): Omit<GpuEstimate, "alternatives"> {
   if (forecast.kind === "never") {
     const { reason } = forecast
@@ -43,6 +48,7 @@ function answerTo(
       outcome: "never",
       startMs: null,
       waitMs: null,
+      likelyStartMs: null,
       clusterId: null,
       nodes: [],
       reason: shownReason(options, principal, reason),
@@ -55,18 +61,30 @@ function answerTo(
   const nodes = nodeIds.map((id) => names.get(id) ?? id)
   const waitMs = Math.max(0, startMs - nowMs)
   const where = `on ${listed(nodes)} in cluster ${clusterId}`
-  const sentence =
-    waitMs === 0
-      ? `It would start at once ${where}.`
-      : `It would start in about ${lengthText(waitMs)}, at ${instantText(startMs)}, ${where}.`
+  const sentence = `${startSentence({ startMs, likelyMs, nowMs })} ${where}.`
   return {
     outcome: waitMs === 0 ? "now" : "later",
     startMs: Math.max(nowMs, startMs),
     waitMs,
+    likelyStartMs: likelyMs === null ? null : Math.max(nowMs, likelyMs),
     clusterId,
     nodes,
     reason: null,
     sentence,
     nearest: null,
   }
+}
+
+function startSentence(at: {
+  readonly startMs: number
+  readonly likelyMs: number | null
+  readonly nowMs: number
+}): string {
+  const { startMs, likelyMs, nowMs } = at
+  const [wait, instant] = [lengthText(startMs - nowMs), instantText(startMs)]
+  if (startMs <= nowMs) return "It would start at once"
+  if (likelyMs === null || startMs - likelyMs < worthSayingMs)
+    return `It would start in about ${wait}, at ${instant},`
+  const likely = likelyMs <= nowMs ? "at once" : `in ${lengthText(likelyMs - nowMs)}`
+  return `It would start in ${wait} at the latest, at ${instant}, likely ${likely},`
 }

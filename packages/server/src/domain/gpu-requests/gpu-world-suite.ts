@@ -7,6 +7,7 @@ import { createBoard } from "./board.ts"
 import type { CreateGpuRequest, HoldEnds } from "./commands.ts"
 import { defaultLimits } from "./limits.ts"
 import { endEvents, gpuRequestEvent, holdEnded, provisioned } from "./moves.ts"
+import { createLikelyStarts } from "./likely.ts"
 import type { GpuRequestsOptions } from "./options.ts"
 import { createGpuRequests } from "./service.ts"
 import { createGpuSettingsIndex } from "./settings-index.ts"
@@ -38,7 +39,15 @@ export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
   settingsIndex.follow(store)
   store.subscribe(nodeChanged, (node) => board.nodeChanged(node))
   store.subscribe(workspaceChanged, ({ workspace, gone }) => board.workspaceChanged(workspace, gone))
-  store.subscribe(gpuRequestChanged, (request) => board.requestChanged(request))
+  const likely = createLikelyStarts({
+    board,
+    nodes: () => inventory.list(),
+    workspaces: () => workspaces.list(),
+  })
+  store.subscribe(gpuRequestChanged, (request) => {
+    board.requestChanged(request)
+    likely.requestChanged(request)
+  })
   store.subscribe(nodeHoldChanged, ({ hold, free }) => board.holdChanged(hold, free))
   const rows = store.gpuRequests
   const holds: HoldEnds = {
@@ -66,6 +75,7 @@ export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
     ...shared,
     rows,
     board,
+    likely,
     settings: settingsIndex,
     journal: store.journal,
     ids,
@@ -135,6 +145,7 @@ export async function openGpuWorld(change: Partial<GpuRequestsOptions> = {}) {
   return {
     ...platform,
     board,
+    likely,
     rows,
     options,
     requests,

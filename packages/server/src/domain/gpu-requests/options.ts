@@ -6,6 +6,7 @@ import type { Workspace } from "../workspaces/index.ts"
 import type { Board } from "./board-types.ts"
 import type { HoldEnds } from "./commands.ts"
 import type { GpuRequestLimits } from "./limits.ts"
+import type { LikelyStarts } from "./likely.ts"
 import type { GpuSettingsIndex } from "./settings-index.ts"
 import type { GpuRequestStore, GpuSettingsStore } from "./types.ts"
 
@@ -31,6 +32,7 @@ export interface GpuRequestsOptions {
   readonly store: Pick<Store, "tx" | "committed">
   readonly rows: GpuRequestStore
   readonly board: BoardReads
+  readonly likely: Pick<LikelyStarts, "startMs" | "forecastMs">
   readonly settings: Pick<GpuSettingsIndex, "prices">
   readonly journal: Pick<JournalReads, "latestEvents">
   readonly clock: Clock

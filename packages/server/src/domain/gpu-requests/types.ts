@@ -71,6 +71,8 @@ export interface Promised {
   /** null = cannot be met. */
   readonly startMs: number | null
   readonly atMs: number
+  /** When it was likely to start, given how much of their time others used; absent = that was not said. */
+  readonly likelyMs?: number
 }
 
 /** A node that a request has, or had at its end. */
@@ -211,6 +213,8 @@ export interface Outcome {
   readonly createdAtMs: number
   readonly promisedStartMs: number
   readonly promisedAtMs: number
+  /** null = no likely start was said. */
+  readonly likelyStartMs: number | null
   readonly startedAtMs: number
 }
 
@@ -242,6 +246,8 @@ export interface GpuRequestStore {
   ): Promise<readonly GpuRequest[]>
   /** Of those that started since, the latest first, at most `limit`. Runs beside the writer. */
   outcomes(from: Reads, sinceMs: number, limit: number): Promise<readonly Outcome[]>
+  /** The latest that ended after they held nodes, at most `limit`, by their end. Runs beside the writer. */
+  lastEnded(from: Reads, limit: number): Promise<readonly GpuRequest[]>
   /** @throws AppError `already_exists` when the shown id is taken */
   insert(tx: Tx, request: GpuRequest): Promise<void>
   /**

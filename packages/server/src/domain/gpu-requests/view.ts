@@ -58,17 +58,24 @@ export function createViews(options: GpuRequestsOptions): Reads {
 
 /** A request as the principal sees it at this instant. */
 export function viewOf(
-  options: Pick<GpuRequestsOptions, "board" | "settings">,
+  options: Pick<GpuRequestsOptions, "board" | "settings" | "likely">,
   principal: Principal,
   request: GpuRequest,
   nowMs: number,
 ): GpuRequestView {
   const cost = costOf(request, options.settings.prices(), nowMs)
-  if (request.state !== "queued") return { request, slot: null, reasons: [], cost }
-  const { board } = options
+  if (request.state !== "queued") return { request, slot: null, likelyStartMs: null, reasons: [], cost }
+  const { board, likely } = options
   const reason = board.reason(request.id, nowMs)
   const reasons = reason ? [shownReason(options, principal, reason)] : []
-  return { request, slot: board.slot(request.id, nowMs) ?? null, reasons, cost }
+  const slot = board.slot(request.id, nowMs) ?? null
+  return {
+    request,
+    slot,
+    likelyStartMs: likely.startMs(request.id, slot?.startMs ?? null, nowMs),
+    reasons,
+    cost,
+  }
 }
 
 /** The reason without the ids of requests that the principal may not see. */

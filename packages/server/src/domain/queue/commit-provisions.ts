@@ -105,9 +105,11 @@ async function freeNode(options: QueueOptions, tx: Tx, nodeId: NodeId): Promise<
 }
 
 /** What was said about starts, so that it can be compared with what comes true. A row that moved on is left. */
-async function noteEstimates({ store, requests, clock }: QueueOptions, plan: GpuPlan): Promise<void> {
+async function noteEstimates(options: QueueOptions, plan: GpuPlan): Promise<void> {
+  const { store, requests, clock } = options
   if (plan.estimates.length === 0) return
   const atMs = clock.nowMs()
+  const likely = likelyStarts(options, plan, atMs)
   await store
     .tx(
       async (tx) => {
@@ -115,11 +117,8 @@ async function noteEstimates({ store, requests, clock }: QueueOptions, plan: Gpu
           const request = await requests.byId(tx, requestId)
           if (request?.state !== "queued" || request.version !== version) continue
           const estimate = { startMs, atMs }
-          await requests.update(
-            tx,
-            { ...request, estimate, promised: request.promised ?? estimate },
-            "queued",
-          )
+          const promised = request.promised ?? { ...estimate, ...likely.get(requestId) }
+          await requests.update(tx, { ...request, estimate, promised }, "queued")
         }
       },
       { isLarge: plan.estimates.length > 8 },
@@ -127,6 +126,16 @@ async function noteEstimates({ store, requests, clock }: QueueOptions, plan: Gpu
     .catch((error: unknown) => {
       if (!isLost(error)) throw error
     })
+}
+
+/** Before the transaction: others wait while that is open. Where nobody can say there is no entry. */
+function likelyStarts({ likelyStartMs }: QueueOptions, { estimates }: GpuPlan, atMs: number) {
+  return new Map(
+    estimates.flatMap(({ requestId, startMs }) => {
+      const likelyMs = likelyStartMs?.(requestId, startMs, atMs) ?? null
+      return likelyMs === null ? [] : [[requestId, { likelyMs }] as const]
+    }),
+  )
 }
 
 /** Work with GPUs on nodes that nobody holds, one request for each node and workspace. */

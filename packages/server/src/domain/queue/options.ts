@@ -1,6 +1,6 @@
 import type { Clock } from "../../kit/clock.ts"
 import type { Ids } from "../../kit/ids.ts"
-import type { GpuRequestLimits, GpuRequestStore, GpuTemplate } from "../gpu-requests/index.ts"
+import type { GpuRequestLimits, GpuRequestStore, GpuTemplate, LikelyStarts } from "../gpu-requests/index.ts"
 import type { Node, NodeId } from "../inventory/index.ts"
 import type { JournalReads, Reads, Store } from "../journal/index.ts"
 import type { Workspace, WorkspaceStore } from "../workspaces/index.ts"
@@ -30,6 +30,8 @@ export interface QueueOptions {
   readonly limits: Pick<GpuRequestLimits, "mostQueuedPerWorkspace" | "automaticStepMs" | "longestDurationMs">
   /** The template by which work of the workspace files requests on the first of the clusters that has one. */
   readonly automaticTemplate: (workspaceId: string, clusters: readonly string[]) => GpuTemplate | undefined
+  /** When a queued one is likely to start; null = nobody can say. Without it no such start is noted. */
+  readonly likelyStartMs?: LikelyStarts["startMs"]
   /** Who is told of moves, by the kind of owner. */
   readonly owners: Readonly<Record<ClaimOwner["kind"], ClaimOwnerPort>>
 }

@@ -94,6 +94,7 @@ export function toGpuRequest(names: Names, view: GpuRequestView): WireRequest {
     firstEstimate: toPromised(request.promised),
     estimate: toPromised(request.estimate),
     slot: slot === null ? null : toSlot(names, slot),
+    likelyStartAt: instantOrNull(view.likelyStartMs),
     reasons: reasons.map(toGpuReason),
     cost: cost === null ? null : { amount: decimalOf(cost.micros), currency: cost.currency },
   }
@@ -197,6 +198,7 @@ export function toGpuEstimate(found: GpuEstimate): WireEstimate {
     outcome: found.outcome,
     startAt: instantOrNull(found.startMs),
     waitSeconds: secondsOrNull(found.waitMs),
+    likelyStartAt: instantOrNull(found.likelyStartMs),
     clusterId: found.clusterId,
     nodes: [...found.nodes],
     reason: found.reason === null ? null : toGpuReason(found.reason),

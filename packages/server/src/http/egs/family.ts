@@ -57,7 +57,7 @@ function addRoute(app: FastifyInstance, name: EgsOperation, handle: EgsHandler):
     url: route.path,
     config: { operation: `egs.${name}`, isOpen: route.isOpen ?? false },
     handler: async (request, reply) => {
-      const text = JSON.stringify(envelope(await handle(request)))
+      const text = JSON.stringify(envelope(await handle(request, reply)))
       // As bytes: of text the framework would add a character set to the media type.
       return reply.header("cache-control", "no-store").type(contentType).send(Buffer.from(text))
     },

@@ -10,7 +10,8 @@ import type { Principal } from "../../domain/identity/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
 import { saidBy } from "./body.ts"
-import { valueOf, type EgsHandlers, type EgsOptions } from "./handlers.ts"
+import { formatInstant } from "./format.ts"
+import { valueOf, type EgsHandlers, type EgsOptions, type EgsReply } from "./handlers.ts"
 import { mapGpr, mapWaitTime, toCommand, type ChosenShape } from "./map-gpr.ts"
 
 /** The routes of GPU requests. */
@@ -35,10 +36,11 @@ export function gprHandlers(services: Services, { dialect }: EgsOptions): EgsHan
       await gpuRequests.cancel(request.principal, valueOf(decodeName(saidBy(request), "gprId")))
       return {}
     },
-    async getGpr(request) {
+    async getGpr(request, reply) {
       const id = valueOf(decodeName(saidBy(request), "gprId"))
       const view = await gpuRequests.get(request.principal, id)
       if (view.request.state === "cancelled") throw cancelled(id)
+      sayLikelyStart(reply, view.likelyStartMs)
       return mapGpr(view, dialect)
     },
     async listGprs(request) {
@@ -46,16 +48,22 @@ export function gprHandlers(services: Services, { dialect }: EgsOptions): EgsHan
       const views = await gpuRequests.listIn(request.principal, workspace)
       return { items: views.map((view) => mapGpr(view, dialect)) }
     },
-    async waitTime(request) {
+    async waitTime(request, reply) {
       const wanted = valueOf(decodeWaitTime(saidBy(request)))
       // What is only asked about has no name.
       const { name: _, ...wish } = toCommand(wanted)
       const estimate = await gpuRequests.estimate(request.principal, wish)
+      sayLikelyStart(reply, estimate.likelyStartMs)
       const isOpen = wanted.instanceType === null || wanted.gpuShape === null
       const chosen = isOpen ? await shapeOf(services, request.principal, estimate) : null
       return mapWaitTime(wanted, estimate, chosen, dialect)
     },
   }
+}
+
+/** Beside the start at the latest, which is in the body: where nobody can say there is no header. */
+function sayLikelyStart(reply: EgsReply, startMs: number | null): void {
+  if (startMs !== null) reply.header("x-berth-likely-start", formatInstant(startMs))
 }
 
 /** What was taken out of the queue is not there any more (reference/egs.md 2.4). */

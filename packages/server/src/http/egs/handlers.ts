@@ -14,7 +14,11 @@ export interface EgsOptions {
 export type InventoryBySlice = "seed" | "union"
 
 /** Gives the `data` of one operation's answer. */
-export type EgsHandler = (request: FastifyRequest) => Promise<object> | object
+export type EgsHandler = (request: FastifyRequest, reply: EgsReply) => Promise<object> | object
+/** What the document does not have goes into headers. */
+export interface EgsReply {
+  header(name: string, value: string): unknown
+}
 export type EgsHandlers<Name extends EgsOperation = EgsOperation> = Readonly<Record<Name, EgsHandler>>
 
 /** @throws AppError `invalid`, detail `decoded`: its issues are worded whole */

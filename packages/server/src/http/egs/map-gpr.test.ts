@@ -59,7 +59,7 @@ const slotAt = (startMs: number, clusterId = "worker-1") => ({
 })
 
 function view(change: Partial<GpuRequest>, now: Partial<GpuRequestView> = {}): GpuRequestView {
-  return { request: request(change), slot: null, reasons: [], cost: null, ...now }
+  return { request: request(change), slot: null, likelyStartMs: null, reasons: [], cost: null, ...now }
 }
 
 const startMs = at("2024-10-22T07:41:17Z")
@@ -257,6 +257,7 @@ describe("a wait", () => {
     outcome: "later",
     startMs,
     waitMs: 160_000,
+    likelyStartMs: startMs - 60_000,
     clusterId: "worker-1",
     nodes: [node.name],
     reason: null,

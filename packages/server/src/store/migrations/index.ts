@@ -6,6 +6,7 @@ import { restored } from "./0005-restored.ts"
 import { writersApart } from "./0006-writers-apart.ts"
 import { gpuRequests } from "./0007-gpu-requests.ts"
 import { tokens } from "./0008-tokens.ts"
+import { likelyStarts } from "./0009-likely-starts.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -18,5 +19,6 @@ export const migrations: readonly Migration[] = [
   writersApart,
   gpuRequests,
   tokens,
+  likelyStarts,
 ]
 export type { Migration } from "./migration.ts"

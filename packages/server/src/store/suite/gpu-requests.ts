@@ -56,7 +56,7 @@ export function gpuRequestCases(open: OpenHarness): void {
     enableEviction: true,
     multiNode: true,
     automatic: { ownerId: "wl_1", ownerShownId: "train-1", stepMs: 86_400_000, hasEnd: true },
-    promised: { startMs: null, atMs: 7 },
+    promised: { startMs: 8, atMs: 7, likelyMs: 6 },
     estimate: { startMs: 9, atMs: 8 },
   })
   const provisioned: GpuRequest = {
@@ -369,7 +369,7 @@ export function gpuRequestCases(open: OpenHarness): void {
         started(3, 90, { state: "complete", endedAtMs: 95 }),
         started(4, 80, { promised: null }),
         started(5, 70, { promised: { startMs: null, atMs: 20 } }),
-        started(6, 60),
+        started(6, 60, { promised: { ...promised, likelyMs: 25 } }),
         sampleGpuRequest(7, { promised }),
       )
       const row = (priority: number, startedAtMs: number) => ({
@@ -377,10 +377,35 @@ export function gpuRequestCases(open: OpenHarness): void {
         createdAtMs: 5,
         promisedStartMs: 30,
         promisedAtMs: 20,
+        likelyStartMs: priority === 6 ? 25 : null,
         startedAtMs,
       })
       expect(await gpuRequests.outcomes(committed, 40, 10)).toEqual([row(3, 90), row(6, 60), row(2, 40)])
       expect(await gpuRequests.outcomes(committed, 40, 1)).toEqual([row(3, 90)])
+    })
+  })
+
+  describe("the last that ended", () => {
+    it("are those that had nodes, as many as are asked for, by their end", async () => {
+      const { gpuRequests, committed } = harness.store
+      const ended = (n: number, endedAtMs: number) =>
+        sampleGpuRequest(n, {
+          state: "complete",
+          startedAtMs: 1,
+          endsAtMs: 100,
+          endedAtMs,
+          cause: "released",
+        })
+      await insert(
+        ended(1, 30),
+        ended(2, 10),
+        ended(3, 20),
+        sampleGpuRequest(4, { state: "provisioned", startedAtMs: 1, endsAtMs: 100 }),
+        sampleGpuRequest(5, { state: "cancelled", endedAtMs: 40 }),
+        sampleGpuRequest(6),
+      )
+      expect(await gpuRequests.lastEnded(committed, 10)).toEqual([ended(2, 10), ended(3, 20), ended(1, 30)])
+      expect(numbers(await gpuRequests.lastEnded(committed, 2))).toEqual([3, 1])
     })
   })
 
