@@ -27,8 +27,12 @@ function start(used: readonly number[]): BoardBench {
 function ended(index: number, workspaceId: string, share: number): GpuRequest {
   const endsAtMs = 60 * minuteMs
   return aRequest(`old${index}`, {
-    ...{ workspaceId, state: "early_released", cause: "released" },
-    ...{ startedAtMs: 0, endsAtMs, endedAtMs: Math.round(share * endsAtMs) },
+    workspaceId,
+    state: "early_released",
+    cause: "released",
+    startedAtMs: 0,
+    endsAtMs,
+    endedAtMs: Math.round(share * endsAtMs),
   })
 }
 

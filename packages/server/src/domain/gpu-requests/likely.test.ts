@@ -13,8 +13,11 @@ function halfUsed(): void {
   for (let n = 0; n < 8; n++)
     world.likely.requestChanged(
       aRequest(`old${n}`, {
-        ...{ state: "early_released", cause: "released" },
-        ...{ startedAtMs: 0, endsAtMs: 2 * hourMs, endedAtMs: hourMs },
+        state: "early_released",
+        cause: "released",
+        startedAtMs: 0,
+        endsAtMs: 2 * hourMs,
+        endedAtMs: hourMs,
       }),
     )
 }
@@ -38,7 +41,7 @@ describe("a likely start", () => {
     expect(await world.requests.explain(world.owner, shownId)).toMatchObject(known)
     expect(await world.requests.queue(world.owner, 10)).toMatchObject([known])
     const { items } = await world.requests.page(world.owner, { states: ["provisioned", "queued"] }, 10, null)
-    expect(items.map((view) => view.likelyStartMs).toSorted()).toEqual([likelyStartMs, null].toSorted())
+    expect(new Set(items.map((view) => view.likelyStartMs))).toEqual(new Set([likelyStartMs, null]))
   })
 
   it("of a request that is only asked about comes with its estimate, in words where it is earlier", async () => {
