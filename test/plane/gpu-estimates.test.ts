@@ -2,9 +2,10 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { GpuRequestId } from "../../packages/server/src/domain/gpu-requests/index.ts"
 import { aNode, createTestPlane, type TestPlane } from "../support/plane.ts"
+import { propertyRuns } from "../../packages/server/src/kit/property-runs.ts"
 
 const minuteMs = 60_000
-const numRuns = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 30)
+const { runs, ...seeded } = propertyRuns(30)
 
 const workspaceIds = ["red", "blue", "default"] as const
 const wish = fc.record({
@@ -99,7 +100,7 @@ describe("when everything ends at its time and nothing new comes", () => {
           await p.close()
         }
       }),
-      { numRuns },
+      { numRuns: runs, ...seeded },
     )
   })
 })

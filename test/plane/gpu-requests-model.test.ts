@@ -1,8 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { closeRun, history, openRun, take, type Command } from "./gpu-model.ts"
+import { propertyRuns } from "../../packages/server/src/kit/property-runs.ts"
 
-const numRuns = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 100)
+const { runs, ...seeded } = propertyRuns(100)
 
 /** Throws when something is not as it must be, in between or at the end. */
 async function runAll(all: readonly Command[]): Promise<void> {
@@ -21,6 +22,6 @@ describe("whatever clients, machines and clocks do", () => {
     const checked = fc.asyncProperty(history, async (all) => {
       await expect(runAll(all)).resolves.toBeUndefined()
     })
-    await fc.assert(checked, { numRuns })
+    await fc.assert(checked, { numRuns: runs, ...seeded })
   })
 })

@@ -4,9 +4,10 @@ import type { Run } from "./board-history.ts"
 import { apply, begin, commands, historyOf, minute, requestsIn, slotsOf } from "./board-history.ts"
 import { handOverMs } from "./lateness.ts"
 import type { GpuRequestId } from "./types.ts"
+import { propertyRuns } from "../../kit/property-runs.ts"
 
 /** More by the environment variable, for a longer search. */
-const runs = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 100)
+const { runs, ...seeded } = propertyRuns(100)
 const longestMs = 60_000 + runs * 500
 /** An end is handled, and a plan written, so much late at most. */
 const mostLateMs = 50
@@ -133,7 +134,7 @@ it(
         }
         live(life, 60)
       }),
-      { numRuns: runs },
+      { numRuns: runs, ...seeded },
     )
   },
   longestMs,

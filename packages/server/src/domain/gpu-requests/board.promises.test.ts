@@ -18,9 +18,10 @@ import {
 import type { GpuRequestReason, WhosePromises, Slot } from "./board-types.ts"
 import { naivePlan } from "./naive-plan.ts"
 import type { GpuRequest, GpuRequestId } from "./types.ts"
+import { propertyRuns } from "../../kit/property-runs.ts"
 
 /** More by the environment variable, for a longer search. */
-const runs = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 80)
+const { runs, ...seeded } = propertyRuns(80)
 
 /** A board after a random history, at rest. */
 function after(history: Parameters<typeof apply>[1][]): Run {
@@ -42,7 +43,7 @@ it("meets every estimate exactly while all end at their time and nothing new com
       step(run, Math.ceil((Math.max(run.nowMs, ...ends) - run.nowMs) / minute))
       for (const [id, slot] of slots) expect(run.bench.requests.get(id)?.startedAtMs, id).toBe(slot.startMs)
     }),
-    { numRuns: runs },
+    { numRuns: runs, ...seeded },
   )
 })
 
@@ -73,7 +74,7 @@ it("says beforehand when a request would start", () => {
         expect(run.bench.board.reason(id, run.nowMs)).toEqual(forecast.reason)
       }
     }),
-    { numRuns: runs },
+    { numRuns: runs, ...seeded },
   )
 })
 
@@ -89,7 +90,7 @@ it("names as blockers only those whose going changes the answer", () => {
       remove(run, request, reason)
       expect(run.bench.board.reason(request.id, run.nowMs)).not.toEqual(reason)
     }),
-    { numRuns: runs * 2 },
+    { numRuns: runs * 2, ...seeded },
   )
   expect([...seen]).toEqual(
     expect.arrayContaining(["quota_short", "blocked_by", "workspace_busy", "queue_paused"]),
@@ -174,7 +175,7 @@ it("says whose promises a later end pushes back, and how far it may go", () => {
         expect(counted(again, delayed, request, whose)).toEqual([])
       },
     ),
-    { numRuns: runs * 2 },
+    { numRuns: runs * 2, ...seeded },
   )
   expect(delays).toBeGreaterThan(0)
 })
@@ -219,7 +220,7 @@ it("plans in steps as at once, whatever comes in between", () => {
       }
       expect(slotsOf(run)).toEqual(naivePlan(run.bench, run.nowMs))
     }),
-    { numRuns: 20 },
+    { numRuns: 20, ...seeded },
   )
 })
 

@@ -8,9 +8,10 @@ import { naivePlan } from "./naive-plan.ts"
 import { compareRequests } from "./request-order.ts"
 import type { GpuRequestId } from "./types.ts"
 import { isLendable, unmetBy } from "./wish-fit.ts"
+import { propertyRuns } from "../../kit/property-runs.ts"
 
 /** More by the environment variable, for a longer search. */
-const runs = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 100)
+const { runs, ...seeded } = propertyRuns(100)
 const longestMs = 60_000 + runs * 200
 
 function checkSlots(run: Run, slots: ReadonlyMap<GpuRequestId, Slot>): void {
@@ -96,7 +97,7 @@ it(
           expect(run.bench.board.fingerprint()).toBe(run.bench.rebuilt().fingerprint())
         }
       }),
-      { numRuns: runs },
+      { numRuns: runs, ...seeded },
     )
   },
   longestMs,
@@ -120,7 +121,7 @@ it(
           turn(run)
         }
       }),
-      { numRuns: runs },
+      { numRuns: runs, ...seeded },
     )
   },
   longestMs,
@@ -146,7 +147,7 @@ it(
           expect(run.bench.board.fingerprint()).toBe(run.bench.rebuilt().fingerprint())
         }
       }),
-      { numRuns: runs },
+      { numRuns: runs, ...seeded },
     )
   },
   longestMs,

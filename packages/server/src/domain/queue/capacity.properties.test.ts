@@ -8,6 +8,7 @@ import { aClaim, aNode, aWorkspace, createBench } from "./fixtures.ts"
 import { compareClaims } from "./order.ts"
 import { isGated } from "./states.ts"
 import type { Claim, ClaimId, Gate, Placement, Plan } from "./types.ts"
+import { propertyRuns } from "../../kit/property-runs.ts"
 
 const gib = 1024 ** 3
 const workspaceIds = ["default", "alpha", "beta"] as const
@@ -458,7 +459,7 @@ function runAll(commands: readonly Command[]): Capacity {
 }
 
 /** More by the environment variable, for a longer search. */
-const runs = Number(process.env["BERTH_PROPERTY_RUNS"] ?? 120)
+const { runs, ...seeded } = propertyRuns(120)
 const longestMs = 60_000 + runs * 200
 
 it(
@@ -468,7 +469,7 @@ it(
       fc.property(history, (commands) => {
         expect(runAll(commands).fingerprint()).not.toBe("")
       }),
-      { numRuns: runs },
+      { numRuns: runs, ...seeded },
     )
   },
   longestMs,
@@ -479,6 +480,6 @@ it("gives the same world for the same commands", () => {
     fc.property(history, (commands) => {
       expect(runAll(commands).fingerprint()).toBe(runAll(commands).fingerprint())
     }),
-    { numRuns: 20 },
+    { numRuns: 20, ...seeded },
   )
 })
