@@ -12,8 +12,8 @@ import {
   aRequest,
   aTeam,
   createBoardBench,
-} from "../packages/server/src/domain/gpu-requests/board-fixtures.ts"
-import type { BoardBench } from "../packages/server/src/domain/gpu-requests/board-fixtures.ts"
+} from "../packages/server/src/domain/gpu-requests/board/board-fixtures.ts"
+import type { BoardBench } from "../packages/server/src/domain/gpu-requests/board/board-fixtures.ts"
 import type { GpuRequest } from "../packages/server/src/domain/gpu-requests/index.ts"
 import { bandOf, priorityBands } from "../packages/server/src/domain/gpu-requests/index.ts"
 import { percentile } from "./support.ts"

@@ -10,7 +10,7 @@ import {
   aRequest,
   aTeam,
   createBoardBench,
-} from "../packages/server/src/domain/gpu-requests/board-fixtures.ts"
+} from "../packages/server/src/domain/gpu-requests/board/board-fixtures.ts"
 import type { GpuRequest } from "../packages/server/src/domain/gpu-requests/index.ts"
 import { percentile } from "./support.ts"
 

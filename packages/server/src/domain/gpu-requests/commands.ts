@@ -1,7 +1,7 @@
 import type { Principal } from "../identity/index.ts"
 import type { Node } from "../inventory/index.ts"
 import type { Actor, Page, StoredEvent, Tx } from "../journal/index.ts"
-import type { GpuRequestReason, Nearest, Slot } from "./board-types.ts"
+import type { GpuRequestReason, Nearest, Slot } from "./board/board-types.ts"
 import type { PriorityBand } from "./states.ts"
 import type {
   GpuBinding,

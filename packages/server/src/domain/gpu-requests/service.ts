@@ -1,15 +1,15 @@
 import { authorize } from "../identity/index.ts"
-import { accuracyOf } from "./accuracy.ts"
+import { accuracyOf } from "./views/accuracy.ts"
 import { cancelRequest, changeRequest } from "./change-request.ts"
 import type { GpuRequestService } from "./commands.ts"
 import { createRequest } from "./create-request.ts"
-import { estimateRequest } from "./estimate.ts"
-import { explainRequest } from "./explain.ts"
+import { estimateRequest } from "./views/estimate.ts"
+import { explainRequest } from "./views/explain.ts"
 import { extendRequest } from "./extend-request.ts"
-import { createInventoryViews } from "./inventory-view.ts"
+import { createInventoryViews } from "./views/inventory-view.ts"
 import type { GpuRequestsOptions } from "./options.ts"
-import { timelineOf } from "./timeline.ts"
-import { createViews } from "./view.ts"
+import { timelineOf } from "./views/timeline.ts"
+import { createViews } from "./views/view.ts"
 
 const accuracySpanMs = 30 * 86_400_000
 const mostOutcomes = 10_000

@@ -1,7 +1,7 @@
 import type { Clock } from "../../kit/clock.ts"
 import type { JournalReads, Store, Tx } from "../journal/index.ts"
 import { systemActor } from "../journal/index.ts"
-import type { Board } from "./board-types.ts"
+import type { Board } from "./board/board-types.ts"
 import { cancelled, gpuRequestEvent } from "./moves.ts"
 import type { GpuEndCause, GpuRequest, GpuRequestId, GpuRequestStore } from "./types.ts"
 
