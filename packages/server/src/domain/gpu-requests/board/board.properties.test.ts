@@ -83,16 +83,26 @@ function checkNothingIdle(run: Run, slots: ReadonlyMap<GpuRequestId, Slot>): voi
   }
 }
 
+/** After an extension slots are kept where planning from scratch would make somebody later: then nobody is. */
+function checkAgainst(naive: ReadonlyMap<GpuRequestId, Slot>, slots: ReadonlyMap<GpuRequestId, Slot>): void {
+  const starts = (plan: ReadonlyMap<GpuRequestId, Slot>) =>
+    [...plan].map(([id, { startMs }]) => [id, startMs])
+  const isSooner = [...slots].some(([id, { startMs }]) => startMs < (naive.get(id)?.startMs ?? Infinity))
+  if (!isSooner) return expect(slots).toEqual(naive)
+  expect(starts(slots).map(([id]) => id)).toEqual(starts(naive).map(([id]) => id))
+  for (const [id, { startMs }] of slots)
+    expect(startMs).toBeLessThanOrEqual(naive.get(id)?.startMs ?? Infinity)
+}
+
 it(
-  "plans as planning from scratch does, step by step, while nothing ends early",
+  "plans as planning from scratch does or better, step by step, while nothing ends early",
   () => {
     fc.assert(
       fc.property(historyOf(plain), (commands) => {
         const run = begin()
         for (const what of commands) {
           apply(run, what)
-          const slots = slotsOf(run)
-          expect(slots).toEqual(naivePlan(run.bench, run.nowMs))
+          checkAgainst(naivePlan(run.bench, run.nowMs), slotsOf(run))
           turn(run)
           expect(run.bench.board.fingerprint()).toBe(run.bench.rebuilt().fingerprint())
         }
