@@ -1,19 +1,17 @@
 import { randomBytes } from "node:crypto"
 import { createPodCounts } from "./control/pod-counts.ts"
 import { createGpuControl } from "./control/gpu-control.ts"
-import { createGpuFigures, type GpuStart } from "./control/gpu-figures.ts"
+import type { GpuStart } from "./control/gpu-figures.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
 import { forgetLeftovers } from "./control/leftovers.ts"
+import { createPlanners } from "./planners.ts"
 import { createStrays } from "./control/strays.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
 import {
-  createBoard,
   createGpuRequests,
   createGpuSettings,
-  createGpuSettingsIndex,
-  createLikelyStarts,
   createUpkeepWrites,
   defaultLimits,
   gpuRequestChanged,
@@ -34,7 +32,6 @@ import {
   createInventory,
   nodeChanged,
   type Cluster,
-  type Node,
   type InventoryStore,
   type NodeSource,
 } from "./domain/inventory/index.ts"
@@ -45,13 +42,7 @@ import {
   type Reads,
   type Store,
 } from "./domain/journal/index.ts"
-import {
-  claimChanged,
-  createCapacity,
-  createQueue,
-  queueControlChanged,
-  type ClaimStore,
-} from "./domain/queue/index.ts"
+import { claimChanged, createQueue, queueControlChanged, type ClaimStore } from "./domain/queue/index.ts"
 import {
   createEndpoints,
   createRoutes,
@@ -132,8 +123,6 @@ const keepAuditMs = 180 * dayMs
 const keepWorkloadsMs = 90 * dayMs
 const keptEvents = 1_000_000
 const pruneStep = 500
-/** How many ended GPU requests likely starts are made of at first. */
-const rememberedEnds = 1000
 /** Often enough for 1,600 events a second, day and night: that many steps of `prune` remove. */
 const pruneEveryMs = 5 * 60_000
 
@@ -152,26 +141,15 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const clusterIds = options.clusters.map((cluster) => cluster.id)
 
   const limits = options.gpuLimits ?? defaultLimits
-  const board = createBoard()
-  const settings = createGpuSettingsIndex({ workspace: (id) => workspaceIndex.find(id) })
-  const capacity = createCapacity({
-    requestsOf: (id) => [...board.queuedIn(id), ...board.provisionedIn(id)],
-    request: (id) => board.request(id),
-    filedFor: (ownerId) => board.filedFor(ownerId),
-    startMs: (id, nowMs) => board.slot(id, nowMs)?.startMs ?? null,
-    filesRequests: (id) => settings.filesRequests(id),
-    roomFor: (id) => limits.mostQueuedPerWorkspace - board.queuedIn(id).length,
-  })
-  const likely = createLikelyStarts({
-    board,
-    nodes: () => inventory.list(),
-    workspaces: () => workspaceIndex.list(),
-  })
-  const gpuFigures = createGpuFigures({
+  const planners = createPlanners({
     store,
-    board,
-    ...(options.onGpuStart ? { onStart: options.onGpuStart } : {}),
+    rows,
+    limits,
+    workspaces: { find: (id) => workspaceIndex.find(id), list: () => workspaceIndex.list() },
+    nodes: () => inventory.list(),
+    ...(options.onGpuStart ? { onGpuStart: options.onGpuStart } : {}),
   })
+  const { board, capacity, settings, likely, figures: gpuFigures } = planners
   const workspaceIndex = createWorkspaceIndex()
   const directory = createDirectory({ clock, ...workspaceIndex })
   const inventory = createInventory({
@@ -187,39 +165,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   workspaceIndex.follow(store)
   directory.follow(store)
   inventory.follow(store)
-  settings.follow(store)
-  store.subscribe(workspaceChanged, ({ workspace, gone }) => capacity.workspaceChanged(workspace, gone))
-  store.subscribe(nodeChanged, (node) => capacity.nodeChanged(node))
-  store.subscribe(claimChanged, (claim) => {
-    const left = capacity.claim(claim.id)?.placements ?? []
-    capacity.claimChanged(claim)
-    if (claim.size.gpus > 0) noteUse([...left, ...claim.placements])
-  })
-  store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
-  // the board first: the queue asks it about requests
-  store.subscribe(workspaceChanged, ({ workspace, gone }) => {
-    board.workspaceChanged(workspace, gone)
-    if (gone) likely.forget(workspace.id)
-  })
-  store.subscribe(nodeChanged, (node) => board.nodeChanged(node))
-  store.subscribe(queueControlChanged, (control) => board.controlChanged(control.paused))
-  store.subscribe(nodeHoldChanged, ({ hold, free }) => {
-    board.holdChanged(hold, free)
-    capacity.holdChanged(hold, free)
-  })
-  store.subscribe(gpuRequestChanged, (request) => {
-    board.requestChanged(request)
-    likely.requestChanged(request)
-    capacity.requestChanged(request)
-  })
-
-  /** A node that nobody holds is not lent while work with GPUs is on it. */
-  function noteUse(nodes: readonly { readonly nodeId: string }[]): void {
-    for (const { nodeId } of nodes) {
-      const isUsed = capacity.holders(nodeId).some((claim) => claim.size.gpus > 0)
-      board.nodeInUse(nodeId, isUsed)
-    }
-  }
+  planners.follow()
 
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
   const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
@@ -481,33 +427,6 @@ export async function createControlPlane(options: ControlPlaneOptions) {
 
   await load()
 
-  async function loadGpuRequests(nodes: readonly Node[]): Promise<void> {
-    const from = store.committed
-    const queueControl = await rows.claims.control(from)
-    capacity.controlChanged(queueControl)
-    board.controlChanged(queueControl.paused)
-    for (const workspace of workspaceIndex.list()) board.workspaceChanged(workspace, false)
-    for (const node of nodes) board.nodeChanged(node)
-    noteUse(nodes.map(({ id }) => ({ nodeId: id })))
-    settings.load({
-      templates: await rows.gpuSettings.templates(from),
-      bindings: await rows.gpuSettings.bindings(from),
-      prices: await rows.gpuSettings.prices(from),
-    })
-    for (const request of await rows.gpuRequests.live(from)) {
-      board.requestChanged(request)
-      likely.requestChanged(request)
-      gpuFigures.loadRequest(request)
-    }
-    for (const request of await rows.gpuRequests.lastEnded(from, rememberedEnds))
-      likely.requestChanged(request)
-    for (const hold of await rows.gpuRequests.holds(from)) {
-      board.holdChanged(hold, false)
-      capacity.holdChanged(hold, false)
-      gpuFigures.loadHold(hold)
-    }
-  }
-
   async function load(): Promise<void> {
     const from = store.committed
     workspaceIndex.load(await rows.workspaces.workspaces(from))
@@ -524,7 +443,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     for (const workspace of workspaceIndex.list()) capacity.workspaceChanged(workspace, false)
     for (const node of nodes) capacity.nodeChanged(node)
     for (const claim of await rows.claims.live(from)) capacity.claimChanged(claim)
-    await loadGpuRequests(nodes)
+    await planners.load(nodes, await rows.claims.control(from))
     for (const workload of await rows.workloads.live(from)) routes.workloadChanged(workload)
     for (const endpoint of await rows.endpoints.all(from)) routes.endpointChanged(endpoint, false)
     for (const replica of await rows.replicas.all(from)) routes.replicaChanged(replica, false)
