@@ -11,4 +11,13 @@ import { fileURLToPath } from "node:url"
 // (26 MiB). That is why this file is JavaScript. A directory that cannot be written to means no cache, and no fault.
 module.enableCompileCache?.(fileURLToPath(new URL("../../../node_modules/.cache/berth", import.meta.url)))
 
-await import("../src/cli/berth.ts")
+// The system's Node is found first where somebody calls this file by its path: an older one would only say that it does
+// not know the extension.
+if (process.features.typescript) await import("../src/cli/berth.ts")
+else {
+  process.stderr.write(
+    `error: This is Node ${process.version}, which cannot run Berth.\n` +
+      "  The right one came with `npm ci`: say `npx berth` in that folder, or put its node_modules/.bin first in PATH.\n",
+  )
+  process.exitCode = 4
+}

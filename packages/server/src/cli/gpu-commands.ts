@@ -16,16 +16,16 @@ const wishFlags: readonly FlagSpec[] = [
   flag("-n, --nodes <N>", "whole nodes, all or none (default 1)"),
   flag("-m, --model <MODEL>", "GPU model, long or short, as H100 (default: any)"),
   flag("--for <TIME>", "how long, as 90m, 4h, 2d"),
-  listFlag("--cluster <CLUSTER>", "where, in order of preference (default: the workspace's)"),
   flag("--instance-type <TYPE>", "exactly this kind of machine (default: any)"),
   flag("--memory <SIZE>", "of each GPU at least, as 80GB or 79GiB"),
   flag("--priority <PRIORITY>", "low, medium, high or 0 to 300 (default medium, 101)"),
-  flag("--idle <TIME>", "give it back after so long without use"),
+  flag("--idle <TIME>", "give it back after so long without use, 30m at most unless the server allows more"),
   flag("--requeue", "back to the queue when a node is lost that nothing can replace"),
 ]
 
 const askFlags: readonly FlagSpec[] = [
   ...wishFlags,
+  listFlag("--cluster <CLUSTER>", "where, in order of preference (default: the workspace's)"),
   flag("-w, --workspace <WORKSPACE>", "for whom (default `default`) [BERTH_WORKSPACE]"),
   flag("--template <NAME>", "what is not said here is as in this template"),
 ]
@@ -119,9 +119,11 @@ const templatesGroup: GroupSpec = {
     }),
     command<GpuWishOptions>({
       usage: "set <name>",
+      aliases: ["create"],
       sentence: "make a template, or replace what it says",
       flags: [
         ...wishFlags,
+        listFlag("--cluster <CLUSTER>", "the one cluster that it is for (`berth status` names them)"),
         flag("-w, --workspace <WORKSPACE>", "whose editors may change it, when it is made (default: owners)"),
       ],
       examples: [

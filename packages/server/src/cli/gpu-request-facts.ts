@@ -49,7 +49,7 @@ function leftText(until: string | null, nowMs: number): string {
  * sooner; for what has no slot a sentence that says so.
  */
 export function estimateText(request: GpuRequest, nowMs: number): string {
-  if (request.slot === null) return "no start can be said"
+  if (request.slot === null) return "starts at an unknown time"
   if ((parseInstant(request.slot.startAt) ?? 0) <= nowMs) return "starts now"
   const likely = likelyText(request, nowMs)
   const start = inHowLong(request.slot.startAt, nowMs)

@@ -45,7 +45,11 @@ export async function templateSet(terminal: Terminal, name: string, options: Gpu
 function toTemplate(wish: Awaited<ReturnType<typeof wishFor>>): ReplaceGpuTemplate {
   const { workspaceId: _, name: _name, clusters = [], ...rest } = wish
   const [clusterId, another] = clusters
-  if (clusterId === undefined || another !== undefined) throw usageError("A template names one --cluster.")
+  if (clusterId === undefined || another !== undefined)
+    throw usageError(
+      "A template names one --cluster.",
+      "berth gpus templates set NAME --cluster local --gpus 8 --for 4h",
+    )
   return { ...rest, clusterId }
 }
 

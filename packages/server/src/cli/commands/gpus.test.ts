@@ -540,7 +540,7 @@ describe("templates and bindings", () => {
           : { status: 404, body: { code: "not_found", message: "No such template.", details: [] } },
       [`POST ${path}`]: ({ body }) => ({ status: 201, body: { nodes: 1, ...(body as object) } }),
     })
-    const argv = ["gpus", "templates", "set", "one", ...wish, "--for", "1d", "-w", "research"]
+    const argv = ["gpus", "templates", "create", "one", ...wish, "--for", "1d", "-w", "research"]
     expect((await berth(argv)).out).toBe("Template one asks for 1 x 8 H100.\n")
     expect(api.bodies(`POST ${path}`)).toMatchObject([
       { name: "one", workspaceId: "research", clusterId: "local", durationSeconds: 86_400 },
@@ -550,7 +550,7 @@ describe("templates and bindings", () => {
     expect(api.bodies(`POST ${path}`)).toHaveLength(1)
     expect(await berth(["gpus", "templates", "set", "one", "-g", "1", "--for", "1h"])).toMatchObject({
       code: 2,
-      err: expect.stringContaining("A template names one --cluster"),
+      err: expect.stringMatching(/A template names one --cluster\.\n.*templates set NAME --cluster/),
     })
   })
 

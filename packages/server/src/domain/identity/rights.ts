@@ -60,7 +60,7 @@ export const rights: Readonly<Record<Operation, Right>> = {
   "gpu-template.list": row("list GPU request template", "all", "all", "all", "all", "all", "all"),
   "gpu-template.write": row("change GPU request template", "all", "no", "all", "all", "no", "no"),
   "price.list": row("list price", "all", "all", "all", "all", "all", "all"),
-  "price.set": row("set price", "all", "no", "no", "no", "no", "no"),
+  "price.set": row("set prices", "all", "no", "no", "no", "no", "no"),
 
   "queue.get": row("get queue", "all", "all", "all", "all", "all", "all"),
   "queue.pause": row("pause or resume queue", "all", "no", "all", "no", "no", "no"),
