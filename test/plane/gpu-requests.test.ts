@@ -400,4 +400,36 @@ describe("an automatic GPU request", () => {
     expect(p.plane.board.queuedIn("default")).toMatchObject([{ name: filed?.name }])
     await p.plane.gpuRequests.release(p.owner, hold)
   })
+
+  it("is filed by a template that a binding names, also for work that waits already", async () => {
+    const p = await start({ nodes: [aNode("n1"), aNode("n2", 4)] }, ["red"])
+    const job = await p.submit({ workspaceId: "red", resource: { gpu: "2" }, entryPoint: "sleep 100" })
+    await p.settle()
+    expect((await whyOf(p, job.id)).reasons[0]?.code).toBe("no_reservation")
+    const template = await p.plane.gpuSettings.createTemplate(p.owner, {
+      name: "big",
+      workspaceId: null,
+      clusterName: "local",
+      gpusPerNode: 8,
+      nodes: 1,
+      memoryGibPerGpu: null,
+      gpuModel: "H100",
+      instanceType: "",
+      durationMs: 2 * hourMs,
+      priority: 150,
+      enforceIdleTimeout: false,
+      idleTimeoutMs: null,
+      enableEviction: false,
+      requeueOnFailure: false,
+    })
+    await p.plane.gpuSettings.createBinding(p.owner, {
+      workspaceId: "red",
+      clusters: [{ clusterName: "local", defaultTemplate: template.name, templates: [] }],
+      enableAutomatic: true,
+    })
+    await p.reaches(job.id, "Running")
+    const [auto] = p.plane.board.live()
+    expect(auto).toMatchObject({ name: `auto-${job.id}`, priority: 150, durationMs: 2 * hourMs })
+    expect(auto?.nodes.map((node) => node.name)).toEqual(["n1"])
+  })
 })

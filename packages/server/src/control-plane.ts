@@ -14,6 +14,7 @@ import {
   createGpuSettings,
   createUpkeepWrites,
   defaultLimits,
+  gpuBindingChanged,
   gpuRequestChanged,
   nodeHoldChanged,
   type GpuRequestLimits,
@@ -360,7 +361,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ...(options.onGpuTurn ? { onGpuTurn: options.onGpuTurn } : {}),
   })
   const planned = [claimChanged, nodeChanged, workspaceChanged, queueControlChanged]
-  for (const change of [...planned, gpuRequestChanged, nodeHoldChanged])
+  for (const change of [...planned, gpuRequestChanged, gpuBindingChanged, nodeHoldChanged])
     store.subscribe<unknown>(change, () => loop.wake())
 
   const housekeeping = createHousekeeping({

@@ -3,6 +3,7 @@ import {
   createBoard,
   createGpuSettingsIndex,
   createLikelyStarts,
+  gpuBindingChanged,
   gpuRequestChanged,
   nodeHoldChanged,
   type GpuRequestLimits,
@@ -95,6 +96,7 @@ export function createPlanners(options: PlannersOptions) {
         board.controlChanged(control.paused)
         capacity.controlChanged(control)
       })
+      store.subscribe(gpuBindingChanged, ({ binding }) => capacity.markDirty(binding.workspaceId))
       store.subscribe(nodeHoldChanged, ({ hold, free }) => {
         board.holdChanged(hold, free)
         capacity.holdChanged(hold, free)

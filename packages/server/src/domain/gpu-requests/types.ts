@@ -60,7 +60,10 @@ export interface AutomaticFor {
   /** The owner of the claims it is filed for (`ClaimOwner.id`). */
   readonly ownerId: string
   readonly ownerShownId: string
-  /** Length of one step: it is extended by so much while that pushes back nobody's promise. */
+  /**
+   * Length of one step: it is extended by so much while that pushes back nobody's promise. 0 = made from a template,
+   * which says length and priority.
+   */
   readonly stepMs: number
   /** Its work has a time-out: it is not extended for it. */
   readonly hasEnd: boolean

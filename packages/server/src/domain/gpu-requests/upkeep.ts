@@ -68,7 +68,8 @@ function upkeepOfQueued(request: GpuRequest, facts: UpkeepFacts): Upkeep {
   if (!request.automatic) return nothing
   if (!facts.isWanted) return cancel("work_over")
   const { priority } = facts
-  if (priority === null || priority === request.priority) return nothing
+  // a template says its own priority, and has no steps
+  if (priority === null || priority === request.priority || request.automatic.stepMs === 0) return nothing
   return { duties: [{ kind: "priority", priority }], nextMs: null }
 }
 

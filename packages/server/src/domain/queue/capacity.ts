@@ -59,6 +59,10 @@ export function createCapacity(reservations?: Reservations): Capacity {
       if (known) settle(world, plan, known)
       made.delete(plan)
     },
+    markDirty(workspaceId) {
+      const queue = world.workspaces.get(workspaceId)
+      if (queue) touch(queue)
+    },
     markAllDirty() {
       for (const queue of world.workspaces.values()) touch(queue)
     },

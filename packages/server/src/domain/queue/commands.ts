@@ -34,6 +34,8 @@ export interface Capacity {
   plan(nowMs: number, limit?: number): Plan
   /** The plan was committed (or lost): what it looked at is clean until something changes. */
   settled(plan: Plan): void
+  /** Something that is not in the rows of the workspace's queue has changed what it may do. */
+  markDirty(workspaceId: string): void
   /** Everything is to be looked at again. */
   markAllDirty(): void
   isDirty(nowMs: number): boolean
