@@ -179,7 +179,7 @@ function readSpan(query: QueryReader, nowMs: number): { readonly fromMs: number;
 }
 
 function readInstant(query: QueryReader, name: string): number | undefined {
-  const text = query.text(name)
+  const text = query.isEmpty(name) ? "" : query.text(name)
   if (text === undefined) return undefined
   const atMs = rfc3339.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(atMs)) return atMs

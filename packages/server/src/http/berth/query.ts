@@ -13,6 +13,8 @@ export interface PageRequest {
 export interface QueryReader {
   /** undefined when absent or empty. */
   text(name: string): string | undefined
+  /** Whether it is there and empty, which `text` takes for absent. */
+  isEmpty(name: string): boolean
   integer(name: string, least: number, most: number): number | undefined
   boolean(name: string): boolean | undefined
   page(): PageRequest
@@ -60,6 +62,7 @@ export function createQueryReader(query: unknown, names: readonly string[]): Que
   }
   return {
     text,
+    isEmpty: (name) => values[name] === "",
     integer,
     boolean,
     fault,
