@@ -22,7 +22,7 @@ interface Position {
   readonly id: string
 }
 
-/** The lists of GPU requests; all of them run beside the writer. */
+/** The lists of GPU requests; all of them run beside the writer, but `lastEnded`. */
 export const gpuRequestLists: Pick<
   GpuRequestStore,
   "listIn" | "page" | "heldBetween" | "outcomes" | "lastEnded"
@@ -51,8 +51,8 @@ export const gpuRequestLists: Pick<
     return rowsAs<Outcome>(found)
   },
   async lastEnded(from, limit) {
-    const found = await scan(from, selectLastEnded.bind(sessionOf(from).dialect, { limit }))
-    return found.toReversed()
+    // asked once, before anything is answered: reader threads are not started for it
+    return (await selectLastEnded.all(from, { limit })).map(toGpuRequest).toReversed()
   },
 }
 
