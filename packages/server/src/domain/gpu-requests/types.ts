@@ -249,7 +249,7 @@ export interface GpuRequestStore {
   ): Promise<readonly GpuRequest[]>
   /** Of those that started since, the latest first, at most `limit`. Runs beside the writer. */
   outcomes(from: Reads, sinceMs: number, limit: number): Promise<readonly Outcome[]>
-  /** The latest that ended after they held nodes, at most `limit`, by their end.. */
+  /** The latest that ended after they held nodes, at most `limit`, by their end. */
   lastEnded(from: Reads, limit: number): Promise<readonly GpuRequest[]>
   /** @throws AppError `already_exists` when the shown id is taken */
   insert(tx: Tx, request: GpuRequest): Promise<void>
