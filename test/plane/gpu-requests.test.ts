@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { CreateGpuRequest, GpuRequest } from "../../packages/server/src/domain/gpu-requests/index.ts"
+import type { ClaimId } from "../../packages/server/src/domain/queue/index.ts"
+import { systemActor } from "../../packages/server/src/domain/journal/index.ts"
 import { aNode, type TestPlane, type TestPlaneOptions } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
@@ -372,6 +374,37 @@ describe("an automatic GPU request", () => {
     expect(p.plane.board.live().map(({ nodes }) => nodes.map((node) => node.name))).toEqual([["n2"]])
     expect(await requestOf(p, first?.shownId ?? "")).toMatchObject({ state: "complete", cause: "work_over" })
   })
+
+  it.for(["placed first", "ended first"] as const)(
+    "does not end under work that is being placed on its nodes (%s)",
+    async (order) => {
+      const p = await start({}, [])
+      const job = await p.submit({ entryPoint: "sleep 1000", resource: { gpu: "1" } })
+      await p.reaches(job.id, "Running")
+      const [auto] = p.plane.board.live()
+      if (!auto) throw new Error("Nothing was filed.")
+      await p.plane.pausePlanning()
+      const next = await p.submit({ entryPoint: "sleep 1000", resource: { gpu: "1" } })
+      const plan = p.plane.capacity.plan(p.clock.nowMs())
+      expect(plan.admissions).toHaveLength(1)
+      const place = () => p.plane.queue.commitPlan(plan)
+      const end = () =>
+        p.plane.queue.endUnused(
+          auto.id,
+          auto.nodes.map(({ nodeId }) => nodeId),
+          { isUnused: () => true, actor: systemActor("test") },
+        )
+      const steps = order === "placed first" ? [place, end] : [end, place]
+      await Promise.all(steps.map((step) => step()))
+      const claimId = (await p.view(next.id)).workload.claimId as ClaimId
+      const outcome = [await stateOf(p, auto.shownId), p.plane.capacity.claim(claimId)?.state]
+      // both give way: what is placed is planned once more, and the end is looked at by what that moves
+      expect(outcome).toEqual(["provisioned", "wanted"])
+      await p.plane.queue.commitPlan(p.plane.capacity.plan(p.clock.nowMs()))
+      expect(p.plane.capacity.claim(claimId)?.state).toBe("bound")
+      await p.settle()
+    },
+  )
 
   it("that a user takes back is not filed again for a minute", async () => {
     const p = await start({ script: { pod: () => ({ runMs: null, stopMs: 1000 }) } }, [])

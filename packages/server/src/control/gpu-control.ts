@@ -25,7 +25,7 @@ export interface GpuControlOptions {
   readonly store: Store
   readonly board: Board
   readonly capacity: Capacity
-  readonly queue: Pick<QueueService, "end" | "drainHold" | "freeHolds" | "replaceNode">
+  readonly queue: Pick<QueueService, "end" | "endUnused" | "drainHold" | "freeHolds" | "replaceNode">
   readonly writes: UpkeepWrites
   readonly limits: GpuRequestLimits
   readonly graceSecondsOf: (workspaceId: string) => number
@@ -105,6 +105,7 @@ export function createGpuControl(options: GpuControlOptions): GpuControl {
       case "priority":
         return writes.reprioritise(id, duty.priority)
       case "end":
+        if (duty.cause === "work_over") return endUnused(request)
         return queue.end(id, { cause: duty.cause, actor })
       case "replace":
         return replace(request, duty.nodeId, duty.reason)
@@ -120,6 +121,20 @@ export function createGpuControl(options: GpuControlOptions): GpuControl {
       case "unused":
         return writes.unused(id, duty.sinceMs)
     }
+  }
+
+  async function endUnused({ id, nodes }: GpuRequest): Promise<void> {
+    const isUnused = () => {
+      const now = board.request(id)
+      if (!now) return false
+      const { isWorking, isWanted } = factsOf(now)
+      return !isWorking && !isWanted
+    }
+    await queue.endUnused(
+      id,
+      nodes.map((node) => node.nodeId),
+      { isUnused, actor },
+    )
   }
 
   async function replace(request: GpuRequest, lost: NodeId, reason: string): Promise<void> {

@@ -128,6 +128,16 @@ export interface HoldMoves extends HoldEnds {
     end: { readonly cause: GpuEndCause; readonly reason?: string; readonly actor: Actor },
   ): Promise<void>
   /**
+   * Ends the hold of an automatic request whose work is over, unless work is just being placed on its nodes: that is
+   * looked at again by what it moves. Nothing is placed there meanwhile.
+   * @param end.isUnused asked for again where it is written
+   */
+  endUnused(
+    id: GpuRequestId,
+    nodeIds: readonly NodeId[],
+    end: { readonly isUnused: () => boolean; readonly actor: Actor },
+  ): Promise<void>
+  /**
    * Files automatic requests that hold the nodes on which work with GPUs runs that nobody holds: left by a version
    * that knew no holds. @returns how many
    */

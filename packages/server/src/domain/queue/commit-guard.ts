@@ -29,7 +29,9 @@ interface Left {
 
 export async function openGuard(
   tx: Tx,
-  options: Pick<QueueOptions, "rows" | "capacity" | "workspaces" | "nodeAt" | "requests">,
+  options: Pick<QueueOptions, "rows" | "capacity" | "workspaces" | "nodeAt" | "requests"> & {
+    readonly isEnding: (nodeId: NodeId) => boolean
+  },
 ): Promise<CommitGuard> {
   const control = await options.rows.control(tx)
   const workspaces = new Map<string, Workspace | undefined>()
@@ -59,6 +61,7 @@ export async function openGuard(
       const workspace = await workspaceAt(claim.workspaceId)
       if (!workspace || !(await isOpen(claim.workspaceId)) || placements.length !== claim.pods) return false
       for (const placement of placements) {
+        if (claim.size.gpus > 0 && options.isEnding(placement.nodeId)) return false
         const place = await leftOf(placement.nodeId)
         if (!place || !isEligible(place.node, place.hold, workspace, claim.size.gpus > 0)) return false
         if (!takes(place, claim, placement)) return false

@@ -1,8 +1,10 @@
 import { AppError } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
+import type { NodeId } from "../inventory/index.ts"
 import type { Tx } from "../journal/index.ts"
 import { claimEvent, moveTo, written } from "./claim-moves.ts"
 import { openGuard } from "./commit-guard.ts"
+import type { Crossings } from "./crossings.ts"
 import { evict } from "./evict.ts"
 import { fileRequests } from "./file-requests.ts"
 import { isGuest } from "./preemption.ts"
@@ -23,16 +25,24 @@ const failuresKept = 10_000
 
 type Outcome = "done" | "lost"
 
+interface Planning extends QueueOptions {
+  /** Whether the hold on the node is just being ended, as nothing works there. */
+  readonly isEnding: (nodeId: NodeId) => boolean
+}
+
 /** Makes `commitPlan`: one plan is written at a time; see `QueueService.commitPlan`. */
-export function createPlanCommitter(options: QueueOptions): QueueService["commitPlan"] {
+export function createPlanCommitter(options: QueueOptions, crossings: Crossings): QueueService["commitPlan"] {
   const { store } = options
+  const planning: Planning = { ...options, isEnding: crossings.ended.has }
   const failures = new Map<ClaimId, number>()
   let last: Promise<unknown> = Promise.resolve()
 
   async function commit(plan: Plan): ReturnType<QueueService["commitPlan"]> {
     const chunks = inChunks(plan.admissions, admissionsPerTx)
-    const admitted = inOrder(chunks.map((chunk) => admitChunk(options, chunk)))
-    const preempted = inOrder(plan.preemptions.map((preemption) => commitPreemption(options, preemption)))
+    const admitted = inOrder(
+      chunks.map((chunk) => crossings.placed.while(nodesOf(chunk), () => admitChunk(planning, chunk))),
+    )
+    const preempted = inOrder(plan.preemptions.map((preemption) => commitPreemption(planning, preemption)))
     const outcomes = (await admitted).flat()
     const evictions = await preempted
     const lost = plan.admissions.filter((_, at) => outcomes[at] === "lost")
@@ -82,8 +92,12 @@ function inChunks<T>(items: readonly T[], size: number): T[][] {
   return chunks
 }
 
+function nodesOf(chunk: readonly Admission[]): NodeId[] {
+  return chunk.flatMap(({ placements }) => placements.map(({ nodeId }) => nodeId))
+}
+
 /** One transaction; when an owner refuses in it, each admission alone, so that one fault harms no other. */
-async function admitChunk(options: QueueOptions, chunk: readonly Admission[]): Promise<Outcome[]> {
+async function admitChunk(options: Planning, chunk: readonly Admission[]): Promise<Outcome[]> {
   try {
     return await options.store.tx((tx) => admitAll(options, tx, chunk), { isLarge: chunk.length > 1 })
   } catch (error) {
@@ -98,7 +112,7 @@ function isOfOneClaim(error: unknown): boolean {
   return !(error instanceof AppError && error.code === "unavailable")
 }
 
-async function admitAll(options: QueueOptions, tx: Tx, chunk: readonly Admission[]): Promise<Outcome[]> {
+async function admitAll(options: Planning, tx: Tx, chunk: readonly Admission[]): Promise<Outcome[]> {
   const nowMs = options.clock.nowMs()
   const guard = await openGuard(tx, options)
   const outcomes: Outcome[] = []
@@ -138,7 +152,7 @@ async function bind(
 }
 
 /** @returns how many were evicted; -1 when the plan does not hold any more */
-async function commitPreemption(options: QueueOptions, preemption: Preemption): Promise<number> {
+async function commitPreemption(options: Planning, preemption: Preemption): Promise<number> {
   try {
     return await options.store.tx((tx) => preempt(options, tx, preemption))
   } catch (error) {
@@ -147,7 +161,7 @@ async function commitPreemption(options: QueueOptions, preemption: Preemption): 
   }
 }
 
-async function preempt(options: QueueOptions, tx: Tx, preemption: Preemption): Promise<number> {
+async function preempt(options: Planning, tx: Tx, preemption: Preemption): Promise<number> {
   const nowMs = options.clock.nowMs()
   const { nominated, victims } = preemption
   const claim = await options.rows.byId(tx, preemption.claimId)

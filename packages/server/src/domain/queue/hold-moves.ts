@@ -5,6 +5,7 @@ import type { Node, NodeId } from "../inventory/index.ts"
 import type { Tx } from "../journal/index.ts"
 import { systemActor } from "../journal/index.ts"
 import type { HoldMoves } from "./commands.ts"
+import type { Crossings } from "./crossings.ts"
 import { evict, graceMsOf } from "./evict.ts"
 import type { QueueOptions } from "./options.ts"
 import type { Claim } from "./types.ts"
@@ -12,7 +13,10 @@ import type { Claim } from "./types.ts"
 const actor = systemActor("queue")
 
 /** Ends of holds and what follows them; see `HoldMoves`. */
-export function createHoldMoves(options: QueueOptions): Omit<HoldMoves, "commitProvisions" | "adoptNodes"> {
+export function createHoldMoves(
+  options: QueueOptions,
+  crossings: Crossings,
+): Omit<HoldMoves, "commitProvisions" | "adoptNodes"> {
   const { store, requests, clock } = options
 
   const endHold: HoldMoves["endHold"] = async (tx, request, end) => {
@@ -43,6 +47,15 @@ export function createHoldMoves(options: QueueOptions): Omit<HoldMoves, "commitP
         if (request?.state !== "provisioned") return
         await endHold(tx, request, { ...end, nowMs: clock.nowMs() })
       }),
+    endUnused: (id, nodeIds, end) =>
+      crossings.ended.while(nodeIds, () =>
+        store.tx(async (tx) => {
+          const request = await requests.byId(tx, id)
+          if (request?.state !== "provisioned" || !end.isUnused()) return
+          if (request.nodes.some(({ nodeId }) => crossings.placed.has(nodeId))) return
+          await endHold(tx, request, { cause: "work_over", actor: end.actor, nowMs: clock.nowMs() })
+        }),
+      ),
     drainHold: (id, nowMs) =>
       store.tx(async (tx) => {
         const request = await requests.byId(tx, id)

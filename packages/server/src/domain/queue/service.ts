@@ -4,6 +4,7 @@ import type { Actor } from "../journal/index.ts"
 import { createClaimMoves } from "./claim-moves.ts"
 import type { QueueEntryView, QueuePart, QueuePlace, QueueService } from "./commands.ts"
 import { createPlanCommitter } from "./commit-plan.ts"
+import { createCrossings } from "./crossings.ts"
 import { evict } from "./evict.ts"
 import { createProvisioner } from "./commit-provisions.ts"
 import { explainClaim } from "./explain.ts"
@@ -16,11 +17,12 @@ import type { ClaimId } from "./types.ts"
 /** The queue: the one door through which claims are bound, evicted and released (DESIGN 4). */
 export function createQueue(options: QueueOptions): QueueService {
   const { clock } = options
+  const crossings = createCrossings()
   return {
     ...createClaimMoves(options.rows),
-    ...createHoldMoves(options),
+    ...createHoldMoves(options, crossings),
     ...createProvisioner(options),
-    commitPlan: createPlanCommitter(options),
+    commitPlan: createPlanCommitter(options, crossings),
     list: async (principal, workspaceId, page) => {
       authorize(principal, "queue.get", { workspaceId })
       if (workspaceId !== null && !options.workspaces.find(workspaceId)) throw workspaceNotFound(workspaceId)
