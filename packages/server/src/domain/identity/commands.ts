@@ -30,6 +30,12 @@ export const operations = [
   "gpu-request.update", // also to cancel, release and extend
   "gpu-template.list",
   "gpu-template.write", // bindings too
+  "ray.list",
+  "ray.get", // clusters, jobs, services, templates, config maps; submissions and their logs
+  "ray.env", // see values of variables
+  "ray.write", // make, change and delete them; the dashboard
+  "secret.list", // their names and keys; nobody reads values
+  "secret.write",
   "price.list",
   "price.set",
   "queue.get",

@@ -59,6 +59,12 @@ export const rights: Readonly<Record<Operation, Right>> = {
   "gpu-request.update": row("change GPU request", "all", "no", "all", "all", "no", "no"),
   "gpu-template.list": row("list GPU request template", "all", "all", "all", "all", "all", "all"),
   "gpu-template.write": row("change GPU request template", "all", "no", "all", "all", "no", "no"),
+  "ray.list": row("list Ray objects", "all", "all", "all", "all", "all", "all"),
+  "ray.get": row("get Ray objects", "all", "all", "all", "all", "all", "no"),
+  "ray.env": row("read the variables of Ray objects", "all", "no", "all", "all", "no", "no"),
+  "ray.write": row("change Ray objects", "all", "no", "all", "all", "no", "no"),
+  "secret.list": row("list secret", "all", "no", "all", "all", "no", "no"),
+  "secret.write": row("change secret", "all", "no", "all", "all", "no", "no"),
   "price.list": row("list price", "all", "all", "all", "all", "all", "all"),
   "price.set": row("set prices", "all", "no", "no", "no", "no", "no"),
 

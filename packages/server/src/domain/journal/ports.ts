@@ -86,6 +86,13 @@ export type SubjectKind =
   | "prices"
   | "workload"
   | "pod"
+  | "compute-template"
+  | "config-map"
+  | "secret"
+  | "ray-cluster"
+  | "ray-job"
+  | "ray-service"
+  | "ray-submission"
 
 export interface Subject {
   readonly kind: SubjectKind

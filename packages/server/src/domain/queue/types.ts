@@ -25,8 +25,15 @@ export type Gate =
   | { readonly kind: "dependency"; readonly on: readonly string[] }
   | { readonly kind: "backoff"; readonly untilMs: number }
 
+/** Pods of one size. */
+export interface PodSet {
+  readonly pods: number
+  readonly size: Amounts
+  readonly constraints: Constraints
+}
+
 export interface Placement {
-  /** 0-based index of the pod in the claim. */
+  /** 0-based index of the pod in the claim: first the claim's own, then those of `beside` in its order. */
   readonly pod: number
   readonly nodeId: NodeId
   /** Ascending; as many as `size.gpus`. */

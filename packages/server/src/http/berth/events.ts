@@ -150,6 +150,13 @@ const subjectKinds: Readonly<Record<SubjectKind, true>> = {
   prices: true,
   workload: true,
   pod: true,
+  "compute-template": true,
+  "config-map": true,
+  secret: true,
+  "ray-cluster": true,
+  "ray-job": true,
+  "ray-service": true,
+  "ray-submission": true,
 }
 
 function isSubjectKind(word: string): word is SubjectKind {

@@ -1,0 +1,5 @@
+export * from "./commands.ts"
+export * from "./ports.ts"
+export * from "./spec.ts"
+export * from "./templates.ts"
+export * from "./types.ts"
