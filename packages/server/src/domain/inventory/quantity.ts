@@ -32,6 +32,13 @@ const decimalUnits = ["k", "M", "G", "T", "P", "E"] as const
 
 const shape = /^([+-]?)(?:([0-9]+)\.?([0-9]*)|\.([0-9]+))(?:([numkMGTPE]?)|([KMGTPE]i)|[eE]([+-]?[0-9]+))$/
 
+/** A number with a suffix made of the right letters. */
+const looseShape = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eEinumkKMGTP]+[-+]?[0-9]*$/
+
+const nanoInOne = 1_000_000_000n
+/** Decimal suffixes in steps of a thousand, from a billionth up. */
+const nanoUnits = ["n", "u", "m", "", ...decimalUnits] as const
+
 /** Longer texts are no amounts that anybody types; the bound keeps the arithmetic small. */
 const longestText = 64
 /** With 64 digits at most, anything beyond these is 0 < x < 1 or far above 2^53. */
@@ -66,6 +73,28 @@ export function halfOfBytes(text: string): string | undefined {
   const bytes = parseBytes(text)
   if (!parsed || !bytes.ok || bytes.value < 0) return undefined
   return formatInFamily(BigInt(bytes.value) / 2n, parsed.family)
+}
+
+/** A quantity in Kubernetes' canonical form, or the sentence that says why the text is none. */
+export type CanonicalResult =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly message: string }
+
+/**
+ * As Kubernetes writes a quantity that it was given: the largest unit of its own family that leaves an integer
+ * (`1024Ki` → `1Mi`, `0.5Gi` → `512Mi`, `1000Mi` → `1000Mi`, `1.5` → `1500m`, `1e9` → `1e9`). A binary one below
+ * 1 Ki, or that is no whole number of bytes, becomes decimal. Finer than a billionth is rounded up.
+ */
+export function canonicalQuantity(text: string): CanonicalResult {
+  const parsed = parse(text)
+  if (!parsed) return { ok: false, message: quantityFault(text) }
+  const nano = roundUp(parsed, 9)
+  if (nano === undefined) return { ok: false, message: outOfRange(text) }
+  const isWhole = nano % nanoInOne === 0n
+  const isBelowKi = nano > -1024n * nanoInOne && nano < 1024n * nanoInOne
+  if (parsed.family === "binary" && isWhole && !isBelowKi)
+    return { ok: true, text: formatInFamily(nano / nanoInOne, "binary") }
+  return { ok: true, text: formatNano(nano, parsed.family === "exponent" ? "exponent" : "decimal") }
 }
 
 /** A resource's amount for messages: CPU `1500m` or `2`, GPUs `8`, bytes as `formatBytes`. */
@@ -103,8 +132,19 @@ function parseScaled(text: string, decimals: number): QuantityResult {
     value > BigInt(Number.MAX_SAFE_INTEGER) ||
     value < -BigInt(Number.MAX_SAFE_INTEGER)
   )
-    return { ok: false, message: `the quantity is out of range, value: ${text}` }
+    return { ok: false, message: outOfRange(text) }
   return { ok: true, value: Number(value) }
+}
+
+function outOfRange(text: string): string {
+  return `the quantity is out of range, value: ${text}`
+}
+
+/** What Kubernetes says without naming the text: another sentence where only the suffix is wrong. */
+function quantityFault(text: string): string {
+  return looseShape.test(text)
+    ? "unable to parse quantity's suffix"
+    : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 }
 
 /** The sentence that Kubernetes says about a text that is no quantity. */
@@ -157,4 +197,18 @@ function formatInFamily(value: bigint, family: Family): string {
   if (unit === 0) return String(mantissa)
   if (family === "exponent") return `${mantissa}e${unit * 3}`
   return `${mantissa}${(family === "binary" ? binaryUnits : decimalUnits)[unit - 1] ?? ""}`
+}
+
+/** As `formatInFamily`, of billionths. */
+function formatNano(nano: bigint, family: "decimal" | "exponent"): string {
+  if (nano === 0n) return "0"
+  let mantissa = nano
+  let unit = 0
+  while (unit < nanoUnits.length - 1 && mantissa % 1000n === 0n) {
+    mantissa /= 1000n
+    unit++
+  }
+  if (family === "decimal") return `${mantissa}${nanoUnits[unit] ?? ""}`
+  const exponent = unit * 3 - 9
+  return exponent === 0 ? String(mantissa) : `${mantissa}e${exponent}`
 }

@@ -1,3 +1,4 @@
+export * from "./amounts.ts"
 export * from "./commands.ts"
 export * from "./ports.ts"
 export * from "./spec.ts"
