@@ -97,6 +97,7 @@ export function sampleClaim(n: number, change: Partial<Claim> = {}): Claim {
     pods: 2,
     size,
     constraints: { labels: {}, nodeNames: [], tolerateAll: false, gpuModel: null },
+    beside: [],
     preemptible: true,
     runsForMs: null,
     priority: 1,

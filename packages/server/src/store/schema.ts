@@ -127,6 +127,8 @@ interface ClaimTable {
   size: string
   /** JSON of Constraints. */
   constraints: string
+  /** JSON of PodSet[]. */
+  beside: string
   preemptible: Flag
   runs_for_ms: number | null
   priority: number

@@ -110,6 +110,7 @@ export function aClaim(
     state: "wanted",
     pods: 1,
     constraints: unconstrained,
+    beside: [],
     preemptible: true,
     runsForMs: null,
     priority: 0,

@@ -46,10 +46,13 @@ export interface Claim {
   readonly owner: ClaimOwner
   readonly workspaceId: string
   readonly state: ClaimState
-  /** How many pods, all of the same size. */
+  /** How many pods of `size`. */
   readonly pods: number
+  /** Of its most demanding pods, most GPUs first: without GPUs here, none of its pods wants any. */
   readonly size: Amounts
   readonly constraints: Constraints
+  /** Further pods of other sizes, in the same cluster and in the same all or nothing. */
+  readonly beside: readonly PodSet[]
   readonly preemptible: boolean
   /** How long it may take at most once it is bound, its grace included; null = nobody knows. */
   readonly runsForMs: number | null

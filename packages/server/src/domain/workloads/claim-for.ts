@@ -31,6 +31,7 @@ export function claimFor(
     pods: workload.spec.resource.replica,
     size: workload.spec.size,
     constraints: constraintsOf(workload.spec),
+    beside: [],
     preemptible: true,
     runsForMs: runsForMsOf(workload.spec),
     priority: workload.priority,

@@ -7,6 +7,7 @@ import { writersApart } from "./0006-writers-apart.ts"
 import { gpuRequests } from "./0007-gpu-requests.ts"
 import { tokens } from "./0008-tokens.ts"
 import { likelyStarts } from "./0009-likely-starts.ts"
+import { claimsOfSeveralSizes } from "./0010-claims-of-several-sizes.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -20,5 +21,6 @@ export const migrations: readonly Migration[] = [
   gpuRequests,
   tokens,
   likelyStarts,
+  claimsOfSeveralSizes,
 ]
 export type { Migration } from "./migration.ts"

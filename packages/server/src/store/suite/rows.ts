@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { type UserId, keyChanged, membershipChanged, userChanged } from "../../domain/identity/index.ts"
-import { type NodeId, nodeChanged, noReadings } from "../../domain/inventory/index.ts"
+import {
+  type NodeId,
+  noAmounts,
+  nodeChanged,
+  noReadings,
+  unconstrained,
+} from "../../domain/inventory/index.ts"
 import { type Tx, type Topic } from "../../domain/journal/index.ts"
 import { claimChanged, queueControlChanged } from "../../domain/queue/index.ts"
 import { workspaceChanged } from "../../domain/workspaces/index.ts"
@@ -221,6 +227,7 @@ export function rowCases(open: OpenHarness): void {
           { kind: "dependency", on: ["train-x"] },
         ],
         constraints: { labels: { a: "b" }, nodeNames: ["n"], tolerateAll: true, gpuModel: "T4" },
+        beside: [{ pods: 2, size: noAmounts, constraints: unconstrained }],
       })
       await write((tx) => claims.insert(tx, claim))
       const placements = [{ pod: 0, nodeId: "nod_1" as NodeId, gpuIndexes: [0, 1] }]
@@ -230,6 +237,7 @@ export function rowCases(open: OpenHarness): void {
         placements,
         boundAtMs: 7,
         gates: [],
+        beside: [],
         runsForMs: null,
       } as const
       await write((tx) => claims.update(tx, bound, "wanted"))
