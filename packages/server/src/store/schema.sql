@@ -76,7 +76,7 @@ CREATE TABLE claim (
   releasing_at_ms integer,
   release_deadline_ms integer,
   version integer not null
-, runs_for_ms integer) strict;
+, runs_for_ms integer, beside text not null default '[]') strict;
 
 CREATE INDEX claim_by_owner on claim (owner_kind, owner_id, state);
 
