@@ -44,6 +44,7 @@ import {
   type Store,
 } from "./domain/journal/index.ts"
 import { claimChanged, createQueue, queueControlChanged, type ClaimStore } from "./domain/queue/index.ts"
+import type { RayStore } from "./domain/ray/index.ts"
 import {
   createEndpoints,
   createRoutes,
@@ -83,6 +84,7 @@ export interface Rows {
   readonly endpoints: EndpointStore
   readonly gpuRequests: GpuRequestStore
   readonly gpuSettings: GpuSettingsStore
+  readonly ray: RayStore
 }
 
 export interface ControlPlaneOptions {

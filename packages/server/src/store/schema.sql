@@ -254,6 +254,88 @@ CREATE TABLE queue_control (
   since_ms integer
 , restored_from_ms integer) strict;
 
+CREATE TABLE ray_config_entry (
+  kind text not null,
+  namespace text not null,
+  name text not null,
+  workspace_id text not null,
+  body text not null,
+  version integer not null,
+  primary key (kind, namespace, name)
+) strict;
+
+CREATE TABLE ray_event (
+  seq integer primary key autoincrement,
+  id text not null,
+  object_key text not null,
+  type text not null,
+  reason text not null,
+  message text not null,
+  count integer not null,
+  first_at_ms integer not null,
+  last_at_ms integer not null
+) strict;
+
+CREATE INDEX ray_event_by_age on ray_event (last_at_ms, object_key);
+
+CREATE INDEX ray_event_by_object on ray_event (object_key, seq);
+
+CREATE TABLE ray_object (
+  "key" text not null primary key,
+  kind text not null,
+  namespace text not null,
+  name text not null,
+  workspace_id text not null,
+  is_listed integer not null,
+  is_live integer not null,
+  ended_at_ms integer,
+  body text not null,
+  version integer not null
+) strict;
+
+CREATE INDEX ray_object_by_end on ray_object (kind, ended_at_ms, "key") where is_live = 0;
+
+CREATE UNIQUE INDEX ray_object_by_name on ray_object (kind, namespace, name) where is_listed = 1;
+
+CREATE INDEX ray_object_live on ray_object (kind, workspace_id, "key") where is_live = 1;
+
+CREATE TABLE ray_pod (
+  id text not null primary key,
+  cluster_key text not null,
+  is_live integer not null,
+  cluster_id text,
+  port_block integer,
+  ended_at_ms integer,
+  body text not null,
+  version integer not null
+) strict;
+
+CREATE INDEX ray_pod_by_cluster on ray_pod (cluster_key, id);
+
+CREATE INDEX ray_pod_by_end on ray_pod (ended_at_ms) where is_live = 0;
+
+CREATE UNIQUE INDEX ray_pod_by_port_block on ray_pod (cluster_id, port_block)
+  where is_live = 1 and port_block is not null;
+
+CREATE INDEX ray_pod_live on ray_pod (cluster_key, id) where is_live = 1;
+
+CREATE TABLE ray_submission (
+  cluster_key text not null,
+  submission_id text not null,
+  created_at_ms integer not null,
+  body text not null,
+  log text,
+  primary key (cluster_key, submission_id)
+) strict;
+
+CREATE TABLE ray_template (
+  namespace text not null,
+  name text not null,
+  workspace_id text not null,
+  body text not null,
+  primary key (namespace, name)
+) strict;
+
 CREATE TABLE replica (
   id text not null primary key,
   workload_key text not null references workload ("key"),

@@ -383,6 +383,74 @@ interface GpuPriceTable {
   currency: string
 }
 
+/** Clusters, jobs and services of Ray: columns for what rows are found by, the rest in the body. */
+interface RayObjectTable {
+  key: string
+  kind: string
+  namespace: string
+  name: string
+  workspace_id: string
+  /** Its name is taken, and lists show it. */
+  is_listed: Flag
+  /** It is not over. */
+  is_live: Flag
+  ended_at_ms: number | null
+  /** JSON of RayCluster, RayJob or RayService, without the version. */
+  body: string
+  version: number
+}
+
+interface RayPodTable {
+  id: string
+  cluster_key: string
+  is_live: Flag
+  cluster_id: string | null
+  port_block: number | null
+  ended_at_ms: number | null
+  /** JSON of RayPod, without the version. */
+  body: string
+  version: number
+}
+
+interface RaySubmissionTable {
+  cluster_key: string
+  submission_id: string
+  created_at_ms: number
+  /** JSON of RaySubmission, without the log. */
+  body: string
+  log: string | null
+}
+
+interface RayEventTable {
+  seq: Generated<number>
+  id: string
+  object_key: string
+  type: string
+  reason: string
+  message: string
+  count: number
+  first_at_ms: number
+  last_at_ms: number
+}
+
+interface RayTemplateTable {
+  namespace: string
+  name: string
+  workspace_id: string
+  /** JSON of ComputeTemplate. */
+  body: string
+}
+
+interface RayConfigEntryTable {
+  kind: string
+  namespace: string
+  name: string
+  workspace_id: string
+  /** JSON of ConfigEntry, without the version; values of secrets are sealed. */
+  body: string
+  version: number
+}
+
 /** The tables, as both dialects have them; `migrations/` makes them and `schema.sql` shows the outcome. */
 export interface Database {
   event: EventTable
@@ -409,4 +477,10 @@ export interface Database {
   gpu_template: GpuTemplateTable
   gpu_binding: GpuBindingTable
   gpu_price: GpuPriceTable
+  ray_object: RayObjectTable
+  ray_pod: RayPodTable
+  ray_submission: RaySubmissionTable
+  ray_event: RayEventTable
+  ray_template: RayTemplateTable
+  ray_config_entry: RayConfigEntryTable
 }

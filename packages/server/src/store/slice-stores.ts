@@ -3,6 +3,7 @@ import type { IdentityStore, SigningKeyStore } from "../domain/identity/index.ts
 import type { InventoryStore } from "../domain/inventory/index.ts"
 import type { JournalReads } from "../domain/journal/index.ts"
 import type { ClaimStore } from "../domain/queue/index.ts"
+import type { RayStore } from "../domain/ray/index.ts"
 import type { EndpointStore, ReplicaStore, WorkloadStore } from "../domain/workloads/index.ts"
 import type { WorkspaceStore } from "../domain/workspaces/index.ts"
 import { claimStore } from "./claims.ts"
@@ -12,6 +13,7 @@ import { identityStore } from "./identity.ts"
 import { inventoryStore } from "./inventory.ts"
 import { journalReads } from "./journal.ts"
 import { endpointStore } from "./endpoints.ts"
+import { rayStore } from "./ray.ts"
 import { replicaStore } from "./replicas.ts"
 import { signingKeyStore } from "./signing-keys.ts"
 import { workloadStore } from "./workloads.ts"
@@ -30,6 +32,7 @@ export interface SliceStores {
   readonly endpoints: EndpointStore
   readonly gpuRequests: GpuRequestStore
   readonly gpuSettings: GpuSettingsStore
+  readonly ray: RayStore
 }
 
 export const sliceStores: SliceStores = {
@@ -44,4 +47,5 @@ export const sliceStores: SliceStores = {
   endpoints: endpointStore,
   gpuRequests: gpuRequestStore,
   gpuSettings: gpuSettingsStore,
+  ray: rayStore,
 }

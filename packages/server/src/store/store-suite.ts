@@ -5,6 +5,8 @@ import type { OpenHarness, SuiteTraits } from "./suite/harness.ts"
 import { gpuRequestCases } from "./suite/gpu-requests.ts"
 import { gpuSettingsCases } from "./suite/gpu-settings.ts"
 import { journalCases } from "./suite/journal.ts"
+import { rayCases } from "./suite/ray.ts"
+import { rayConfigCases } from "./suite/ray-config.ts"
 import { rowCases } from "./suite/rows.ts"
 import { transactionCases } from "./suite/transactions.ts"
 import { workloadCases } from "./suite/workloads.ts"
@@ -38,6 +40,12 @@ export function storeSuite(name: string, open: OpenHarness, traits: SuiteTraits)
     })
     describe("what is set for GPU requests", () => {
       gpuSettingsCases(open)
+    })
+    describe("Ray", () => {
+      rayCases(open)
+    })
+    describe("what Ray's objects are made of", () => {
+      rayConfigCases(open)
     })
   })
 }

@@ -8,6 +8,7 @@ import { gpuRequests } from "./0007-gpu-requests.ts"
 import { tokens } from "./0008-tokens.ts"
 import { likelyStarts } from "./0009-likely-starts.ts"
 import { claimsOfSeveralSizes } from "./0010-claims-of-several-sizes.ts"
+import { ray } from "./0011-ray.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -22,5 +23,6 @@ export const migrations: readonly Migration[] = [
   tokens,
   likelyStarts,
   claimsOfSeveralSizes,
+  ray,
 ]
 export type { Migration } from "./migration.ts"

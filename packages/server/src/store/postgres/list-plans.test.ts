@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type TestDatabase, testPostgres } from "../../../../../test/support/postgres.ts"
 import type { GpuRequestFilter } from "../../domain/gpu-requests/index.ts"
+import type { RayScope } from "../../domain/ray/index.ts"
 import type { WorkloadFilter, WorkloadSort } from "../../domain/workloads/index.ts"
 import { gpuRequestPageQuery, heldBetweenQuery } from "../gpu-request-list.ts"
 import { eventsBackQuery } from "../journal.ts"
+import { rayPageQuery } from "../ray-objects.ts"
 import type { BoundSql } from "../session.ts"
 import { workloadPageQuery } from "../workload-list.ts"
 import { type PgConnection, openConnection } from "./connection.ts"
@@ -36,7 +38,15 @@ select 'gpr_' || lpad(n::text, 26, '0'), 'gpr-' || n, 'w' || n % 400, 'usr_1', '
   n * 1000, case when n % 1000 = 0 then null else n * 1000 + 5 end, case when n % 1000 = 0 then null else n * 1000 + 9 end,
   '[]', 0, 0, '', 0, 1
 from generate_series(1, ${rows}) n;
-analyze workload; analyze workload_spec; analyze event; analyze gpu_request`
+insert into ray_object ("key", kind, namespace, name, workspace_id, is_listed, is_live, ended_at_ms, body, version)
+select 'rcl_' || lpad(n::text, 26, '0'), case when n % 3 = 0 then 'job' else 'cluster' end, 'ns-' || n % 40,
+  'name-' || n, 'w' || n % 40, case when n % 2 = 0 then 1 else 0 end, case when n % 2 = 0 then 1 else 0 end,
+  case when n % 2 = 0 then null else n end, repeat('{"a":"b"} ', 100), 1
+from generate_series(1, ${rows}) n;
+insert into ray_event (id, object_key, type, reason, message, count, first_at_ms, last_at_ms)
+select 'e.' || n, 'rcl_' || lpad((n % 2000)::text, 26, '0'), 'Normal', 'Created', 'made ' || n, 1, n, n
+from generate_series(1, ${rows}) n;
+analyze workload; analyze workload_spec; analyze event; analyze gpu_request; analyze ray_object; analyze ray_event`
 
 describe.skipIf(!server)("on PostgreSQL", () => {
   let database: TestDatabase
@@ -100,6 +110,19 @@ describe.skipIf(!server)("on PostgreSQL", () => {
     expect(plan).toContain("gpu_request_by_end")
     expect(plan).toContain("gpu_request_live")
     expect(plan).not.toContain("Seq Scan")
+  })
+
+  const scopes: readonly RayScope[] = [
+    { workspaceIds: null },
+    { workspaceIds: ["w1", "w2"] },
+    { namespace: "ns-2" },
+  ]
+  it.each(scopes)("a page of Ray clusters of %j is read by name, in order", async (scope) => {
+    for (const after of [null, { namespace: "ns-2", name: "name-3" }]) {
+      const plan = await planOf(rayPageQuery(postgresDialect, "cluster", scope, { limit: 20, after }))
+      expect(plan).toMatch(/ray_object_by_name\b/)
+      expect(plan).not.toMatch(/Sort|Seq Scan/)
+    }
   })
 
   it("events going back are read from their index", async () => {

@@ -1,10 +1,13 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { GpuRequestFilter } from "../../domain/gpu-requests/index.ts"
+import type { RayScope } from "../../domain/ray/index.ts"
 import type { WorkloadFilter, WorkloadSort } from "../../domain/workloads/index.ts"
 import { gpuRequestPageQuery, heldBetweenQuery } from "../gpu-request-list.ts"
 import { deleteOldRequests } from "../gpu-requests.ts"
 import { eventsBackQuery } from "../journal.ts"
+import { rayPageQuery } from "../ray-objects.ts"
+import { deleteLostEvents, deleteOldPods } from "../ray-prune.ts"
 import { sampleWorkload } from "../samples.ts"
 import type { SqlRow } from "../session.ts"
 import { statements } from "../statement.ts"
@@ -178,6 +181,32 @@ describe("pruning GPU requests", () => {
     const steps = plan(deleteOldRequests.sqlFor(sqliteDialect)).join("\n")
     expect(steps).toMatch(/COVERING INDEX gpu_request_by_end \(ended_at_ms<\?\)/)
     expect(steps).not.toMatch(/SCAN|TEMP B-TREE/)
+  })
+})
+
+describe("a page of Ray clusters", () => {
+  const scopes: readonly RayScope[] = [
+    { workspaceIds: null },
+    { workspaceIds: ["a", "b"] },
+    { namespace: "n" },
+  ]
+  it.each(scopes)("of %j is read in order, from where the last one ended", (scope) => {
+    for (const after of [null, { namespace: "n", name: "c" }]) {
+      const steps = plan(rayPageQuery(sqliteDialect, "cluster", scope, { limit: 100, after }).sql)
+      expect(steps, "no sort").toHaveLength(1)
+      expect(steps[0]).toMatch(/^SEARCH ray_object USING INDEX ray_object_by_name \(kind=\?/)
+      if (after) expect(steps[0]).toMatch(/name\)?>/)
+    }
+  })
+})
+
+describe("pruning Ray's rows", () => {
+  it("finds what is longest over in its index, in order", () => {
+    const pods = plan(deleteOldPods.sqlFor(sqliteDialect)).join("\n")
+    expect(pods).toMatch(/INDEX ray_pod_by_end \(ended_at_ms<\?\)/)
+    const events = plan(deleteLostEvents.sqlFor(sqliteDialect)).join("\n")
+    expect(events).toMatch(/INDEX ray_event_by_age \(last_at_ms<\?\)/)
+    expect(`${pods}${events}`).not.toMatch(/SCAN|TEMP B-TREE/)
   })
 })
 
