@@ -36,24 +36,17 @@ export function wordFault(error: AppError, operation: KuberayRouteName, subject:
 
 function messageOf(error: AppError, operation: KuberayRouteName, subject: Subject): string {
   const words = operationWords[operation]
-  switch (error.code) {
-    case "invalid":
-      return invalidText(error, words, subject)
-    case "not_found":
-      return missingText(error, operation, words, subject)
-    case "already_exists":
-      return takenText(error, words, subject)
-    case "conflict":
-    case "stale":
-      return conflictText(error, words, subject)
-    default:
-      // Not about the request: who asks, how much, when.
-      return error.message
-  }
+  const { code } = error
+  if (code === "invalid") return invalidText(error, words, subject)
+  if (code === "not_found") return missingText(error, operation, words, subject)
+  if (code === "already_exists") return takenText(error, words, subject)
+  if (code === "conflict" || code === "stale") return conflictText(error, words, subject)
+  // Not about the request: who asks, how much, when.
+  return error.message
 }
 
 function invalidText(error: AppError, words: OperationWords, subject: Subject): string {
-  const { message, detail } = error
+  const { message, detail = "" } = error
   switch (detail) {
     case details.worded:
       return message
@@ -101,8 +94,8 @@ function missingText(
   words: OperationWords,
   subject: Subject,
 ): string {
-  const name = error.subject ?? ""
-  switch (error.resource) {
+  const { resource = "", subject: name = "" } = error
+  switch (resource) {
     case words.thing.resource:
       return ownMissing(words, name)
     case "compute-template":

@@ -36,16 +36,17 @@ interface WithSpec {
 /** What a request is about. */
 export function subjectOf(request: object): Subject {
   const named: Named = request
-  const name = bodyNameOf(named) ?? named.name ?? named.submissionid ?? named.clustername ?? ""
-  const spec = (named.cluster ?? named.job ?? named.service)?.clusterSpec
-  return {
-    namespace: named.namespace ?? "",
-    name,
-    madeAs: named.job?.jobId ?? name,
-    template: spec?.headGroupSpec?.computeTemplate ?? "",
-  }
+  const { namespace = "", job } = named
+  const name = nameOf(named)
+  return { namespace, name, madeAs: job?.jobId ?? name, template: templateOf(named) }
 }
 
-function bodyNameOf({ cluster, job, service, computeTemplate, jobsubmission }: Named): string | undefined {
-  return (cluster ?? job ?? service ?? computeTemplate)?.name ?? jobsubmission?.submissionId
+function nameOf({ name, submissionid, clustername, ...bodies }: Named): string {
+  const { cluster, job, service, computeTemplate, jobsubmission } = bodies
+  const body = (cluster ?? job ?? service ?? computeTemplate)?.name ?? jobsubmission?.submissionId
+  return body ?? name ?? submissionid ?? clustername ?? ""
+}
+
+function templateOf({ cluster, job, service }: Named): string {
+  return (cluster ?? job ?? service)?.clusterSpec?.headGroupSpec?.computeTemplate ?? ""
 }
