@@ -48,7 +48,7 @@ const stateOf = async (p: TestPlane, id: string) => (await requestOf(p, id)).sta
 
 async function whyOf(p: TestPlane, id: string) {
   const { workload } = await p.view(id)
-  return p.plane.queue.explain(p.owner, workload.claimId, id, workload.phase)
+  return p.plane.queue.explain(p.owner, workload.claimId, { kind: "workload", id }, workload.phase)
 }
 
 async function typesOf(p: TestPlane, id: string): Promise<string[]> {

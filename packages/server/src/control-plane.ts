@@ -6,6 +6,7 @@ import { createHousekeeping } from "./control/housekeeping.ts"
 import { forgetLeftovers } from "./control/leftovers.ts"
 import { createPlanners } from "./planners.ts"
 import { createStrays } from "./control/strays.ts"
+import { createRayControl } from "./control/ray-control.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
@@ -43,8 +44,8 @@ import {
   type Reads,
   type Store,
 } from "./domain/journal/index.ts"
+import { createRayRunner, type RayBackend, type RayRunner, type RayStore } from "./domain/ray/index.ts"
 import { claimChanged, createQueue, queueControlChanged, type ClaimStore } from "./domain/queue/index.ts"
-import type { RayStore } from "./domain/ray/index.ts"
 import {
   createEndpoints,
   createRoutes,
@@ -97,6 +98,8 @@ export interface ControlPlaneOptions {
   readonly drivers: readonly PodDriver[]
   /** What services are listened for with, by cluster; none = they have addresses, but nothing answers there. */
   readonly networks?: ReadonlyMap<string, ServiceNetwork>
+  /** What runs Ray, at most one for each cluster; none = Ray clusters wait. */
+  readonly rayBackends?: readonly RayBackend[]
   readonly sources: readonly NodeSource[]
   readonly noAuth: boolean
   /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
@@ -126,6 +129,8 @@ const keepAuditMs = 180 * dayMs
 const keepWorkloadsMs = 90 * dayMs
 const keptEvents = 1_000_000
 const pruneStep = 500
+/** Random bytes of the token that a Ray cluster is reached with. */
+const rayTokenBytes = 32
 /** Often enough for 1,600 events a second, day and night: that many steps of `prune` remove. */
 const pruneEveryMs = 5 * 60_000
 
@@ -180,8 +185,21 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     if (!runner.current) throw new Error("The runner is not there yet.")
     return runner.current
   }
+  const rayRunner: { current: RayRunner | undefined } = { current: undefined }
+  const theRayRunner = (): RayRunner => {
+    if (!rayRunner.current) throw new Error("The runner of Ray clusters is not there yet.")
+    return rayRunner.current
+  }
+  const vault = options.vault ?? createVault(randomBytes(vaultKeyBytes))
+  const rayBackends = options.rayBackends ?? []
   const refusals = createRefusals(store)
-  const strays = createStrays({ drivers: options.drivers, rows: rows.workloads, store, log })
+  const strays = createStrays({
+    drivers: options.drivers,
+    rows: rows.workloads,
+    liveRayPods: () => rows.ray.pods.live(store.committed),
+    store,
+    log,
+  })
   const queue = createQueue({
     store,
     strays: () => strays.look(),
@@ -202,6 +220,10 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       workload: {
         bound: (tx, claim, nowMs) => theRunner().owner.bound(tx, claim, nowMs),
         evicted: (tx, claim, cause, by, nowMs) => theRunner().owner.evicted(tx, claim, cause, by, nowMs),
+      },
+      "ray-cluster": {
+        bound: (tx, claim, nowMs) => theRayRunner().owner.bound(tx, claim, nowMs),
+        evicted: (tx, claim, cause, by, nowMs) => theRayRunner().owner.evicted(tx, claim, cause, by, nowMs),
       },
     },
   })
@@ -236,6 +258,30 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     lookAt: control.lookAt,
   })
 
+  const rayControl = createRayControl({
+    store,
+    rows: rows.ray,
+    runner: theRayRunner,
+    backends: rayBackends,
+    clock,
+    timers,
+    log,
+  })
+  rayRunner.current = createRayRunner({
+    store,
+    rows: rows.ray,
+    moves: queue,
+    clock,
+    ids,
+    backends: new Map(rayBackends.map((backend) => [backend.clusterId, backend])),
+    vault,
+    makeToken: () => randomBytes(rayTokenBytes).toString("hex"),
+    nodeAt: (nodeId) => inventory.byId(nodeId),
+    graceSecondsOf,
+    isDeleting,
+    lookAt: rayControl.lookAt,
+  })
+
   const identity = createIdentity({
     store,
     rows: rows.identity,
@@ -249,7 +295,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     store,
     rows: rows.signingKeys,
     clock,
-    vault: options.vault ?? createVault(randomBytes(vaultKeyBytes)),
+    vault,
     makeKey: makeRsaSigningKey,
   })
   const tokens = createTokens({ directory, signingKeys, clock })
@@ -267,7 +313,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     liveWork: async (from, workspaceId) =>
       // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
       Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)) +
-      (await rows.gpuRequests.liveIn(from, workspaceId)),
+      (await rows.gpuRequests.liveIn(from, workspaceId)) +
+      (await rows.ray.clusters.liveIn(from, workspaceId)),
   })
   const workloads = createWorkloads({
     store,
@@ -418,6 +465,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     for (let step = 0; step < 1000; step++)
       if ((await store.tx((tx) => rows.gpuRequests.prune(tx, nowMs - keepWorkloadsMs, pruneStep))) === 0)
         break
+    for (let step = 0; step < 1000; step++)
+      if ((await store.tx((tx) => rows.ray.prune(tx, nowMs - keepWorkloadsMs, pruneStep))) === 0) break
   }
 
   async function writeKeyUse(): Promise<void> {
@@ -470,6 +519,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     endpoints,
     services,
     control,
+    rayControl,
+    rayLife: theRayRunner().life,
     gpuControl,
     timers,
     readiness: () => ({ isReady, message: readiness }),
@@ -489,7 +540,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       await housekeeping.fingerprint()
       readiness = "What runs is being taken over."
       await endpoints.giveMissing()
-      const recovered = await control.recover()
+      const recovered = { ...(await control.recover()), ...(await rayControl.recover()) }
       readiness = "The services are being opened."
       await services.open()
       await queue.adoptNodes()
@@ -510,6 +561,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       await loop.stop()
       await services.stop()
       await gpuControl.stop()
+      await rayControl.stop()
       await control.stop()
       await writeKeyUse().catch((err: unknown) => log.warn({ err }, "the last uses of keys were not written"))
       await refusals

@@ -15,6 +15,8 @@ export interface Strays {
 export function createStrays(options: {
   readonly drivers: readonly Pick<PodDriver, "marked">[]
   readonly rows: Pick<WorkloadStore, "attempt" | "liveAttempts">
+  /** Ray nodes that are not gone: their processes bear the same mark. */
+  readonly liveRayPods: () => Promise<readonly { readonly id: string }[]>
   readonly store: Pick<Store, "committed">
   readonly log: Log
 }): Strays {
@@ -24,7 +26,8 @@ export function createStrays(options: {
   async function look(): Promise<readonly string[]> {
     const seen = (await Promise.all(drivers.map(async (driver) => (await driver.marked?.()) ?? []))).flat()
     // after the look: what was started meanwhile is in the rows
-    const live = new Set<string>((await rows.liveAttempts(store.committed)).map((attempt) => attempt.id))
+    const attempts = await rows.liveAttempts(store.committed)
+    const live = new Set<string>([...attempts, ...(await options.liveRayPods())].map(({ id }) => id))
     const strays = new Map<string, string>()
     for (const one of seen) {
       if (live.has(one.id) || strays.has(one.id)) continue

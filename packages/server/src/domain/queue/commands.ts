@@ -8,7 +8,7 @@ import type {
   NodeHold,
 } from "../gpu-requests/index.ts"
 import type { Amounts, Constraints, Node, NodeId, ResourceName } from "../inventory/index.ts"
-import type { Actor, StoredEvent, Tx } from "../journal/index.ts"
+import type { Actor, StoredEvent, Subject, Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { Claim, ClaimId, EndCause, Plan, QueueControl, Reason, Reservations } from "./types.ts"
 
@@ -204,7 +204,7 @@ export interface QueueService extends ClaimMoves, HoldMoves {
   explain(
     principal: Principal,
     claimId: ClaimId | null,
-    subjectId: string,
+    subject: Subject,
     state: string,
   ): Promise<Explanation>
   /** null = all queues (server owner). Idempotent. */

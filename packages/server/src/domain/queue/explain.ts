@@ -1,6 +1,7 @@
 import type { GpuRequest } from "../gpu-requests/index.ts"
 import type { Principal } from "../identity/index.ts"
 import { isAllowed } from "../identity/index.ts"
+import type { Subject } from "../journal/index.ts"
 import type { Explanation } from "./commands.ts"
 import type { QueueOptions } from "./options.ts"
 import { sentenceFor } from "./sentences.ts"
@@ -13,7 +14,7 @@ const shownMoves = 20
 export async function explainClaim(
   options: Pick<QueueOptions, "store" | "capacity" | "clock" | "journal" | "reservations">,
   principal: Principal,
-  asked: { readonly claimId: ClaimId | null; readonly subjectId: string; readonly state: string },
+  asked: { readonly claimId: ClaimId | null; readonly subject: Subject; readonly state: string },
 ): Promise<Explanation> {
   const { capacity } = options
   const claim = asked.claimId === null ? undefined : capacity.claim(asked.claimId)
@@ -21,8 +22,7 @@ export async function explainClaim(
   const reasons = waiting ? capacity.reasons(waiting.id, options.clock.nowMs()) : []
   const position = waiting ? capacity.position(waiting.id) : 0
   const ahead = waiting ? capacity.queue(waiting.workspaceId, 0, Math.min(namedAhead, position - 1)) : []
-  const subject = { kind: "workload", id: asked.subjectId } as const
-  const moves = await options.journal.latestEvents(options.store.committed, subject, shownMoves)
+  const moves = await options.journal.latestEvents(options.store.committed, asked.subject, shownMoves)
   return {
     state: asked.state,
     reasons: reasons.map((reason) => withHolders(options, principal, reason)),

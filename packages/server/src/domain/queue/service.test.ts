@@ -17,7 +17,7 @@ import { aClaim, aHold, aNode, aWorkspace } from "./fixtures.ts"
 import { sentenceFor } from "./sentences.ts"
 import type { QueuePlace } from "./commands.ts"
 import { createQueue } from "./service.ts"
-import type { Claim, ClaimId } from "./types.ts"
+import type { Claim, ClaimId, ClaimOwnerPort } from "./types.ts"
 import { claimChanged, queueControlChanged, reasonCodes } from "./types.ts"
 
 /** The queue as the server wires it, on a database of its own. */
@@ -35,6 +35,16 @@ function openWorld() {
   store.subscribe(queueControlChanged, (control) => capacity.controlChanged(control))
   const told: string[] = []
   const faults = new Map<string, unknown>()
+  const owner: ClaimOwnerPort = {
+    async bound(_, claim) {
+      const fault = faults.get(claim.owner.shownId)
+      if (fault) throw fault
+      told.push(`bound ${claim.owner.shownId} v${claim.version}`)
+    },
+    async evicted(_, claim, cause, by) {
+      told.push(`evicted ${claim.owner.shownId} ${cause} by ${by?.owner.shownId ?? "nobody"}`)
+    },
+  }
   const queue = createQueue({
     store,
     rows: store.claims,
@@ -48,18 +58,7 @@ function openWorld() {
     ids: createIds(() => clock.nowMs()),
     limits: defaultLimits,
     automaticTemplate: () => undefined,
-    owners: {
-      workload: {
-        async bound(_, claim) {
-          const fault = faults.get(claim.owner.shownId)
-          if (fault) throw fault
-          told.push(`bound ${claim.owner.shownId} v${claim.version}`)
-        },
-        async evicted(_, claim, cause, by) {
-          told.push(`evicted ${claim.owner.shownId} ${cause} by ${by?.owner.shownId ?? "nobody"}`)
-        },
-      },
-    },
+    owners: { workload: owner, "ray-cluster": owner },
   })
   return { dir, clock, store, capacity, queue, told, faults, index }
 }
@@ -474,14 +473,24 @@ describe("what readers see", () => {
   })
 
   it("explains with sentence, holders, who is ahead and the last moves", async () => {
-    const why = await world.queue.explain(person({ default: "viewer" }), id("c"), "c", "Pending")
+    const why = await world.queue.explain(
+      person({ default: "viewer" }),
+      id("c"),
+      { kind: "workload", id: "c" },
+      "Pending",
+    )
     expect(why).toMatchObject({ state: "Pending", position: 2, ahead: { ids: ["b"], count: 1 } })
     expect(why.reasons[0]).toMatchObject({
       code: "blocked_by",
       sentence: "It waits behind b, which is short of the same resource.",
       holders: ["b"],
     })
-    const first = await world.queue.explain(person({ default: "viewer" }), id("b"), "b", "Pending")
+    const first = await world.queue.explain(
+      person({ default: "viewer" }),
+      id("b"),
+      { kind: "workload", id: "b" },
+      "Pending",
+    )
     expect(first.reasons[0]?.sentence).toBe("Not enough is free: 1 GPU needed, 0 free in all; held by a.")
     expect(first.moves.map((event) => event.type)).toEqual(["claim.waiting"])
     expect(first.waitingSinceMs).toBe(world.clock.nowMs())
@@ -489,17 +498,24 @@ describe("what readers see", () => {
 
   it("hides whom the reader may not see behind a count", async () => {
     const holders = async (who: Principal) =>
-      (await world.queue.explain(who, id("t"), "t", "Pending")).reasons[0]
+      (await world.queue.explain(who, id("t"), { kind: "workload", id: "t" }, "Pending")).reasons[0]
     expect(await holders(person({ team: "viewer" }))).toMatchObject({ holders: ["hog"], holdersHidden: 1 })
     expect(await holders(person({}, "viewer"))).toMatchObject({ holders: ["hog", "g"], holdersHidden: 0 })
   })
 
   it("says nothing of what does not wait", async () => {
     const quiet = { reasons: [], position: 0, ahead: { ids: [], count: 0 }, waitingSinceMs: null }
-    expect(await world.queue.explain(person({ default: "viewer" }), id("a"), "a", "Running")).toMatchObject(
-      quiet,
-    )
-    expect(await world.queue.explain(person({ default: "viewer" }), null, "x", "Failed")).toMatchObject({
+    expect(
+      await world.queue.explain(
+        person({ default: "viewer" }),
+        id("a"),
+        { kind: "workload", id: "a" },
+        "Running",
+      ),
+    ).toMatchObject(quiet)
+    expect(
+      await world.queue.explain(person({ default: "viewer" }), null, { kind: "workload", id: "x" }, "Failed"),
+    ).toMatchObject({
       ...quiet,
       moves: [],
     })

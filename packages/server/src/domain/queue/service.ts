@@ -29,8 +29,8 @@ export function createQueue(options: QueueOptions): QueueService {
       const ids = workspaceId === null ? visibleQueues(options, principal) : [workspaceId]
       return partOf(options, ids, page, clock.nowMs())
     },
-    explain: (principal, claimId, subjectId, state) =>
-      explainClaim(options, principal, { claimId, subjectId, state }),
+    explain: (principal, claimId, subject, state) =>
+      explainClaim(options, principal, { claimId, subject, state }),
     pause: async (principal, workspaceId) => switchQueue(options, principal, workspaceId, true),
     async resume(principal, workspaceId, { force = false } = {}) {
       if (workspaceId === null && !force) await refuseStrays(options, principal)

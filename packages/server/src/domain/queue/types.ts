@@ -10,7 +10,7 @@ export type ClaimState = "wanted" | "bound" | "releasing" | "gone"
 
 /** Whose capacity it is. The queue never looks inside; the owner's slice does. */
 export interface ClaimOwner {
-  readonly kind: "workload"
+  readonly kind: "workload" | "ray-cluster"
   /** The owner's inner id. */
   readonly id: string
   /** The id the family shows, for sentences. */

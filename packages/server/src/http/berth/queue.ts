@@ -47,7 +47,12 @@ export function queueHandlers(services: Services) {
       const { id } = request.params as { readonly id: string }
       const detail = await workloads.get(request.principal, id)
       const { workload, reasons, waitingClaimId } = detail
-      const found = await queue.explain(request.principal, waitingClaimId, workload.id, workload.phase)
+      const found = await queue.explain(
+        request.principal,
+        waitingClaimId,
+        { kind: "workload", id: workload.id },
+        workload.phase,
+      )
       return {
         kind: "workload",
         id: workload.id,
