@@ -103,7 +103,7 @@ export function createRayRuntimes(options: RayRuntimesOptions): RayRuntimes {
     const python = await findPython(options.searchPath, minor, { clock, env }, signal)
     const folder = join(home, `${version}-py3${python.minor}`)
     mkdirSync(home, { recursive: true })
-    for (const path of [dirname(home), home]) chmodSync(path, 0o711)
+    chmodSync(home, 0o711)
     const unlock = await lockFile(`${folder}.lock`, signal)
     try {
       // another process may have made it meanwhile

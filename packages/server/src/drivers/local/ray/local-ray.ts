@@ -1,0 +1,190 @@
+import { statfs } from "node:fs/promises"
+import { join } from "node:path"
+import type {
+  RayBackend,
+  RayPodId,
+  RayPodLaunch,
+  RayPodObservation,
+  RayPodStarted,
+} from "../../../domain/ray/index.ts"
+import type { AttemptId, AttemptLaunch } from "../../../domain/workloads/index.ts"
+import type { Clock } from "../../../kit/clock.ts"
+import { AppError } from "../../../kit/errors.ts"
+import type { JsonObject } from "../../../kit/json.ts"
+import type { Log } from "../../../kit/log.ts"
+import { createRayDashboard } from "../../ray-dashboard.ts"
+import { isStored } from "../attempt-files.ts"
+import { createLocalDriver } from "../local-driver.ts"
+import type { LocalMachine } from "../local-machine.ts"
+import type { LogFiles } from "../log-types.ts"
+import { launcherScript } from "./launcher.ts"
+import { ignoredParams, placesOf, rayArguments, rayEnvironment } from "./ray-command.ts"
+import { addressOf, blocksIn, checkBlock, portsOf, type RayPorts } from "./ray-ports.ts"
+import { createRayRuntimes, type RayRuntimesOptions } from "./runtimes.ts"
+import { makeTempDir, removeTempDir, tempDirOf } from "./temp-dirs.ts"
+
+export interface LocalRayOptions {
+  readonly clusterId: string
+  /** The server's data directory; everything of Ray is in `ray/` below it. */
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Of this backend alone; closed by whoever made it. */
+  readonly logs: LogFiles
+  /** Shared with the local drivers of the server. */
+  readonly machine: LocalMachine
+  /** First and last port that Ray nodes may have. Default 10000–19999. */
+  readonly ports?: readonly [number, number]
+  /** Where Ray's sockets are: its path must be short. Default /tmp. */
+  readonly tempRoot?: string
+  /** Where Pythons are looked for, and what Ray's jobs find their programs in. */
+  readonly searchPath: string
+  readonly runtimes: Pick<
+    RayRuntimesOptions,
+    "environment" | "interpreters" | "allowInstall" | "allowUnauthenticated"
+  > & {
+    /** Where Ray versions are kept. Default `ray/runtimes` in the data directory. */
+    readonly home?: string
+  }
+  /** Between two looks at processes whose end no event tells. Default 5,000 ms. */
+  readonly slowLookMs?: number
+}
+
+const defaultPorts = [10_000, 19_999] as const
+const sharedMemory = "/dev/shm"
+
+/** Ray nodes as processes of this machine: each an attempt of one pod. */
+export function createLocalRay(options: LocalRayOptions): RayBackend {
+  const { clusterId, clock, log, logs, machine, slowLookMs } = options
+  const range = options.ports ?? defaultPorts
+  const tempRoot = options.tempRoot ?? "/tmp"
+  const dataDir = join(options.dataDir, "ray")
+  const path = options.searchPath
+  const driver = createLocalDriver({
+    clusterId,
+    dataDir,
+    clock,
+    log,
+    logs,
+    machine,
+    path,
+    ...(slowLookMs === undefined ? {} : { slowLookMs }),
+  })
+  const runtimes = createRayRuntimes({
+    home: join(dataDir, "runtimes"),
+    clock,
+    log,
+    searchPath: path,
+    ...options.runtimes,
+  })
+
+  const tempDir = (id: RayPodId) => tempDirOf(tempRoot, options.dataDir, id)
+
+  async function ensure(launch: RayPodLaunch, signal: AbortSignal): Promise<RayPodStarted> {
+    refuseVolumes(launch)
+    const ports = portsOf(range[0], blockOf(launch))
+    // what was started has its ports and folder
+    const known = await driver.recover(asAttempt(launch.id), null)
+    if (!known) {
+      await checkBlock(ports)
+      if (!launch.head) {
+        const account = await machine.accounts.accountFor(launch.workspaceId, launch.asServerOwner)
+        await makeTempDir(tempDir(launch.id), account)
+      }
+    }
+    const handle = await driver.ensure(await attemptOf(launch, ports), signal)
+    const address = launch.head ? null : addressOf(ports, launch.serves)
+    return { handle, address, ignoredParams: ignoredParams(launch.rayStartParams) }
+  }
+
+  function blockOf({ portBlock, name }: RayPodLaunch): number {
+    if (portBlock !== null && portBlock < blocksIn(range)) return portBlock
+    throw new AppError("internal", `The Ray node ${name} was given no block of ports of this machine.`)
+  }
+
+  async function attemptOf(launch: RayPodLaunch, ports: RayPorts): Promise<AttemptLaunch> {
+    const { bavail, bsize } = await statfs(sharedMemory)
+    const place = { ports, tempDir: tempDir(launch.id), sharedMemoryBytes: bavail * bsize }
+    const { python, bin } = placesOf(launch)
+    const command = [join(bin, "ray"), ...rayArguments(launch, place)]
+    return {
+      id: asAttempt(launch.id),
+      workloadId: launch.rayCluster,
+      workspaceId: launch.workspaceId,
+      run: 1,
+      // its pods do not meet: each has its own place
+      kind: "Deployment",
+      asServerOwner: launch.asServerOwner,
+      entryPoint: launcherScript(python, command),
+      env: rayEnvironment(launch, ports, path),
+      pods: [
+        {
+          podId: launch.name,
+          index: 0,
+          nodeName: launch.nodeName,
+          gpuIndexes: launch.gpuIndexes,
+          size: launch.size,
+          containerName: launch.head ? "ray-worker" : "ray-head",
+          // the whole block was looked at
+          ports: [],
+          probes: null,
+        },
+      ],
+    }
+  }
+
+  return {
+    clusterId,
+    portBlocks: blocksIn(range),
+    prepare: (want, report, signal) => runtimes.prepare(want, report, signal),
+    ensure,
+    inspect: async (_id, handle) => observationOf(await driver.inspect(handle)),
+    recover: (id, handle) => driver.recover(asAttempt(id), handle),
+    stop: (_id, handle, reason, graceMs) => driver.stop(handle, reason, graceMs),
+    async forget(id, handle) {
+      await driver.forget(asAttempt(id), handle, true)
+      await removeTempDir(tempDir(id))
+    },
+    onChange: (listener) => driver.onChange((id) => listener(id as string as RayPodId)),
+    readLog: (_id, handle, maxBytes) => readLog(handle, maxBytes),
+    dashboard(address, token) {
+      const port = Number(new URL(address.serveUrl).port)
+      const host = "127.0.0.1"
+      const serveOptions = { http_options: { host, port }, grpc_options: { port: port + 1 } }
+      return createRayDashboard({ clock, address, token, serveOptions })
+    },
+    close: () => driver.close(),
+  }
+
+  async function readLog(handle: JsonObject, maxBytes: number): Promise<string> {
+    const podId = isStored(handle)?.pods[0]?.podId ?? ""
+    const query = { tailLines: null, sinceMs: null, fromOffset: null, maxBytes }
+    const { lines } = await driver.readLog(handle, podId, query)
+    return lines.map((line) => `${line}\n`).join("")
+  }
+}
+
+function asAttempt(id: RayPodId): AttemptId {
+  return id as string as AttemptId
+}
+
+function refuseVolumes({ volumes }: RayPodLaunch): void {
+  const [volume] = volumes
+  if (!volume) return
+  const message = `The volume ${volume.name} cannot be mounted at ${volume.mountPath}: Ray nodes on this machine have no volumes.`
+  throw new AppError("invalid", message, { detail: "volume" })
+}
+
+function observationOf(
+  seen: Awaited<ReturnType<ReturnType<typeof createLocalDriver>["inspect"]>>,
+): RayPodObservation {
+  const [pod] = seen.pods
+  return {
+    state: pod?.state ?? "lost",
+    startedAtMs: pod?.startedAtMs ?? null,
+    exitCode: pod?.exitCode ?? null,
+    cause: pod?.cause ?? null,
+    message: pod?.message ?? "",
+    isGone: seen.isGone,
+  }
+}

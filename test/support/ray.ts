@@ -1,0 +1,58 @@
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+
+/** Where tests find, or make, Ray versions; `close` removes what was made for this file alone. */
+export interface TestRay {
+  readonly version: string
+  readonly home: string
+  readonly searchPath: string
+  close(): void
+}
+
+/**
+ * What is needed for real Ray clusters. Undefined, with the reason printed, where it cannot be had; with CI_FULL=1 that
+ * is an error. BERTH_TEST_RAY_HOME names a folder in which installed versions stay from file to file and run to run.
+ */
+export function testRay(): TestRay | undefined {
+  const searchPath = withoutModules(process.env["PATH"] ?? "")
+  const absent = whyAbsent(searchPath)
+  if (absent !== undefined) {
+    if (process.env["CI_FULL"] === "1") throw new Error(`Real Ray clusters are required here: ${absent}.`)
+    // oxlint-disable-next-line no-console -- what was left out is said
+    console.log(`left out, for there can be no real Ray cluster: ${absent}`)
+    return undefined
+  }
+  const given = process.env["BERTH_TEST_RAY_HOME"]
+  const home = given ?? mkdtempSync(join(tmpdir(), "berth-ray-home-"))
+  return {
+    version: "2.60.0",
+    home,
+    searchPath,
+    close: () => {
+      if (given === undefined) rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+function withoutModules(path: string): string {
+  return path
+    .split(delimiter)
+    .filter((folder) => folder.startsWith("/") && !folder.includes("node_modules"))
+    .join(delimiter)
+}
+
+function whyAbsent(searchPath: string): string | undefined {
+  try {
+    const program = "import sys, venv, ensurepip; sys.exit(0 if sys.version_info >= (3, 9) else 1)"
+    execFileSync("python3", ["-I", "-c", program], {
+      env: { PATH: searchPath },
+      stdio: "ignore",
+      timeout: 20_000,
+    })
+    return undefined
+  } catch {
+    return "there is no Python 3.9 or later with the module venv"
+  }
+}
