@@ -1,6 +1,7 @@
 import { createBerthFamily, type BerthFamilyOptions } from "./berth/family.ts"
 import { createEgsFamily, usualEgsOptions } from "./egs/family.ts"
 import type { EgsOptions } from "./egs/handlers.ts"
+import { kuberayFamily } from "./kuberay/family.ts"
 import type { Family } from "./plugins/family.ts"
 import { referenceFamily } from "./reference/family.ts"
 import { workloadsFamily } from "./workloads/routes.ts"
@@ -10,5 +11,5 @@ export function publishedFamilies(
   options: BerthFamilyOptions,
   egs: EgsOptions = usualEgsOptions,
 ): readonly Family[] {
-  return [workloadsFamily, createEgsFamily(egs), createBerthFamily(options), referenceFamily]
+  return [workloadsFamily, createEgsFamily(egs), kuberayFamily, createBerthFamily(options), referenceFamily]
 }

@@ -6,6 +6,7 @@ import type { Directory, IdentityService, Principal, Tokens } from "../domain/id
 import type { InventoryService } from "../domain/inventory/index.ts"
 import type { JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
+import type { RayObjects } from "../domain/ray/index.ts"
 import type { EndpointService, WorkloadService } from "../domain/workloads/index.ts"
 import type { WorkspaceService } from "../domain/workspaces/index.ts"
 
@@ -33,6 +34,8 @@ export interface Services {
   readonly capacity: Capacity
   readonly workloads: WorkloadService
   readonly endpoints: EndpointService
+  /** Absent: the server has no Ray. */
+  readonly ray?: RayObjects
   readonly journal: JournalReads
   readonly store: Pick<Store, "committed" | "subscribe">
   /** `/readyz`: recovered and planning; the sentence says what is missing. */

@@ -297,7 +297,7 @@ describe("jobs", () => {
 
   it("print their id, which is usually not sent, where they could not be made", async () => {
     const create = () => Promise.reject(new AppError("already_exists", "ours", { resource: "ray-job" }))
-    const job = { ...place, name: "j1", user: "u" }
+    const job = { ...place, name: "j1", user: "u", clusterSelector: { a: "b" } }
     await expect(call("createRayJob", { ...place, job }, { jobs: { create } })).rejects.toThrow(
       'Failed to create a job for (ray-system/): rayjobs.ray.io "j1" already exists',
     )
@@ -343,7 +343,8 @@ describe("services", () => {
 
   it("an update goes to the one that the body names", async () => {
     const script = { services: { update: resolved({ service: serviceRow, events: [], active: null }) } }
-    const service = { ...place, name: "in-body", user: "u" }
+    const clusterSpec = { headGroupSpec: { computeTemplate: "t", rayStartParams: startParams } }
+    const service = { ...place, name: "in-body", user: "u", clusterSpec }
     const { calls } = await call("updateRayService", { ...place, name: "in-path", service }, script)
     expect(calls).toMatchObject([["services.update", { name: "in-body" }]])
   })

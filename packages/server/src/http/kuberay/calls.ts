@@ -1,9 +1,9 @@
-import type { KuberayRouteName } from "@berth/contract/kuberay"
+import { requestFault, type KuberayRouteName } from "@berth/contract/kuberay"
 import type { Principal } from "../../domain/identity/index.ts"
 import type { RayObjects } from "../../domain/ray/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import { clusterHandlers } from "./cluster-handlers.ts"
-import { wordFault } from "./faults.ts"
+import { details, wordFault } from "./faults.ts"
 import { jobHandlers } from "./job-handlers.ts"
 import { subjectOf, type AnswerOf, type RayHandlers, type RequestOf } from "./requests.ts"
 import { serviceHandlers } from "./service-handlers.ts"
@@ -33,11 +33,18 @@ export function createRayCall(ray: RayObjects): RayCall {
   }
   return async (name, principal, request, signal) => {
     try {
+      check(name, request)
       return await inTime(handlers[name](principal, request), signal)
     } catch (thrown) {
       throw wordFault(AppError.from(thrown), name, subjectOf(request))
     }
   }
+}
+
+/** @throws AppError `invalid` for what can be told without looking anything up */
+function check<Name extends KuberayRouteName>(name: Name, request: RequestOf<Name>): void {
+  const fault = requestFault(name, request)
+  if (fault !== undefined) throw new AppError("invalid", fault, { detail: details.checked })
 }
 
 /** The work, or what its signal ends it with. */

@@ -133,7 +133,8 @@ export function sendRaw(port: number, wanted: RawRequest): Promise<RawAnswer> {
           const contentType = answer.headers["content-type"] ?? ""
           try {
             checkExchange({ method, url: path, status, contentType, text })
-            const json: unknown = text === "" ? undefined : JSON.parse(text)
+            const hasNoJson = text === "" || contentType.startsWith("text/html")
+            const json: unknown = hasNoJson ? undefined : JSON.parse(text)
             resolve({ status, headers: answer.headers, text, json })
           } catch (error) {
             reject(error)
