@@ -16,7 +16,29 @@ export interface PodLaunch {
   readonly ports: readonly number[]
   /** null for jobs: such a pod is ready as soon as it runs. */
   readonly probes: PodProbes | null
+  /** Seen by this pod alone, in this order. Absent or empty: it sees what the machine has. */
+  readonly mounts?: readonly PodMount[]
 }
+
+/** Something at a place of a pod's own. `path` is absolute, without `.` and `..`; what is missing of it is made. */
+export type PodMount =
+  /** An empty folder, which goes with the pod's working folder. */
+  | { readonly kind: "folder"; readonly path: string; readonly readOnly: boolean }
+  /** A file or folder of the node. */
+  | {
+      readonly kind: "host"
+      readonly path: string
+      readonly source: string
+      readonly isFile: boolean
+      readonly readOnly: boolean
+    }
+  /** Files in memory, read only: path below the mount → text. Secret ones are for the pod's account alone. */
+  | {
+      readonly kind: "files"
+      readonly path: string
+      readonly files: Readonly<Record<string, string>>
+      readonly isSecret: boolean
+    }
 
 /** How an application's pod is watched (reference/workloads.md 2.7). HTTP GET to the pod's own address. */
 export interface PodProbes {

@@ -18,6 +18,8 @@ export interface StoredPod {
   readonly nice: number
   /** null for jobs; absent in attempts that were stored before there were applications. */
   readonly probes?: PodProbes | null
+  /** It has mounts of its own: file `mounts`. Absent in attempts that were stored before there were any. */
+  readonly hasMounts?: boolean
 }
 
 /** An attempt as it was prepared: what outlives the server, in `attempt.json` and as the handle. */
@@ -121,6 +123,10 @@ export interface PodFiles {
   readonly launch: string
   /** Lines that the log begins with. */
   readonly firstLines: string
+  /** The script that mounts what is the pod's own; null = nothing. */
+  readonly mounts: string | null
+  /** Names of empty folders of its account in `volumes`: nobody but the server can exchange them. */
+  readonly folders: readonly string[]
 }
 
 /**
@@ -147,12 +153,27 @@ export async function prepareAttempt(
     await replaceFile(join(podFolder, "log"), pod.firstLines, gid === undefined ? 0o600 : 0o620, gid)
     await replaceFile(join(podFolder, "launch"), pod.launch, readable, gid)
     const work = join(podFolder, "work")
-    const own = [work, join(work, "tmp")]
+    const volumes = pod.folders.map((name) => join(volumesOf(podFolder), name))
+    const own = [work, join(work, "tmp"), ...volumes]
+    if (pod.mounts !== null) await prepareMounts(podFolder, pod.mounts)
     for (const path of own) await makeFolder(path, 0o700)
     // the inner one first: once the account owns the outer, it could put a link in the inner's place
     if (gid !== undefined) for (const path of own.reverse()) await chown(path, stored.uid, stored.gid)
   }
   await replaceFile(join(folder, "attempt.json"), JSON.stringify(stored), 0o600)
+}
+
+/** Its text may hold secrets. */
+async function prepareMounts(podFolder: string, script: string): Promise<void> {
+  await replaceFile(join(podFolder, "mounts"), script, 0o600)
+  const scratch = join(podFolder, "scratch")
+  for (const path of [scratch, join(scratch, "root"), join(scratch, "mnt")]) await makeFolder(path, 0o700)
+  await makeFolder(volumesOf(podFolder), 0o711)
+}
+
+/** Where a pod's own folders for its mounts are. */
+export function volumesOf(podFolder: string): string {
+  return join(podFolder, "volumes")
 }
 
 async function makeFolder(path: string, mode: number): Promise<void> {
@@ -255,7 +276,9 @@ export async function markGone(paths: LocalPaths, stored: StoredAttempt): Promis
   const folder = paths.attempt(stored.attemptId)
   await Promise.all([
     rm(join(folder, "entry"), { force: true }),
-    ...stored.pods.map((pod) => rm(join(folder, String(pod.index), "launch"), { force: true })),
+    ...stored.pods.flatMap((pod) =>
+      ["launch", "mounts"].map((name) => rm(join(folder, String(pod.index), name), { force: true })),
+    ),
   ])
   await replaceFile(join(folder, "gone"), "", 0o600)
 }
@@ -278,7 +301,10 @@ export async function removeAttempt(
   stored: StoredAttempt,
   logsToo: boolean,
 ): Promise<void> {
-  const works = stored.pods.map((pod) => join(paths.pod(stored.attemptId, pod.index), "work"))
+  const works = stored.pods.flatMap((pod) => {
+    const folder = paths.pod(stored.attemptId, pod.index)
+    return [join(folder, "work"), volumesOf(folder)]
+  })
   const present = works.filter((path) => writtenAtMs(path) !== undefined)
   if (present.length > 0) {
     if (!stored.sharesAccount) await removeTree(present, dropTo(stored.uid, stored.gid, []))

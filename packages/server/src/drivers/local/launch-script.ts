@@ -61,6 +61,7 @@ function commandOf(entryPoint: string, { workDir, entryFile }: LaunchFiles): rea
   return [found[1], ...(rest ? [rest] : []), entryFile]
 }
 
-function shellQuote(text: string): string {
+/** One word for a POSIX shell, whatever is in it. */
+export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }

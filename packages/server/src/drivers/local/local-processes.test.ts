@@ -191,7 +191,9 @@ async function prepareOnly(id: string, entryPoint: string): Promise<StoredAttemp
     pods: [{ podId: "p-master-0", index: 0, podIp: "127.64.9.9", memoryBytes: 0, nice: 1 }],
   }
   const launch = `export BERTH_ATTEMPT=${id} BERTH_POD=0; ${entryPoint}`
-  await prepareAttempt(localPaths(world.dataDir), stored, "", [{ index: 0, launch, firstLines: "" }])
+  await prepareAttempt(localPaths(world.dataDir), stored, "", [
+    { index: 0, launch, firstLines: "", mounts: null, folders: [] },
+  ])
   return stored
 }
 

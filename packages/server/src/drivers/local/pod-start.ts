@@ -3,13 +3,19 @@ import { cpus } from "node:os"
 import { join } from "node:path"
 import { AppError } from "../../kit/errors.ts"
 import type { GpuKind } from "../../domain/inventory/index.ts"
-import { isApplication, type AttemptLaunch, type PodLaunch } from "../../domain/workloads/index.ts"
+import {
+  isApplication,
+  type AttemptLaunch,
+  type PodLaunch,
+  type PodMount,
+} from "../../domain/workloads/index.ts"
 import { gpuDeviceGroups, type Account, type Accounts } from "./accounts.ts"
 import { boundProcesses, dropTo, systemPath } from "./drop-account.ts"
 import type { Addresses } from "./addresses.ts"
 import {
   prepareAttempt,
   stopReasonFile,
+  volumesOf,
   type LocalPaths,
   type PodFiles,
   type StoredAttempt,
@@ -18,6 +24,7 @@ import {
 import { podEnvironment } from "./environment.ts"
 import { makeGroup, podGroup, type PodGroups } from "./pod-groups.ts"
 import { launchScript } from "./launch-script.ts"
+import { inOwnMounts, mountScript } from "./mount-script.ts"
 import { checkPorts } from "./ports-in-use.ts"
 import type { PodMark } from "./processes.ts"
 
@@ -86,6 +93,7 @@ function storedAttempt(
       memoryBytes: pod.size.memoryBytes,
       nice: niceFor(pod.size.cpuMilli, cpus().length),
       probes: pod.probes,
+      hasMounts: (pod.mounts ?? []).length > 0,
     })),
   }
 }
@@ -142,11 +150,24 @@ function podFiles(
   return {
     index: pod.index,
     launch: script.text,
+    ...mountFiles(pod.mounts ?? [], volumesOf(paths.pod(launch.id, pod.index)), account),
     firstLines: script.leftOut
       .map(
         (name) => `berth: ${JSON.stringify(name)} cannot be an environment variable here and was left out\n`,
       )
       .join(""),
+  }
+}
+
+function mountFiles(
+  mounts: readonly PodMount[],
+  volumes: string,
+  { uid, gid }: Account,
+): Pick<PodFiles, "mounts" | "folders"> {
+  const folder = (index: number) => join(volumes, String(index))
+  return {
+    mounts: mounts.length > 0 ? mountScript(mounts, { uid, gid, folder }) : null,
+    folders: mounts.flatMap((mount, index) => (mount.kind === "folder" ? [String(index)] : [])),
   }
 }
 
@@ -163,7 +184,8 @@ export function spawnWrapper(
   const drop = stored.sharesAccount
     ? []
     : [...boundProcesses(), ...dropTo(stored.uid, stored.gid, stored.groups)]
-  const command = ["nice", "-n", String(pod.nice), ...drop, "/bin/sh", join(folder, "launch")]
+  const mounts = pod.hasMounts ? inOwnMounts(join(folder, "mounts"), join(folder, "scratch")) : []
+  const command = ["nice", "-n", String(pod.nice), ...mounts, ...drop, "/bin/sh", join(folder, "launch")]
   const group = stored.groupRoot === null ? "" : podGroup(stored.groupRoot, stored.attemptId, pod.index)
   let child: ChildProcess
   try {
