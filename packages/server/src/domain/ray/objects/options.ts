@@ -1,0 +1,29 @@
+import type { Clock } from "../../../kit/clock.ts"
+import type { Vault } from "../../../kit/vault.ts"
+import type { Reads, Store } from "../../journal/index.ts"
+import type { Workspace } from "../../workspaces/index.ts"
+import type { RayStore } from "../types.ts"
+
+/** What templates, config maps and secrets stand on. */
+export interface RayConfigOptions {
+  readonly store: Pick<Store, "tx" | "committed">
+  readonly rows: Pick<RayStore, "templates" | "entries">
+  readonly clock: Clock
+  readonly vault: Pick<Vault, "seal">
+  readonly limits: RayLimits
+  /** The workspace that a namespace belongs to; in memory. */
+  readonly namespaceOwner: (namespace: string) => string | undefined
+  /** As the transaction sees it. */
+  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+}
+
+/** Most of a kind in one workspace. */
+export interface RayLimits {
+  readonly mostTemplates: number
+  /** Config maps, and as many secrets. */
+  readonly mostEntries: number
+  /** Live clusters, and as many live jobs and services each. */
+  readonly mostLive: number
+}
+
+export const defaultRayLimits: RayLimits = { mostTemplates: 1_000, mostEntries: 1_000, mostLive: 5_000 }
