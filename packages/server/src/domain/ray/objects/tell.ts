@@ -10,7 +10,7 @@ export async function tellRay(
   principal: Principal,
   object: RayName & { readonly workspaceId: string },
   step: {
-    readonly resource: RayResource
+    readonly resource: Exclude<RayResource, "namespace" | "pod">
     readonly did: "created" | "updated" | "deleted"
     readonly operation: Operation
     readonly atMs: number
