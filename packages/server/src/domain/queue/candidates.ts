@@ -1,7 +1,8 @@
 import type { Node } from "../inventory/index.ts"
 import { mismatch, unusable } from "../inventory/index.ts"
 import type { NodeLedger } from "./node-ledger.ts"
-import { emptySlotsOf } from "./node-ledger.ts"
+import { createNodeLedger, emptySlotsOf, setNode } from "./node-ledger.ts"
+import { placeSets } from "./placement.ts"
 import type { Shape } from "./shape.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
 import { hasGpus, isEligible } from "./world.ts"
@@ -32,6 +33,11 @@ export interface NodeLists {
 export interface Candidates extends NodeLists {
   /** Whether one cluster would hold all its pods with nothing else running: on all nodes, on the matching, on the usable. */
   readonly holds: { readonly eligible: boolean; readonly matching: boolean; readonly usable: boolean }
+  /**
+   * Of a shape with several sets each one's, as if it were alone; empty for others. `usable` and `unusable` are all
+   * of theirs then, `clusters` those of the first.
+   */
+  readonly sets: readonly Candidates[]
 }
 
 /** Distinct questions kept per workspace; more are answered anew. */
@@ -47,10 +53,66 @@ export function candidatesFor(world: World, queue: WorkspaceQueue, shape: Shape)
   }
   const known = queue.candidates.get(shape.placeKey)
   if (known) return known
-  const lists = nodeListsFor(world, queue, shape)
-  const found = { ...lists, holds: whatHolds(lists, shape) }
+  const found =
+    shape.sets.length === 0 ? candidatesOfSet(world, queue, shape) : candidatesOfGang(world, queue, shape)
   queue.candidates.set(shape.placeKey, found)
   return found
+}
+
+function candidatesOfSet(world: World, queue: WorkspaceQueue, shape: Shape): Candidates {
+  const lists = nodeListsFor(world, queue, shape)
+  return { ...lists, holds: whatHolds(lists, shape), sets: [] }
+}
+
+function candidatesOfGang(world: World, queue: WorkspaceQueue, shape: Shape): Candidates {
+  const sets = shape.sets.map((set) => candidatesFor(world, queue, set))
+  return together(sets, whatHoldsAll(sets, shape))
+}
+
+/** The candidates of several sets as those of one gang. */
+export function together(sets: readonly Candidates[], holds: Candidates["holds"]): Candidates {
+  return {
+    clusters: sets[0]?.clusters ?? [],
+    usable: [...new Set(sets.flatMap((set) => set.usable))],
+    unusable: [...new Set(sets.flatMap((set) => set.unusable))],
+    hasEligible: sets.every((set) => set.hasEligible),
+    holds,
+    sets,
+  }
+}
+
+/** As placing does it, on nodes with nothing on them: what one set takes, the next has not. */
+function whatHoldsAll(sets: readonly Candidates[], shape: Shape): Candidates["holds"] {
+  const holds = { eligible: false, matching: false, usable: false }
+  const emptied = emptyLedgers()
+  for (const at of sets[0]?.clusters.keys() ?? []) {
+    const holdsOn = (nodesOf: (cluster: ClusterNodes) => readonly (readonly Node[])[]) => {
+      const places = shape.sets.map((set, index) => {
+        const cluster = sets[index]?.clusters[at]
+        return { set, tiers: cluster ? nodesOf(cluster).map((nodes) => nodes.map(emptied)) : [] }
+      })
+      return placeSets(places, () => true) !== undefined
+    }
+    const usable = (cluster: ClusterNodes) =>
+      cluster.tiers.map((tier) => tier.flatMap((ledger) => ledger.node ?? []))
+    holds.usable ||= holdsOn(usable)
+    holds.matching ||= holdsOn((cluster) => [...usable(cluster), cluster.unusable])
+    holds.eligible ||= holdsOn((cluster) => [...usable(cluster), cluster.unusable, cluster.mismatched])
+  }
+  return holds
+}
+
+/** Ledgers of nodes as they would be with nothing on them; the same one for the same node. */
+export function emptyLedgers(): (node: Node) => NodeLedger {
+  const made = new Map<string, NodeLedger>()
+  return (node) => {
+    const known = made.get(node.id)
+    if (known) return known
+    const ledger = createNodeLedger(node.id)
+    setNode(ledger, node)
+    made.set(node.id, ledger)
+    return ledger
+  }
 }
 
 function whatHolds(lists: NodeLists, shape: Shape): Candidates["holds"] {

@@ -7,7 +7,8 @@ import type { Bench } from "./fixtures.ts"
 import { aClaim, aNode, aWorkspace, createBench } from "./fixtures.ts"
 import { compareClaims } from "./order.ts"
 import { isGated } from "./states.ts"
-import type { Claim, ClaimId, Gate, Placement, Plan } from "./types.ts"
+import { orderedSets, podSetsOf, podsOf } from "./pod-sets.ts"
+import type { Claim, ClaimId, Gate, Placement, Plan, PodSet } from "./types.ts"
 import { propertyRuns } from "../../kit/property-runs.ts"
 
 const gib = 1024 ** 3
@@ -29,6 +30,17 @@ const constraints = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ gpuModel: "h100" }) },
   { weight: 1, arbitrary: fc.constant({ tolerateAll: true }) },
 )
+const besideSet = fc.record({
+  pods: fc.constantFrom(1, 1, 2),
+  gpus: fc.constantFrom(0, 0, 0, 1, 2),
+  cores: fc.constantFrom(1, 2, 4),
+  constraints,
+})
+/** Mostly none: pods of other sizes in the same gang. */
+const besides = fc.oneof(
+  { weight: 3, arbitrary: fc.array(besideSet, { maxLength: 0 }) },
+  { weight: 1, arbitrary: fc.array(besideSet, { minLength: 1, maxLength: 2 }) },
+)
 const want = fc.record({
   do: fc.constant("want" as const),
   workspaceId: fc.constantFrom("default" as const, ...workspaceIds),
@@ -41,6 +53,7 @@ const want = fc.record({
   rescheduled: fc.constantFrom(false, false, false, false, false, true),
   gates,
   constraints,
+  besides,
 })
 const weights = {
   want: 30,
@@ -221,7 +234,15 @@ function newClaim(run: Run, what: Extract<Command, { do: "want" }>): Claim {
     gates: what.gates,
     size: { cpuMilli: what.cores * 1000, memoryBytes: what.memoryGib * gib, gpus: what.gpus },
   })
-  return { ...claim, constraints: { ...claim.constraints, ...what.constraints } }
+  const own = { ...claim, constraints: { ...claim.constraints, ...what.constraints } }
+  const sets = what.besides.map(({ pods, gpus, cores, constraints }) => ({
+    pods,
+    size: { ...claim.size, gpus, cpuMilli: cores * 1000, memoryBytes: gib },
+    constraints: { ...claim.constraints, ...constraints },
+  }))
+  const [first = own, ...beside] = orderedSets([...podSetsOf(own), ...sets])
+  const { pods, size, constraints } = first
+  return { ...own, pods, size, constraints, beside }
 }
 
 // ---- what must hold, in the simplest words ---------------------------------------------------------
@@ -247,19 +268,25 @@ function turn(run: Run): void {
   checkRest(run)
 }
 
-function isEligibleFor(run: Run, node: Node, claim: Claim): boolean {
+function isEligibleFor(run: Run, node: Node, claim: Claim, set: PodSet = claim): boolean {
   const workspace = run.bench.workspaces.get(claim.workspaceId)
   if (!workspace?.clusters.includes(node.clusterId) || node.removedAtMs !== null) return false
   if (!node.healthy || node.stuck || node.cordoned || node.draining) return false
   const hold = node.workspaceId === null ? run.bench.holds.get(node.id) : undefined
-  const isFree = node.workspaceId === null && !hold && claim.size.gpus === 0
+  const isFree = node.workspaceId === null && !hold && set.size.gpus === 0
   const holder = hold?.state === "held" ? hold.workspaceId : node.workspaceId
   if (!isFree && holder !== claim.workspaceId) return false
-  const { labels, nodeNames, gpuModel, tolerateAll } = claim.constraints
+  const { labels, nodeNames, gpuModel, tolerateAll } = set.constraints
   if (Object.entries(labels).some(([key, value]) => node.labels[key] !== value)) return false
   if (nodeNames.length > 0 && !nodeNames.includes(node.name)) return false
   if (gpuModel !== null && !isSameGpuModel(node.gpuModel ?? "", gpuModel)) return false
   return tolerateAll || node.taints.length === 0
+}
+
+/** One set after the other, as often as it has pods. */
+function setOf(claim: Claim, pod: number): PodSet {
+  const each = [claim, ...claim.beside].flatMap((set) => Array.from({ length: set.pods }, () => set))
+  return each[pod] ?? claim
 }
 
 function usedOn(run: Run, nodeId: string, isCounted: (claim: Claim) => boolean): Amounts {
@@ -268,10 +295,11 @@ function usedOn(run: Run, nodeId: string, isCounted: (claim: Claim) => boolean):
     if (!isCounted(claim)) continue
     for (const placement of claim.placements) {
       if (placement.nodeId !== nodeId) continue
-      used.cpuMilli += claim.size.cpuMilli
-      used.memoryBytes += claim.size.memoryBytes
-      used.gpus += claim.size.gpus
-      used.ephemeralBytes += claim.size.ephemeralBytes
+      const { size } = setOf(claim, placement.pod)
+      used.cpuMilli += size.cpuMilli
+      used.memoryBytes += size.memoryBytes
+      used.gpus += size.gpus
+      used.ephemeralBytes += size.ephemeralBytes
     }
   }
   return used
@@ -318,13 +346,14 @@ function checkGang(run: Run, id: ClaimId, placements: readonly Placement[]): voi
   expect(isGated(claim, run.nowMs)).toBe(false)
   expect(run.bench.control.paused || run.bench.workspaces.get(claim.workspaceId)?.queuePaused).toBe(false)
   expect(placements.map((placement) => placement.pod)).toEqual(
-    Array.from({ length: claim.pods }, (_, pod) => pod),
+    Array.from({ length: podsOf(claim) }, (_, pod) => pod),
   )
   const nodes = placements.map((placement) => run.bench.nodes.get(placement.nodeId))
   expect(new Set(nodes.map((node) => node?.clusterId)).size, "one cluster").toBe(1)
-  for (const node of nodes) expect(node && isEligibleFor(run, node, claim)).toBe(true)
-  for (const { gpuIndexes } of placements) {
-    expect(gpuIndexes).toHaveLength(claim.size.gpus)
+  for (const [pod, node] of nodes.entries())
+    expect(node && isEligibleFor(run, node, claim, setOf(claim, pod))).toBe(true)
+  for (const { pod, gpuIndexes } of placements) {
+    expect(gpuIndexes).toHaveLength(setOf(claim, pod).size.gpus)
     expect(gpuIndexes).toEqual([...new Set(gpuIndexes)].toSorted((a, b) => a - b))
   }
 }
@@ -350,6 +379,8 @@ function checkVictims(run: Run, plan: Plan): void {
     claimsIn(run, "wanted").every(
       (other) => other.id === claim.id || other.nominated.every((placement) => placement.nodeId !== node.id),
     )
+  // how several sizes go together is not told by counting: that they can be placed is checked when they are
+  if (claim.beside.length > 0) return
   const fitsWithout = (leaving: readonly ClaimId[]) =>
     fitsNaively(run, claim, (other) => other.state === "bound" && !leaving.includes(other.id), isOpen)
   expect(fitsWithout(preemption.victims), "the victims suffice").toBe(true)
@@ -368,7 +399,9 @@ function checkOrder(run: Run, plan: Plan): void {
       if (!other || other.workspaceId !== claim.workspaceId || compareClaims(other, claim) > 0) continue
       if (!isFifo && other.priority <= claim.priority) continue
       if (reason.code !== "quota_short" && reason.code !== "no_node_fits") continue
-      const isAsked = reason.resource !== undefined && amountOf(claim.size, reason.resource) > 0
+      const { resource } = reason
+      const isAsked =
+        resource !== undefined && podSetsOf(claim).some((set) => amountOf(set.size, resource) > 0)
       expect(isAsked, `${claimId} overtook ${id}`).toBe(false)
     }
   }
@@ -415,7 +448,7 @@ function checkRest(run: Run): void {
   for (const id of workspaceIds) {
     if (bench.control.paused || bench.workspaces.get(id)?.queuePaused) continue
     const first = bench.capacity.queue(id).find((claim) => !isGated(claim, nowMs))
-    if (!first) continue
+    if (!first || first.beside.length > 0) continue
     const isOpen = (node: Node) =>
       claimsIn(run, "wanted").every(
         (other) => other.id === first.id || other.nominated.every((one) => one.nodeId !== node.id),
@@ -474,6 +507,33 @@ it(
   },
   longestMs,
 )
+
+it("places every gang that an empty cluster holds, once everybody else has left", () => {
+  fc.assert(
+    fc.property(history, want, (commands, what) => {
+      const run = start()
+      for (const command of commands) apply(run, command)
+      const empty = start()
+      const claim = newClaim(empty, { ...what, gates: [] })
+      empty.bench.put(claim)
+      empty.bench.settle(0)
+      const fitsEmpty = empty.bench.claims.get(claim.id)?.state === "bound"
+      for (const id of run.bench.claims.keys()) run.bench.move(id, "gone")
+      run.bench.setPaused(false)
+      for (const node of empty.bench.nodes.values()) {
+        run.bench.changeNode(node.id, { ...node, version: 0 })
+        const hold = empty.bench.holds.get(node.id)
+        run.bench.hold(node.id, hold?.workspaceId ?? null, { state: "held" })
+      }
+      for (const workspace of empty.bench.workspaces.values())
+        run.bench.changeWorkspace(workspace.id, { queuePaused: false, policy: workspace.policy })
+      run.bench.put({ ...claim, id: "clm_late" as ClaimId })
+      run.bench.settle(run.nowMs)
+      expect(run.bench.claims.get("clm_late" as ClaimId)?.state === "bound").toBe(fitsEmpty)
+    }),
+    { numRuns: runs, ...seeded },
+  )
+})
 
 it("gives the same world for the same commands", () => {
   fc.assert(

@@ -3,7 +3,7 @@ import type { Node } from "../inventory/index.ts"
 import { noAmounts } from "../inventory/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { Capacity } from "./commands.ts"
-import { couldHold } from "./could-hold.ts"
+import { couldHold, couldHoldAll } from "./could-hold.ts"
 import { fingerprintOf } from "./fingerprint.ts"
 import type { NodeLedger } from "./node-ledger.ts"
 import { freeOf } from "./node-ledger.ts"
@@ -113,6 +113,7 @@ type Views = Pick<
   | "free"
   | "reasons"
   | "couldHold"
+  | "couldHoldAll"
   | "control"
   | "fingerprint"
 >
@@ -153,6 +154,11 @@ function views(world: World): Views {
         clusters.map((clusterId) => nodesOf(world, clusterId)),
         pod,
         constraints,
+      ),
+    couldHoldAll: (clusters, sets) =>
+      couldHoldAll(
+        clusters.map((clusterId) => nodesOf(world, clusterId)),
+        sets,
       ),
     control: () => world.control,
     fingerprint: () => fingerprintOf(world),

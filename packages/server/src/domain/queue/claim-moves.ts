@@ -4,6 +4,7 @@ import { systemActor } from "../journal/index.ts"
 import type { NewEvent, Tx } from "../journal/index.ts"
 import type { ClaimMoves } from "./commands.ts"
 import { releaseSlackMs } from "./options.ts"
+import { podSetOf, podSetsOf, podsOf } from "./pod-sets.ts"
 import { canMoveClaim } from "./states.ts"
 import type { Claim, ClaimState, ClaimStore, EndCause } from "./types.ts"
 
@@ -17,7 +18,7 @@ const actor = systemActor("queue")
 export function createClaimMoves(rows: ClaimStore): ClaimMoves {
   return {
     async want(tx, claim) {
-      if (claim.state !== "wanted" || claim.pods < 1)
+      if (claim.state !== "wanted" || !hasGoodSets(claim))
         throw new AppError("internal", `The claim ${claim.id} cannot be wanted.`)
       await rows.insert(tx, claim)
     },
@@ -37,9 +38,11 @@ export function createClaimMoves(rows: ClaimStore): ClaimMoves {
       const isSameSize = !(
         "size" in change ||
         "pods" in change ||
+        "beside" in change ||
         "constraints" in change ||
         "priority" in change
       )
+      if (!hasGoodSets(asked)) throw new AppError("internal", `The claim ${claim.id} cannot be wanted so.`)
       const next = isSameSize ? asked : { ...asked, nominated: [] }
       await rows.update(tx, next, "wanted")
       return written(next)
@@ -56,7 +59,8 @@ export function createClaimMoves(rows: ClaimStore): ClaimMoves {
       await moveTo(rows, tx, ended(claim), claim.state, nowMs)
     },
     async split(tx, claim, ids) {
-      if (claim.state !== "bound" || ids.length !== claim.pods || claim.placements.length !== claim.pods)
+      const pods = podsOf(claim)
+      if (claim.state !== "bound" || ids.length !== pods || claim.placements.length !== pods)
         throw new AppError("internal", `The claim ${claim.id} cannot be split.`)
       // first it is gone: nobody may count a node's capacity twice
       await rows.update(tx, ended(claim), "bound")
@@ -64,13 +68,20 @@ export function createClaimMoves(rows: ClaimStore): ClaimMoves {
       for (const placement of claim.placements.toSorted((a, b) => a.pod - b.pod)) {
         const id = ids[parts.length]
         if (id === undefined) throw new AppError("internal", `The claim ${claim.id} has too many placements.`)
-        parts.push({ ...claim, id, pods: 1, placements: [{ ...placement, pod: 0 }], version: 0 })
+        const { size, constraints } = podSetOf(claim, placement.pod)
+        const placements = [{ ...placement, pod: 0 }]
+        parts.push({ ...claim, id, pods: 1, size, constraints, beside: [], placements, version: 0 })
       }
       for (const part of parts) await rows.insert(tx, part)
       return parts
     },
     byId: (tx, id) => rows.byId(tx, id),
   }
+}
+
+/** Each has pods, and the claim's own pods want most GPUs. */
+function hasGoodSets(claim: Claim): boolean {
+  return podSetsOf(claim).every((set) => set.pods >= 1 && set.size.gpus <= claim.size.gpus)
 }
 
 /** bound → releasing. See `ClaimMoves.release`. */

@@ -7,10 +7,11 @@ import type {
   HoldEnds,
   NodeHold,
 } from "../gpu-requests/index.ts"
-import type { Amounts, Constraints, Node, NodeId, ResourceName } from "../inventory/index.ts"
+import type { Amounts, Constraints, Node, NodeId } from "../inventory/index.ts"
 import type { Actor, StoredEvent, Subject, Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
-import type { Claim, ClaimId, EndCause, Plan, QueueControl, Reason, Reservations } from "./types.ts"
+import type { GangHolding, Holding } from "./could-hold.ts"
+import type { Claim, ClaimId, EndCause, Plan, PodSet, QueueControl, Reason, Reservations } from "./types.ts"
 
 /**
  * The incrementally kept structure that plans are made on (DESIGN 4, "The plan"): ordered queue per
@@ -70,15 +71,9 @@ export interface Capacity {
    * (reference/workloads.md 2.3, DESIGN 9.2): how many such pods it holds at once, and when that is none the resource that is
    * short with the largest node's amount. `declared` false before the first fingerprint.
    */
-  couldHold(
-    clusters: readonly string[],
-    pod: Amounts,
-    constraints: Constraints,
-  ): {
-    readonly declared: boolean
-    readonly pods: number
-    readonly short: { readonly resource: ResourceName; readonly largest: number } | null
-  }
+  couldHold(clusters: readonly string[], pod: Amounts, constraints: Constraints): Holding
+  /** The same for all sets of a gang at once, in the order of `orderedSets`: before such a claim is made. */
+  couldHoldAll(clusters: readonly string[], sets: readonly PodSet[]): GangHolding
   /** A canonical dump, for comparing with a rebuild. */
   fingerprint(): string
 }
@@ -91,7 +86,9 @@ export interface ClaimMoves {
   amend(
     tx: Tx,
     claim: Claim,
-    change: Partial<Pick<Claim, "priority" | "gates" | "size" | "pods" | "constraints" | "runsForMs">>,
+    change: Partial<
+      Pick<Claim, "priority" | "gates" | "size" | "pods" | "constraints" | "beside" | "runsForMs">
+    >,
     nowMs: number,
   ): Promise<Claim>
   /** wanted → gone. */

@@ -4,7 +4,8 @@ import { fits } from "../inventory/index.ts"
 import type { Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { QueueOptions } from "./options.ts"
-import type { Admission, Claim, Placement } from "./types.ts"
+import { podSetOf, podsOf, sizeOfPod } from "./pod-sets.ts"
+import type { Admission, Claim, Placement, PodSet } from "./types.ts"
 import { hasGpus, isEligible } from "./world.ts"
 
 /**
@@ -59,12 +60,14 @@ export async function openGuard(
     isOpen,
     async admits(claim, { placements }) {
       const workspace = await workspaceAt(claim.workspaceId)
-      if (!workspace || !(await isOpen(claim.workspaceId)) || placements.length !== claim.pods) return false
+      if (!workspace || !(await isOpen(claim.workspaceId)) || placements.length !== podsOf(claim))
+        return false
       for (const placement of placements) {
         if (claim.size.gpus > 0 && options.isEnding(placement.nodeId)) return false
         const place = await leftOf(placement.nodeId)
-        if (!place || !isEligible(place.node, place.hold, workspace, claim.size.gpus > 0)) return false
-        if (!takes(place, claim, placement)) return false
+        const set = podSetOf(claim, placement.pod)
+        if (!place || !isEligible(place.node, place.hold, workspace, set.size.gpus > 0)) return false
+        if (!takes(place, set, placement)) return false
       }
       return true
     },
@@ -75,16 +78,17 @@ function leftOn(node: Node, hold: NodeHold | undefined, holders: readonly Claim[
   const place: Left = { node, hold, free: node.capacity, gpus: new Set(node.gpus.map((gpu) => gpu.index)) }
   for (const holder of holders)
     for (const placement of holder.placements)
-      if (placement.nodeId === node.id) takeFrom(place, holder.size, placement.gpuIndexes)
+      if (placement.nodeId === node.id)
+        takeFrom(place, sizeOfPod(holder, placement.pod), placement.gpuIndexes)
   return place
 }
 
 /** Checks one pod against what is left and takes its part. */
-function takes(place: Left, claim: Claim, placement: Placement): boolean {
-  if (placement.gpuIndexes.length !== claim.size.gpus) return false
+function takes(place: Left, { size, constraints }: PodSet, placement: Placement): boolean {
+  if (placement.gpuIndexes.length !== size.gpus) return false
   if (!placement.gpuIndexes.every((index) => place.gpus.has(index))) return false
-  if (!fits(claim.size, claim.constraints, place.node, place.free).ok) return false
-  takeFrom(place, claim.size, placement.gpuIndexes)
+  if (!fits(size, constraints, place.node, place.free).ok) return false
+  takeFrom(place, size, placement.gpuIndexes)
   return true
 }
 

@@ -9,7 +9,7 @@ export function fingerprintOf(world: World): string {
     control: world.control.paused,
     claims: [...world.claims.values()]
       .toSorted((a, b) => compareText(a.id, b.id))
-      .map((claim) => [claim.id, claim.state, claim.version, claim.workspaceId]),
+      .map((claim) => [claim.id, claim.state, claim.version, claim.workspaceId, claim.beside]),
     nodes: [...world.ledgers.values()].toSorted((a, b) => compareText(a.nodeId, b.nodeId)).map(nodeDump),
     clusters: [...world.clusters]
       .toSorted((a, b) => compareText(a[0], b[0]))

@@ -1,5 +1,5 @@
 import type { Candidates } from "./candidates.ts"
-import { candidatesFor } from "./candidates.ts"
+import { candidatesFor, together } from "./candidates.ts"
 import type { NodeLedger } from "./node-ledger.ts"
 import type { Entry } from "./order.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
@@ -16,6 +16,14 @@ export function placesFor(world: World, queue: WorkspaceQueue, entry: Entry, now
   const joins = ({ hold }: NodeLedger) =>
     !hold || hold.automatic || (runsForMs !== null && nowMs + runsForMs <= hold.untilMs)
   if (candidates.usable.every(joins)) return candidates
+  if (candidates.sets.length === 0) return only(candidates, joins)
+  return together(
+    candidates.sets.map((set) => only(set, joins)),
+    candidates.holds,
+  )
+}
+
+function only(candidates: Candidates, joins: (ledger: NodeLedger) => boolean): Candidates {
   return {
     ...candidates,
     clusters: candidates.clusters.map((cluster) => ({

@@ -2,8 +2,9 @@ import type { Candidates } from "./candidates.ts"
 import type { NodeLedger } from "./node-ledger.ts"
 import { openGpuIndexes, slotsOf } from "./node-ledger.ts"
 import { compareText } from "./order.ts"
+import { createOverlay } from "./overlay.ts"
 import type { Shape } from "./shape.ts"
-import type { ClaimId, Placement } from "./types.ts"
+import type { ClaimId, Placement, PodSet } from "./types.ts"
 
 interface Slot {
   readonly ledger: NodeLedger
@@ -19,44 +20,108 @@ export function isOpenTo(ledger: NodeLedger, id: ClaimId): boolean {
   return ledger.nominees.size === 0 || (ledger.nominees.size === 1 && ledger.nominees.has(id))
 }
 
+/** Where the pods of one set may go in one cluster. */
+export interface SetPlaces {
+  readonly set: PodSet
+  readonly tiers: readonly (readonly NodeLedger[])[]
+}
+
+/** Which nodes may be used. */
+type IsOpen = (ledger: NodeLedger) => boolean
+
 /**
  * Places all pods of a claim in one cluster, or none. GPUs that processes from outside use are taken only
  * where it does not work without; named nodes get equal numbers of pods where that works. Deterministic.
- * @returns placements by pod index, nodes in the order of their names; undefined when they do not fit now
+ * @returns placements by pod index, nodes of a set in the order of their names; undefined when they do not fit now
  */
 export function placeGang(candidates: Candidates, shape: Shape, id: ClaimId): Placement[] | undefined {
-  for (const cluster of candidates.clusters) {
-    const shares = shareOut(cluster.tiers, shape, id)
-    if (shares) return toPlacements(shares, shape)
+  return placeWhere(candidates, shape, (ledger) => isOpenTo(ledger, id))
+}
+
+/** As `placeGang`, on the nodes that are open. */
+export function placeWhere(candidates: Candidates, shape: Shape, isOpen: IsOpen): Placement[] | undefined {
+  for (const [at, cluster] of candidates.clusters.entries()) {
+    const placements =
+      shape.sets.length === 0
+        ? placeSet({ tiers: cluster.tiers, set: shape }, isOpen, 0)
+        : placeSets(placesIn(candidates, shape, at), isOpen)
+    if (placements) return placements
   }
   return undefined
 }
 
-function shareOut(tiers: readonly NodeLedger[][], shape: Shape, id: ClaimId): Share[] | undefined {
-  const open = tiers.map((tier) => tier.filter((ledger) => isOpenTo(ledger, id)))
-  const named = shape.constraints.nodeNames.length
-  const evenly = named > 1 ? Math.ceil(shape.pods / named) : shape.pods
+/** Where each set of a claim with several may go in one of the clusters. */
+export function placesIn(candidates: Candidates, shape: Shape, cluster: number): SetPlaces[] {
+  return shape.sets.map((set, at) => ({
+    set,
+    tiers: candidates.sets[at]?.clusters[cluster]?.tiers ?? [],
+  }))
+}
+
+/** Places one set after the other, each beside those before it; undefined when one does not fit. */
+export function placeSets(places: readonly SetPlaces[], isOpen: IsOpen): Placement[] | undefined {
+  return whilePlaced(places, isOpen, (placements, sets) => (sets === places.length ? placements : undefined))
+}
+
+/**
+ * Places one set after the other until one does not fit, and undoes it all when `then` is done.
+ * @param then what was placed, and how many sets that is
+ */
+export function whilePlaced<T>(
+  places: readonly SetPlaces[],
+  isOpen: IsOpen,
+  then: (placements: Placement[], sets: number) => T,
+): T {
+  const overlay = createOverlay()
+  const placements: Placement[] = []
+  try {
+    for (const [at, place] of places.entries()) {
+      const placed = placeSet(place, isOpen, placements.length)
+      if (!placed) return then(placements, at)
+      const ledgers = new Map(place.tiers.flat().map((ledger) => [ledger.nodeId, ledger]))
+      for (const placement of placed) {
+        const ledger = ledgers.get(placement.nodeId)
+        if (ledger) overlay.take(ledger, place.set.size, placement.gpuIndexes)
+        placements.push(placement)
+      }
+    }
+    return then(placements, places.length)
+  } finally {
+    overlay.undoTo(0)
+  }
+}
+
+/** @param firstPod the index of the set's first pod in its claim */
+function placeSet({ tiers, set }: SetPlaces, isOpen: IsOpen, firstPod: number): Placement[] | undefined {
+  const shares = shareOut(tiers, set, isOpen)
+  return shares && toPlacements(shares, set, firstPod)
+}
+
+function shareOut(tiers: SetPlaces["tiers"], set: PodSet, isOpen: IsOpen): Share[] | undefined {
+  const open = tiers.map((tier) => tier.filter(isOpen))
+  const named = set.constraints.nodeNames.length
+  const evenly = named > 1 ? Math.ceil(set.pods / named) : set.pods
   const isAnyUsedOutside =
-    shape.size.gpus > 0 && open.some((tier) => tier.some((ledger) => ledger.openCleanGpus < ledger.openGpus))
+    set.size.gpus > 0 && open.some((tier) => tier.some((ledger) => ledger.openCleanGpus < ledger.openGpus))
   return (
-    (isAnyUsedOutside ? tryShare(open, shape, evenly, true) : undefined) ??
-    tryShare(open, shape, evenly, false) ??
-    (evenly < shape.pods ? tryShare(open, shape, shape.pods, false) : undefined)
+    (isAnyUsedOutside ? tryShare(open, set, evenly, true) : undefined) ??
+    tryShare(open, set, evenly, false) ??
+    (evenly < set.pods ? tryShare(open, set, set.pods, false) : undefined)
   )
 }
 
 function tryShare(
   tiers: readonly NodeLedger[][],
-  shape: Shape,
+  set: PodSet,
   mostPerNode: number,
   isCleanOnly: boolean,
 ): Share[] | undefined {
-  let left = shape.pods
+  let left = set.pods
   const shares: Share[] = []
   for (const tier of tiers) {
     const slots: Slot[] = []
     for (const ledger of tier) {
-      const count = slotsOf(ledger, shape.size, mostPerNode, isCleanOnly)
+      const count = slotsOf(ledger, set.size, mostPerNode, isCleanOnly)
       if (count > 0) slots.push({ ledger, slots: count })
     }
     left = pack(slots, left, shares)
@@ -101,15 +166,15 @@ function nameOf(slot: Slot | Share): string {
   return slot.ledger.node?.name ?? ""
 }
 
-function toPlacements(shares: readonly Share[], shape: Shape): Placement[] {
+function toPlacements(shares: readonly Share[], set: PodSet, firstPod: number): Placement[] {
   const placements: Placement[] = []
   for (const share of shares.toSorted((a, b) => compareText(nameOf(a), nameOf(b)))) {
     const { node } = share.ledger
     if (!node) continue
-    const indexes = shape.size.gpus > 0 ? openGpuIndexes(share.ledger) : []
+    const indexes = set.size.gpus > 0 ? openGpuIndexes(share.ledger) : []
     for (let pod = 0; pod < share.pods; pod++) {
-      const gpuIndexes = indexes.splice(0, shape.size.gpus).toSorted((a, b) => a - b)
-      placements.push({ pod: placements.length, nodeId: node.id, gpuIndexes })
+      const gpuIndexes = indexes.splice(0, set.size.gpus).toSorted((a, b) => a - b)
+      placements.push({ pod: firstPod + placements.length, nodeId: node.id, gpuIndexes })
     }
   }
   return placements

@@ -6,7 +6,8 @@ import { slotsOf } from "./node-ledger.ts"
 import type { Entry } from "./order.ts"
 import { compareText } from "./order.ts"
 import type { Overlay } from "./overlay.ts"
-import { isOpenTo, placeGang } from "./placement.ts"
+import { isOpenTo, placeGang, placeWhere } from "./placement.ts"
+import { podSetsOf, podsOf, sizeOfPod } from "./pod-sets.ts"
 import type { Claim, ClaimId, Placement } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
 
@@ -86,7 +87,8 @@ export function isNominationGood(
   { overlay, chosen, nowMs }: Trial,
 ): boolean {
   const { claim, shape } = entry
-  const usable = new Set(placesFor(world, queue, entry, nowMs).usable)
+  const places = placesFor(world, queue, entry, nowMs)
+  const usable = new Set(places.usable)
   const mark = overlay.mark()
   const pods = new Map<NodeLedger, number>()
   for (const { nodeId } of claim.nominated) {
@@ -97,8 +99,10 @@ export function isNominationGood(
   const isLeaving = (holder: Claim) => holder.state === "releasing" || chosen.has(holder.id)
   for (const ledger of pods.keys()) freeHolders(world, overlay, ledger, isLeaving)
   const isGood =
-    claim.nominated.length === shape.pods &&
-    [...pods].every(([ledger, count]) => slotsOf(ledger, shape.size, count) >= count)
+    claim.nominated.length === podsOf(claim) &&
+    (shape.sets.length === 0
+      ? [...pods].every(([ledger, count]) => slotsOf(ledger, shape.size, count) >= count)
+      : placeWhere(places, shape, (ledger) => pods.has(ledger)) !== undefined)
   overlay.undoTo(mark)
   return isGood
 }
@@ -146,7 +150,8 @@ function freeHolders(
     if (!claim || !isLeaving(claim)) continue
     freed.push(id)
     for (const placement of claim.placements)
-      if (placement.nodeId === ledger.nodeId) overlay.give(ledger, claim.size, placement.gpuIndexes)
+      if (placement.nodeId === ledger.nodeId)
+        overlay.give(ledger, sizeOfPod(claim, placement.pod), placement.gpuIndexes)
   }
   return freed
 }
@@ -163,7 +168,8 @@ function fitsBesideNominees(attempt: Attempt): boolean {
     for (const id of ledger.nominees) {
       const nominee = world.claims.get(id)
       const there = nominee?.nominated.filter(({ nodeId }) => nodeId === ledger.nodeId) ?? []
-      for (const { gpuIndexes } of there) if (nominee) overlay.take(ledger, nominee.size, gpuIndexes)
+      for (const { pod, gpuIndexes } of there)
+        if (nominee) overlay.take(ledger, sizeOfPod(nominee, pod), gpuIndexes)
     }
   }
   const fits = isAny && hasRoom(candidates, entry, () => true)
@@ -172,7 +178,8 @@ function fitsBesideNominees(attempt: Attempt): boolean {
 }
 
 function hasRoom(candidates: Candidates, entry: Entry, isIn: (ledger: NodeLedger) => boolean): boolean {
-  const { size, pods } = entry.shape
+  const { size, pods, sets } = entry.shape
+  if (sets.length > 0) return placeWhere(candidates, entry.shape, isIn) !== undefined
   return candidates.clusters.some((cluster) => {
     let slots = 0
     for (const tier of cluster.tiers)
@@ -257,14 +264,15 @@ export function isGuest(claim: Claim, hold: NodeHold | undefined, workspaceId: s
 function scoreOf(world: World, claim: Claim): number {
   const capacity = world.ledgers.get(claim.placements[0]?.nodeId ?? "")?.node?.capacity
   const part = (amount: number, whole: number | undefined) => (whole ? amount / whole : 0)
-  const { gpus, cpuMilli, memoryBytes } = claim.size
-  const perPod = gpus * 10 + part(cpuMilli, capacity?.cpuMilli) + part(memoryBytes, capacity?.memoryBytes)
-  return perPod * claim.pods
+  return podSetsOf(claim).reduce((sum, { pods, size: { gpus, cpuMilli, memoryBytes } }) => {
+    const perPod = gpus * 10 + part(cpuMilli, capacity?.cpuMilli) + part(memoryBytes, capacity?.memoryBytes)
+    return sum + perPod * pods
+  }, 0)
 }
 
 function moveVictim(attempt: Attempt, victim: Claim, move: Overlay["give"]): void {
   for (const placement of victim.placements) {
     const ledger = attempt.open.get(placement.nodeId)
-    if (ledger) move(ledger, victim.size, placement.gpuIndexes)
+    if (ledger) move(ledger, sizeOfPod(victim, placement.pod), placement.gpuIndexes)
   }
 }

@@ -5,9 +5,10 @@ import { candidatesFor } from "./candidates.ts"
 import type { NodeLedger } from "./node-ledger.ts"
 import { freeOf, slotsOf } from "./node-ledger.ts"
 import { compareText } from "./order.ts"
-import { isOpenTo } from "./placement.ts"
+import { isOpenTo, placesIn, whilePlaced } from "./placement.ts"
+import { sizeOfPod } from "./pod-sets.ts"
 import type { Shape } from "./shape.ts"
-import { maskOf } from "./shape.ts"
+import { maskOf, totalOf } from "./shape.ts"
 import { isGateShut } from "./states.ts"
 import type { Claim, ClaimId, Gate, Reason } from "./types.ts"
 import type { WorkspaceQueue, World } from "./world.ts"
@@ -16,6 +17,11 @@ import type { WorkspaceQueue, World } from "./world.ts"
 export interface Refused {
   readonly reason: Reason
   readonly shortOf: number
+}
+
+interface Asked {
+  readonly shape: Shape
+  readonly id: ClaimId
 }
 
 /** Claims named in a reason; more would tell nobody anything. */
@@ -45,21 +51,66 @@ function gateReason(gate: Gate): Reason {
  * Why the shape cannot be placed now; called when it could not.
  * @param isDetailed also who holds what it is short of (costs a pass over the holders)
  */
-export function refuse(
-  world: World,
-  queue: WorkspaceQueue,
-  asked: { readonly shape: Shape; readonly id: ClaimId },
-  isDetailed: boolean,
-): Refused {
+export function refuse(world: World, queue: WorkspaceQueue, asked: Asked, isDetailed: boolean): Refused {
   const { shape } = asked
   const candidates = candidatesFor(world, queue, shape)
-  const structural = structuralReason(world, queue, shape, candidates)
+  const structural =
+    reasonOfSets(world, queue, shape, candidates) ?? structuralReason(world, queue, shape, candidates)
   if (structural) {
     const constrained = shape.isConstrained ? { constrained: true } : {}
     return { reason: { ...structural, ...constrained }, shortOf: 0 }
   }
-  const short = findShortage(candidates, asked)
-  return { reason: capacityReason(world, candidates, asked, short, isDetailed), shortOf: short.mask }
+  const found = shape.sets.length === 0 ? { candidates, asked } : nearestMiss(candidates, asked)
+  const short = found.short ?? findShortage(candidates, asked)
+  return {
+    reason: capacityReason(world, found.candidates, found.asked, short, isDetailed),
+    shortOf: short.mask,
+  }
+}
+
+/** What no amount of waiting cures for one of the sets of a gang, whatever the others take. */
+function reasonOfSets(
+  world: World,
+  queue: WorkspaceQueue,
+  shape: Shape,
+  candidates: Candidates,
+): Reason | undefined {
+  for (const [at, set] of shape.sets.entries()) {
+    const own = candidates.sets[at]
+    const reason = own && structuralReason(world, queue, set, own)
+    // GPUs are lent for the whole gang
+    if (reason?.code === "no_reservation") return { ...reason, needed: totalOf(shape, "gpu") }
+    if (reason) return reason
+  }
+  return undefined
+}
+
+interface Miss {
+  readonly candidates: Candidates
+  readonly asked: Asked
+  readonly short?: Shortage
+}
+
+/** Of a gang: the first set that does not fit, and its shortage, in the cluster where most sets do. */
+function nearestMiss(candidates: Candidates, asked: Asked): Miss {
+  const { shape, id } = asked
+  const isOpen = (ledger: NodeLedger) => isOpenTo(ledger, id)
+  const fitting = candidates.clusters.map((_, at) =>
+    whilePlaced(placesIn(candidates, shape, at), isOpen, (_placements, sets) => sets),
+  )
+  const nearest = Math.max(0, fitting.indexOf(Math.max(0, ...fitting)))
+  return whilePlaced(placesIn(candidates, shape, nearest), isOpen, (_placements, sets) => {
+    const at = Math.min(sets, shape.sets.length - 1)
+    const [set, places] = [shape.sets[at], candidates.sets[at]]
+    if (!set || !places) return { candidates, asked }
+    const missing = { shape: set, id }
+    const there = places.clusters.filter((_, cluster) => cluster === nearest)
+    return {
+      candidates: places,
+      asked: missing,
+      short: findShortage({ ...places, clusters: there }, missing),
+    }
+  })
 }
 
 /** What no amount of waiting for others cures; undefined when waiting does. */
@@ -103,7 +154,7 @@ function noNodeReason(world: World, queue: WorkspaceQueue, shape: Shape): Reason
 /** Even with nothing else running: which resource, against all that the workspace's nodes have. */
 function cannotBeMet(world: World, queue: WorkspaceQueue, shape: Shape): Reason {
   const anywhere = { ...shape, constraints: { ...unconstrained, tolerateAll: true } }
-  const asked = { ...anywhere, placeKey: `${shape.placeKey}*`, constraintsKey: "*" }
+  const asked = { ...anywhere, placeKey: `${shape.placeKey}*`, constraintsKey: "*", sets: [] }
   const nodes = candidatesFor(world, queue, asked).usable.map((ledger) => ledger.node)
   const sizes = nodes.flatMap((node) => (node ? [node.capacity] : []))
   for (const resource of resourceNames) {
@@ -111,9 +162,11 @@ function cannotBeMet(world: World, queue: WorkspaceQueue, shape: Shape): Reason 
     const needed = amountOf(shape.size, resource)
     if (needed > largest) return { code: "cannot_be_met", resource, needed, free: largest }
   }
-  for (const resource of resourceNames) {
+  // the pods without GPUs of a gang also have nodes that the others have not
+  const counted = shape.sets.length > 0 && shape.size.gpus > 0 ? (["gpu"] as const) : resourceNames
+  for (const resource of counted) {
     const free = sizes.reduce((sum, size) => sum + amountOf(size, resource), 0)
-    const needed = amountOf(shape.size, resource) * shape.pods
+    const needed = totalOf(shape, resource)
     if (needed > free) return { code: "cannot_be_met", resource, needed, free }
   }
   return { code: "cannot_be_met" }
@@ -130,7 +183,7 @@ interface Shortage {
 }
 
 /** What is missing in the cluster that comes nearest. */
-function findShortage(candidates: Candidates, asked: { shape: Shape; id: ClaimId }): Shortage {
+function findShortage(candidates: Candidates, asked: Asked): Shortage {
   const { size, pods } = asked.shape
   let nearest: { readonly free: Amounts[]; readonly slots: number } | undefined
   for (const cluster of candidates.clusters) {
@@ -171,7 +224,7 @@ function measureShortage(free: readonly Amounts[], shape: Shape): Shortage {
 function capacityReason(
   world: World,
   candidates: Candidates,
-  asked: { readonly shape: Shape; readonly id: ClaimId },
+  asked: Asked,
   short: Shortage,
   isDetailed: boolean,
 ): Reason {
@@ -192,8 +245,9 @@ function holdersOf(world: World, candidates: Candidates, resource: ResourceName,
     const claim = world.claims.get(holder)
     if (!claim || holder === id) return
     const placements = isNominee ? claim.nominated : claim.placements
-    const pods = placements.filter((placement) => placement.nodeId === ledger.nodeId).length
-    const amount = pods * amountOf(claim.size, resource)
+    const amount = placements
+      .filter((placement) => placement.nodeId === ledger.nodeId)
+      .reduce((sum, placement) => sum + amountOf(sizeOfPod(claim, placement.pod), resource), 0)
     if (amount > 0) amounts.set(holder, (amounts.get(holder) ?? 0) + amount)
   }
   for (const ledger of candidates.usable) {

@@ -9,7 +9,7 @@ import { silentLog } from "../../kit/log.ts"
 import { openStore } from "../../store/index.ts"
 import { defaultLimits, nodeHoldChanged } from "../gpu-requests/index.ts"
 import type { Principal, Role, ServerRole, UserId } from "../identity/index.ts"
-import { nodeChanged, type NodeId } from "../inventory/index.ts"
+import { nodeChanged, type NodeId, unconstrained } from "../inventory/index.ts"
 import { systemActor } from "../journal/index.ts"
 import { createWorkspaceIndex, workspaceChanged } from "../workspaces/index.ts"
 import { createCapacity, rebuild } from "./capacity.ts"
@@ -75,6 +75,12 @@ afterEach(async () => {
 
 const id = (name: string) => `clm_${name}` as ClaimId
 const gpu = (gpus: number, change: Partial<Claim> = {}) => ({ ...change, size: { gpus, cpuMilli: 1000 } })
+
+/** One pod with 2 GPUs and one with 3 cores. */
+const mixed = (name: string, change: Partial<Claim> = {}) => {
+  const size = { cpuMilli: 3000, memoryBytes: 1, gpus: 0, ephemeralBytes: 0 }
+  return aClaim(name, gpu(2, { ...change, beside: [{ pods: 1, size, constraints: unconstrained }] }))
+}
 
 /** A GPU request of the workspace holds the node. */
 async function holdFor(workspaceId: string, nodeId: string) {
@@ -227,6 +233,29 @@ describe("commitPlan", () => {
     expect(done).toMatchObject({ admitted: 0, lost: 1, filed: 0 })
   })
 
+  it("binds pods of several sizes, and loses them when a node has become too small for its own", async () => {
+    await add(
+      aWorkspace("default"),
+      aNode("n1", 2),
+      aNode("n2", 0),
+      mixed("a"),
+      mixed("b", { queuedAtMs: 1 }),
+    )
+    expect(await turn()).toMatchObject({ admitted: 1 })
+    expect((await row("a"))?.placements).toMatchObject([{ nodeId: "nod_n1" }, { nodeId: "nod_n2" }])
+    await world.store.tx(async (tx) => {
+      const claim = await world.queue.byId(tx, id("a"))
+      if (claim) await world.queue.gone(tx, claim, 0)
+    })
+    const plan = world.capacity.plan(world.clock.nowMs())
+    expect(plan.admissions).toHaveLength(1)
+    const n2 = (await world.store.inventory.nodes(world.store.committed)).find(({ name }) => name === "n2")
+    if (!n2) throw new Error("no node")
+    const capacity = { ...n2.capacity, cpuMilli: 2999 }
+    await world.store.tx((tx) => world.store.inventory.updateNode(tx, { ...n2, capacity }))
+    expect(await world.queue.commitPlan(plan)).toMatchObject({ admitted: 0, lost: 1 })
+  })
+
   it("never binds a GPU twice, even from a plan that is out of date", async () => {
     await add(aWorkspace("default"), aNode("n1", 2), aClaim("a", gpu(2)))
     const old = world.capacity.plan(world.clock.nowMs())
@@ -367,6 +396,34 @@ describe("the moves of claims", () => {
     const conflict = { code: "conflict" }
     await expect(store.tx((tx) => queue.giveUp(tx, bound, 0))).rejects.toMatchObject(conflict)
     await expect(store.tx((tx) => queue.gone(tx, wanted, 0))).rejects.toMatchObject(conflict)
+  })
+
+  it("split a claim with pods of several sizes into claims of one pod with its own size each", async () => {
+    await add(aWorkspace("default"), aNode("n1", 4), aNode("n2", 0), mixed("a"))
+    await turn()
+    const free = world.capacity.free("nod_n2")
+    const bound = await row("a")
+    if (!bound) throw new Error("no claim")
+    await world.store.tx((tx) => world.queue.split(tx, bound, [id("a1"), id("a2")]))
+    expect(await row("a1")).toMatchObject({ pods: 1, size: { gpus: 2 }, beside: [] })
+    expect(await row("a2")).toMatchObject({
+      pods: 1,
+      size: { gpus: 0, cpuMilli: 3000 },
+      beside: [],
+      placements: [{ pod: 0, nodeId: "nod_n2", gpuIndexes: [] }],
+    })
+    expect(world.capacity.free("nod_n2")).toEqual(free)
+    expect(world.capacity.fingerprint()).toBe((await rebuilt()).fingerprint())
+  })
+
+  it("refuse a claim whose own pods do not want most GPUs, or with a set of no pods", async () => {
+    await add(aWorkspace("default"))
+    const { size, constraints } = mixed("a")
+    const internal = { code: "internal" }
+    const most = { ...mixed("a"), beside: [{ pods: 1, size: { ...size, gpus: 3 }, constraints }] }
+    await expect(add(most)).rejects.toMatchObject(internal)
+    const none = { ...mixed("a"), beside: [{ pods: 0, size, constraints }] }
+    await expect(add(none)).rejects.toMatchObject(internal)
   })
 })
 

@@ -5,6 +5,7 @@ import { compareClaims, compareText } from "./order.ts"
 import type { Overlay } from "./overlay.ts"
 import { createOverlay } from "./overlay.ts"
 import { placeGang } from "./placement.ts"
+import { sizeOfPod } from "./pod-sets.ts"
 import { isNominationGood, leavingFor, planPreemption } from "./preemption.ts"
 import type { Refused } from "./refusal.ts"
 import { gateReasons, refuse } from "./refusal.ts"
@@ -220,7 +221,7 @@ function admit(round: Round, entry: Entry, placements: readonly Placement[]): vo
   dropNomination(round, claim)
   for (const placement of placements) {
     const ledger = round.world.ledgers.get(placement.nodeId)
-    if (ledger) round.overlay.take(ledger, claim.size, placement.gpuIndexes)
+    if (ledger) round.overlay.take(ledger, sizeOfPod(claim, placement.pod), placement.gpuIndexes)
   }
   round.admissions.push({ claimId: claim.id, version: claim.version, placements })
 }

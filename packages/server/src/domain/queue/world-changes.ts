@@ -5,6 +5,7 @@ import type { NodeLedger } from "./node-ledger.ts"
 import { createNodeLedger, give, setNode, take } from "./node-ledger.ts"
 import type { Entry } from "./order.ts"
 import { compareText, indexInOrder } from "./order.ts"
+import { sizeOfPod } from "./pod-sets.ts"
 import { shapeOf } from "./shape.ts"
 import { holdsCapacity, isQueued, opensAtMs } from "./states.ts"
 import type { Claim, ClaimId, QueueControl } from "./types.ts"
@@ -117,6 +118,7 @@ function isSameWish(before: Claim, claim: Claim): boolean {
     before.owner.shownId === claim.owner.shownId &&
     isSameJson(before.size, claim.size) &&
     isSameJson(before.constraints, claim.constraints) &&
+    isSameJson(before.beside, claim.beside) &&
     isSameJson(before.gates, claim.gates) &&
     isSameJson(before.nominated, claim.nominated)
   )
@@ -146,7 +148,7 @@ function putIn(world: World, queue: WorkspaceQueue, claim: Claim): void {
   if (holdsCapacity(claim))
     for (const placement of claim.placements) {
       const ledger = ledgerOf(world, placement.nodeId)
-      take(ledger, claim.size, placement.gpuIndexes)
+      take(ledger, sizeOfPod(claim, placement.pod), placement.gpuIndexes)
       ledger.holders.add(claim.id)
     }
   for (const { nodeId } of claim.nominated) ledgerOf(world, nodeId).nominees.add(claim.id)
@@ -173,7 +175,7 @@ function takeOut(world: World, queue: WorkspaceQueue, claim: Claim): void {
   if (holdsCapacity(claim))
     for (const placement of claim.placements) {
       const ledger = ledgerOf(world, placement.nodeId)
-      give(ledger, claim.size, placement.gpuIndexes)
+      give(ledger, sizeOfPod(claim, placement.pod), placement.gpuIndexes)
       ledger.holders.delete(claim.id)
       touched.add(ledger)
     }
