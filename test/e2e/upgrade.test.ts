@@ -60,6 +60,7 @@ async function unpack(name: string) {
   for (const { id, handle } of db.prepare("select id, handle from attempt where handle is not null").all())
     db.prepare("update attempt set handle = ? where id = ?").run(ownAccount(String(handle)), id ?? null)
   const live = db.prepare("select id from attempt where state = 'running'").all()
+  if (made["gpuHeld"] !== undefined) moveToNow(db)
   db.close()
   for (const { id } of live) await beginAgain(dataDir, String(id))
   return { dataDir, flags, made: made as Made }
@@ -74,6 +75,14 @@ const ownAccount = (text: string) =>
   text
     .replaceAll(/"uid":\d+/g, `"uid":${process.getuid?.() ?? 0}`)
     .replaceAll(/"gid":\d+/g, `"gid":${process.getgid?.() ?? 0}`)
+
+/** What holds nodes goes on as if the server had been shut down just now: it is not to be over by the age of the fixture. */
+function moveToNow(db: DatabaseSync): void {
+  const { at } = db.prepare("select max(at_ms) as at from event").get() ?? {}
+  const byMs = Date.now() - Number(at)
+  db.prepare("update gpu_request set ends_at_ms = ends_at_ms + ? where state = 'provisioned'").run(byMs)
+  db.prepare("update node_hold set until_ms = until_ms + ?").run(byMs)
+}
 
 /** Starts the pods of an attempt by the recorded wrapper and launch files, as the recorded server did. */
 async function beginAgain(dataDir: string, attemptId: string): Promise<void> {
@@ -116,12 +125,13 @@ describe.each(names)("the data directory that %s left", (name) => {
     expect((await berth.explainWorkload(made["dependent"] ?? "")).reasons[0]?.code).toBe("dependency")
     expect((await berth.explainWorkload(made["paused"] ?? "")).reasons[0]?.code).toBe("queue_paused")
 
+    await expectGpuRequests(server, made)
     // what no row of before says is read from what does
     const { timeout } = await server.workload(made["waiting"] ?? "")
     const runsForMs = `select runs_for_ms from claim where state = 'wanted' and owner_shown_id = '${made["waiting"]}'`
     expect(value(join(dataDir, "berth.db"), runsForMs)).toBe(timeout === null ? null : timeout * 1000)
     expect((await berth.workspace("vision")).policy).toMatchObject({ queuePolicy: "balance" })
-    expect((await berth.node("sim-h100-1")).cordoned).toBe(true)
+    expect((await berth.node(made["cordoned"] ?? "sim-h100-1")).cordoned).toBe(true)
     expect((await berth.users()).items.find(({ name }) => name === "bob")?.frozen).toBe(true)
     expect((await berth.keys()).items.find(({ name }) => name === "old")?.revokedAt).not.toBeNull()
     expect((await server.call("GET", "/berth/v1/me", { token: made.annToken })).json).toMatchObject({
@@ -155,6 +165,20 @@ describe.each(names)("the data directory that %s left", (name) => {
     }
   })
 })
+
+/** A fixture from before GPU requests has none. */
+async function expectGpuRequests({ client: { berth } }: RealServer, made: Made): Promise<void> {
+  const { gpuHeld, gpuQueued, gpuReleased } = made
+  if (gpuHeld === undefined || gpuQueued === undefined || gpuReleased === undefined) return
+  const held = await berth.gpuRequest(gpuHeld)
+  expect(held).toMatchObject({ state: "provisioned", name: "day" })
+  expect(held.heldNodes).toMatchObject([{ name: made["cordoned"] }])
+  expect(await berth.gpuRequest(gpuQueued)).toMatchObject({ state: "queued", name: "all", priority: 1 })
+  expect(await berth.gpuRequest(gpuReleased)).toMatchObject({ state: "early_released" })
+  expect((await berth.gpuTemplates()).items).toMatchObject([{ name: "h100-day", gpusPerNode: 4 }])
+  expect(await berth.gpuBinding("vision")).toMatchObject({ clusters: [{ defaultTemplate: "h100-day" }] })
+  expect((await berth.prices()).items).toMatchObject([{ gpuModel: "H100", currency: "USD" }])
+}
 
 /** Every pod's account of who it is. */
 function pidFiles(dataDir: string): readonly string[] {
