@@ -1,5 +1,6 @@
 import type { NodeSource } from "../../packages/server/src/domain/inventory/index.ts"
 import type { Store } from "../../packages/server/src/domain/journal/index.ts"
+import type { RayBackend } from "../../packages/server/src/domain/ray/index.ts"
 import type { PodDriver } from "../../packages/server/src/domain/workloads/index.ts"
 import { AppError } from "../../packages/server/src/kit/errors.ts"
 import type { Clock } from "../../packages/server/src/kit/clock.ts"
@@ -23,6 +24,8 @@ export interface Life {
   readonly transactions: number
   store(store: Store): Store
   driver(driver: PodDriver & NodeSource): PodDriver & NodeSource
+  /** Installing goes on beside everything else: it is no call that anything waits for. */
+  rayBackend(backend: RayBackend): RayBackend
   kill(): void
 }
 
@@ -116,6 +119,20 @@ export function createLife(
       followLog: (handle, podId, query, signal) => driver.followLog(handle, podId, query, signal),
       forget: (id, handle, logsToo) => call("forget", () => driver.forget(id, handle, logsToo)),
       close: () => driver.close(),
+    }),
+    rayBackend: (backend) => ({
+      ...backend,
+      prepare: async (want, report, signal) => {
+        const runtime = await backend.prepare(want, guard(report), signal)
+        return isDead ? never : runtime
+      },
+      ensure: (launch, signal) => call("ray ensure", () => backend.ensure(launch, signal)),
+      inspect: (id, handle) => call("ray inspect", () => backend.inspect(id, handle)),
+      recover: (id, handle) => call("ray recover", () => backend.recover(id, handle)),
+      stop: (id, handle, reason, graceMs) =>
+        call("ray stop", () => backend.stop(id, handle, reason, graceMs)),
+      forget: (id, handle) => call("ray forget", () => backend.forget(id, handle)),
+      onChange: (listener) => backend.onChange(guard(listener)),
     }),
     kill,
   }

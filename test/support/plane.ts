@@ -22,6 +22,11 @@ import type {
 import type { UserId } from "../../packages/server/src/domain/identity/index.ts"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import { createFakeNetwork, type FakeNetwork } from "../../packages/server/src/drivers/fake/fake-network.ts"
+import { createFakeRay } from "../../packages/server/src/drivers/fake/fake-ray.ts"
+import {
+  createFakeRayWorld,
+  type FakeRayWorld,
+} from "../../packages/server/src/drivers/fake/fake-ray-world.ts"
 import { entryPointScript } from "../../packages/server/src/drivers/fake/fake-script.ts"
 import {
   createFakeWorld,
@@ -29,11 +34,13 @@ import {
   type FakeWorld,
 } from "../../packages/server/src/drivers/fake/fake-world.ts"
 import { createVirtualClock, type VirtualClock } from "../../packages/server/src/kit/clock.ts"
+import { createVault, vaultKeyBytes } from "../../packages/server/src/kit/vault.ts"
 import { createIds } from "../../packages/server/src/kit/ids.ts"
 import { silentLog, type Log } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createGpuWatch, faultsOfGpus, type GpuWatch } from "./gpu-faults.ts"
 import { createReplicaWatch, type ReplicaWatch } from "./replica-moves.ts"
+import { faultsOfRay } from "./ray-faults.ts"
 import { createLife, type Life, type OnStep } from "./life.ts"
 import { faultsOfServices } from "./service-faults.ts"
 
@@ -64,6 +71,8 @@ export type Submission = Partial<Omit<CreateWorkload, "resource">> & {
 export interface TestPlane {
   readonly clock: VirtualClock
   readonly world: FakeWorld
+  /** The machine on which Ray runs. */
+  readonly ray: FakeRayWorld
   /** Where services are listened for; what other programs hold there stays over a crash. */
   readonly network: FakeNetwork
   readonly owner: Principal
@@ -202,6 +211,7 @@ async function startLife(given: {
   readonly path: string
   readonly clock: VirtualClock
   readonly world: FakeWorld
+  readonly ray: FakeRayWorld
   readonly network: FakeNetwork
   readonly replicaWatch: ReplicaWatch
   readonly gpuWatch: GpuWatch
@@ -226,6 +236,8 @@ async function startLife(given: {
     log,
     clusters: [{ id: cluster, driver: "fake" }],
     drivers: [gated],
+    rayBackends: [life.rayBackend(createFakeRay({ clusterId: cluster, clock, world: given.ray }))],
+    vault: createVault(new Uint8Array(vaultKeyBytes).fill(7)),
     networks: new Map([[cluster, given.network]]),
     sources: [gated],
     noAuth: false,
@@ -252,13 +264,14 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const clock = createVirtualClock()
   const nodes = options.nodes ?? [aNode("n1")]
   const world = createFakeWorld({ clock, nodes, script: options.script ?? entryPointScript })
+  const ray = createFakeRayWorld({ clock })
   const network = createFakeNetwork()
   const random = seededRandom(7)
   const log = options.log ?? silentLog
   const replicaWatch = createReplicaWatch()
   const gpuWatch = createGpuWatch(clock)
   const { refuse, gpuLimits } = options
-  const outside = { path, clock, world, network, replicaWatch, gpuWatch, random, log }
+  const outside = { path, clock, world, ray, network, replicaWatch, gpuWatch, random, log }
   const begin = (onStep?: OnStep) => startLife({ ...outside, onStep, refuse, gpuLimits })
   let now = await begin(options.onStep)
   let isClosed = false
@@ -320,6 +333,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const self: TestPlane = {
     clock,
     world,
+    ray,
     network,
     owner,
     get plane() {
@@ -380,10 +394,10 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
 }
 
 async function assertSound(
-  { clock, world, network, store, plane }: TestPlane,
+  { clock, world, ray, network, store, plane }: TestPlane,
   wrongMoves: readonly string[],
 ): Promise<void> {
-  const faults: string[] = [...world.violations, ...wrongMoves]
+  const faults: string[] = [...world.violations, ...ray.violations, ...wrongMoves]
   const from = store.committed
   const rebuilt = rebuild(
     await store.claims.live(from),
@@ -402,6 +416,7 @@ async function assertSound(
   faults.push(...(await faultsOf(store, attempts)))
   faults.push(...(await faultsOfGpus(store, plane, clock.nowMs())))
   faults.push(...(await faultsOfServices(store, network)))
+  faults.push(...(await faultsOfRay(store, ray)))
   if (faults.length > 0) throw new Error(faults.join("\n"))
 }
 
@@ -424,7 +439,12 @@ async function faultsOf(store: OpenStore, attempts: readonly Attempt[]): Promise
   }
   const owned = new Set(attempts.map((attempt) => attempt.claimId))
   for (const claim of claims.values())
-    if (claim.state !== "wanted" && !owned.has(claim.id) && ofReplica.get(claim.id)?.state !== "placed")
+    if (
+      claim.owner.kind === "workload" &&
+      claim.state !== "wanted" &&
+      !owned.has(claim.id) &&
+      ofReplica.get(claim.id)?.state !== "placed"
+    )
       faults.push(`${claim.id} is ${claim.state} without an attempt`)
   for (const replica of replicas) faults.push(...faultsOfReplica(replica, claims.get(replica.claimId)?.state))
   for (const workload of await store.workloads.live(from)) {

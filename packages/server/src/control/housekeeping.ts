@@ -1,4 +1,5 @@
 import type { Clock } from "../kit/clock.ts"
+import { rayClusterChanged } from "../domain/ray/index.ts"
 import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
 import { gpuRequestChanged, isLive, nodeHoldChanged } from "../domain/gpu-requests/index.ts"
@@ -204,6 +205,9 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     }),
     store.subscribe(nodeHoldChanged, ({ hold, free }) => {
       if (free) somethingEnded(hold.workspaceId)
+    }),
+    store.subscribe(rayClusterChanged, (cluster) => {
+      if (cluster.state === "gone") somethingEnded(cluster.workspaceId)
     }),
   ]
 

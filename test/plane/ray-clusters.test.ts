@@ -1,0 +1,287 @@
+import { describe, expect, it } from "vitest"
+import { systemActor } from "../../packages/server/src/domain/journal/index.ts"
+import type {
+  GroupResources,
+  RayCluster,
+  RayClusterKey,
+  RayPod,
+  WorkerGroup,
+} from "../../packages/server/src/domain/ray/index.ts"
+import type { FakeRayScript } from "../../packages/server/src/drivers/fake/fake-ray-script.ts"
+import { aNode, type TestPlane, type TestPlaneOptions } from "../support/plane.ts"
+import { usePlanes } from "../support/planes.ts"
+
+const plane = usePlanes()
+const actor = systemActor("test")
+const cpuNode = aNode("c1", 0)
+
+function sized(cpu: number, gpu = 0): GroupResources {
+  return {
+    cpu,
+    memory: 4,
+    memoryUnit: "Gi",
+    gpu,
+    gpuAccelerator: "",
+    tolerations: [],
+    extendedResources: {},
+  }
+}
+
+const group = {
+  computeTemplate: "small",
+  image: "",
+  rayStartParams: {},
+  volumes: [],
+  serviceAccount: "",
+  imagePullSecret: "",
+  imagePullPolicy: "",
+  environment: { values: {}, valuesFrom: {} },
+  annotations: {},
+  labels: {},
+  securityContext: null,
+}
+
+function workers(replicas: number, change: Partial<WorkerGroup> = {}): WorkerGroup {
+  return {
+    ...group,
+    groupName: "small-wg",
+    resources: sized(1),
+    replicas,
+    minReplicas: replicas,
+    maxReplicas: replicas,
+    ...change,
+  }
+}
+
+let made = 0
+async function create(
+  p: TestPlane,
+  groups: readonly WorkerGroup[] = [],
+  change: Partial<RayCluster> = {},
+): Promise<RayClusterKey> {
+  const key = `rcl_${String(++made).padStart(26, "0")}` as RayClusterKey
+  const cluster: RayCluster = {
+    key,
+    namespace: "default",
+    name: `test-${made}`,
+    workspaceId: "default",
+    clusterId: null,
+    userId: p.owner.userId,
+    asServerOwner: true,
+    user: "ada",
+    rayVersion: "2.60.0",
+    environment: 0,
+    annotations: {},
+    spec: {
+      head: { ...group, resources: sized(2), serviceType: "", enableIngress: false },
+      workers: groups,
+      enableInTreeAutoscaling: false,
+      autoscaler: null,
+      headServiceAnnotations: {},
+    },
+    serves: false,
+    parent: null,
+    state: "waiting",
+    suspended: false,
+    message: "",
+    runtime: null,
+    address: null,
+    sealedToken: null,
+    gangClaimId: null,
+    headFailures: 0,
+    readyAtMs: null,
+    retryAtMs: null,
+    createdAtMs: p.clock.nowMs(),
+    endedAtMs: null,
+    version: 0,
+    ...change,
+  }
+  await p.store.tx((tx) => p.plane.rayLife.begin(tx, cluster, actor, p.clock.nowMs()))
+  return key
+}
+
+async function seen(p: TestPlane, key: RayClusterKey): Promise<RayCluster> {
+  const cluster = await p.store.ray.clusters.byKey(p.store.committed, key)
+  if (!cluster) throw new Error(`There is no ${key}.`)
+  return cluster
+}
+const podsOf = (p: TestPlane, key: RayClusterKey) => p.store.ray.pods.live(p.store.committed, key)
+const reaches = (p: TestPlane, key: RayClusterKey, state: RayCluster["state"]) =>
+  p.until(async () => (await seen(p, key)).state === state)
+
+async function reasonsOf(p: TestPlane, key: RayClusterKey): Promise<string[]> {
+  return (await p.store.ray.events.of(p.store.committed, [key])).map((event) => event.reason)
+}
+
+async function end(p: TestPlane, key: RayClusterKey): Promise<void> {
+  const nowMs = p.clock.nowMs()
+  await p.store.tx(async (tx) => {
+    const cluster = await p.store.ray.clusters.byKey(tx, key)
+    if (cluster) await p.plane.rayLife.end(tx, cluster, { actor, message: "deleted" }, nowMs)
+  })
+}
+
+function head(pods: readonly RayPod[]): RayPod {
+  const found = pods.find((pod) => pod.groupName === null)
+  if (!found) throw new Error("There is no head.")
+  return found
+}
+
+async function start(script: FakeRayScript = {}, options: TestPlaneOptions = {}): Promise<TestPlane> {
+  const p = await plane({ nodes: [aNode("n1"), cpuNode], ...options })
+  p.ray.use(script)
+  return p
+}
+
+describe("a Ray cluster", () => {
+  it("gets its place, its version, its head, then its workers, and is ready", async () => {
+    const p = await start({
+      install: () => ({ delayMs: 40_000 }),
+      pod: () => ({ upAfterMs: 3000 }),
+    })
+    const key = await create(p, [workers(2)])
+    await p.settle()
+    expect((await seen(p, key)).state).toBe("installing")
+    await p.advance(41_000)
+    expect((await seen(p, key)).state).toBe("starting")
+    expect(p.ray.live().map((launch) => launch.group)).toEqual(["head"])
+    await reaches(p, key, "ready")
+    expect((await podsOf(p, key)).map((pod) => [pod.groupName, pod.state])).toEqual([
+      [null, "running"],
+      ["small-wg", "running"],
+      ["small-wg", "running"],
+    ])
+    expect(await reasonsOf(p, key)).toEqual([
+      "InstallingRay",
+      "CreatedHeadPod",
+      "CreatedWorkerPod",
+      "CreatedWorkerPod",
+    ])
+    expect((await seen(p, key)).address?.endpoints["dashboard"]).toMatch(/^\d+$/)
+    await p.assertSound()
+  })
+
+  it("that is deleted leaves no pod, claim or process, also while it is being installed", async () => {
+    const p = await start({ install: () => ({ delayMs: 40_000 }) })
+    const ready = await create(p, [workers(1)])
+    await reaches(p, ready, "ready")
+    p.ray.use({ install: () => ({ delayMs: 40_000 }) })
+    const installing = await create(p, [], { rayVersion: "2.59.0" })
+    await p.advance(1000)
+    for (const key of [ready, installing]) await end(p, key)
+    for (const key of [ready, installing]) await reaches(p, key, "gone")
+    expect(p.ray.live()).toEqual([])
+    expect(await p.store.claims.live(p.store.committed)).toEqual([])
+    await p.assertSound()
+  })
+
+  it("waits as a whole for head and least workers, with a reason, and takes what comes free", async () => {
+    const p = await start(
+      {},
+      { nodes: [aNode("c1", 0, { capacity: { ...cpuNode.capacity, cpuMilli: 6000 } })] },
+    )
+    const first = await create(p, [workers(3)])
+    await reaches(p, first, "ready")
+    const second = await create(p, [workers(1)])
+    await p.advance(5000)
+    expect((await seen(p, second)).state).toBe("waiting")
+    const gang = (await seen(p, second)).gangClaimId
+    if (!gang) throw new Error("It wants nothing.")
+    expect(p.plane.capacity.reasons(gang, p.clock.nowMs())[0]).toMatchObject({ resource: "cpu" })
+    await end(p, first)
+    await reaches(p, second, "ready")
+    await p.assertSound()
+  })
+
+  it("keeps the number of its workers", async () => {
+    const p = await start()
+    const key = await create(p, [workers(2)])
+    await reaches(p, key, "ready")
+    const lost = (await podsOf(p, key)).find((pod) => pod.groupName !== null)
+    if (!lost) throw new Error("There is no worker.")
+    p.ray.end(lost.id, 1)
+    await p.advance(30_000)
+    const pods = await podsOf(p, key)
+    expect(pods.map((pod) => pod.state)).toEqual(["running", "running", "running"])
+    expect(pods.map((pod) => pod.id)).not.toContain(lost.id)
+    expect(await reasonsOf(p, key)).toContain("LostWorkerPod")
+    expect((await seen(p, key)).state).toBe("ready")
+    await p.assertSound()
+  })
+
+  it("begins anew when its head is lost, and has failed after some times", async () => {
+    const p = await start({})
+    const key = await create(p, [workers(1)])
+    await reaches(p, key, "ready")
+    p.ray.end(head(await podsOf(p, key)).id, null)
+    await p.advance(1000)
+    expect((await seen(p, key)).state).toBe("waiting")
+    await reaches(p, key, "ready")
+    p.ray.use({ pod: ({ group: name }) => (name === "head" ? { runMs: 10, exitCode: 3 } : {}) })
+    p.ray.end(head(await podsOf(p, key)).id, null)
+    await p.until(async () => (await seen(p, key)).state === "failed")
+    expect((await seen(p, key)).message).toMatch(/exit code 3/)
+    await p.advance(60_000)
+    expect(p.ray.live()).toEqual([])
+    expect(await p.store.claims.live(p.store.committed)).toEqual([])
+    await p.assertSound()
+  })
+
+  it("fails with the sentence of an installation that cannot be", async () => {
+    const message = "There is no Python here."
+    const p = await start({ install: () => ({ fails: { detail: "no_python", message } }) })
+    const key = await create(p)
+    await reaches(p, key, "failed")
+    expect((await seen(p, key)).message).toBe(message)
+    await p.advance(60_000)
+    expect(await p.store.claims.live(p.store.committed)).toEqual([])
+    await p.assertSound()
+  })
+
+  it("takes other ports where some are in use", async () => {
+    const p = await start({ ensure: ({ portBlock }) => (portBlock === 0 ? "port_in_use" : "start") })
+    const key = await create(p)
+    await reaches(p, key, "ready")
+    expect(head(await podsOf(p, key)).portBlock).toBe(1)
+    expect(await reasonsOf(p, key)).toContain("PortInUse")
+    await p.assertSound()
+  })
+
+  it("goes on over a restart of the server, with the same processes", async () => {
+    const p = await start()
+    const key = await create(p, [workers(2)])
+    await reaches(p, key, "ready")
+    const before = (await podsOf(p, key)).map((pod) => pod.id)
+    await p.restart()
+    await p.advance(30_000)
+    expect((await podsOf(p, key)).map((pod) => pod.id)).toEqual(before)
+    expect(before.map((id) => p.ray.starts(id))).toEqual([1, 1, 1])
+    expect((await seen(p, key)).state).toBe("ready")
+    await p.assertSound()
+  })
+
+  it("gets its GPU node by an automatic request, is suspended when that ends, and comes back", async () => {
+    const p = await start({}, { lends: true })
+    const key = await create(p, [workers(1, { resources: sized(1, 8) })])
+    await reaches(p, key, "ready")
+    const [auto] = p.plane.board.live()
+    expect(auto?.nodes.map((node) => node.name)).toEqual(["n1"])
+    await p.plane.gpuRequests.release(p.owner, auto?.shownId ?? "")
+    await p.advance(10_000)
+    expect(await seen(p, key)).toMatchObject({ state: "waiting", suspended: true })
+    await reaches(p, key, "ready")
+    expect((await seen(p, key)).suspended).toBe(false)
+    await p.assertSound()
+  })
+
+  it("ends with its workspace", async () => {
+    const p = await start()
+    await p.plane.workspaces.create(p.owner, { id: "red", description: "", clusters: null, policy: {} })
+    const key = await create(p, [workers(1)], { workspaceId: "red", namespace: "red" })
+    await reaches(p, key, "ready")
+    await p.plane.workspaces.remove(p.owner, "red", { force: true })
+    await reaches(p, key, "gone")
+    await p.until(() => !p.plane.workspaceNames().includes("red"))
+    expect(p.ray.live()).toEqual([])
+  })
+})

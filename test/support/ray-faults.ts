@@ -1,0 +1,31 @@
+import type { FakeRayWorld } from "../../packages/server/src/drivers/fake/fake-ray-world.ts"
+import type { OpenStore } from "../../packages/server/src/store/index.ts"
+
+/** Rows of Ray's pods, their claims and their processes that do not fit each other. */
+export async function faultsOfRay(store: OpenStore, world: FakeRayWorld): Promise<string[]> {
+  const from = store.committed
+  const faults: string[] = []
+  const pods = await store.ray.pods.live(from)
+  const claims = new Map((await store.claims.live(from)).map((claim) => [claim.id, claim]))
+  const clusters = new Map((await store.ray.clusters.live(from)).map((cluster) => [cluster.key, cluster]))
+  const stateOf = {
+    wanted: "wanted",
+    placed: "bound",
+    starting: "bound",
+    running: "bound",
+    ending: "releasing",
+    gone: "",
+  }
+  for (const pod of pods) {
+    const state = claims.get(pod.claimId)?.state
+    if (state !== stateOf[pod.state]) faults.push(`${pod.name} is ${pod.state}, its claim ${state ?? "gone"}`)
+    if (!clusters.has(pod.clusterKey)) faults.push(`${pod.name} is of a cluster that is gone`)
+  }
+  const held = new Set<string>(pods.map((pod) => pod.claimId))
+  for (const claim of claims.values())
+    if (claim.owner.kind === "ray-cluster" && !held.has(claim.id))
+      faults.push(`${claim.id} of ${claim.owner.shownId} is ${claim.state}, and no pod has it`)
+  const known = new Set(pods.map((pod) => pod.id))
+  for (const { id, name } of world.live()) if (!known.has(id)) faults.push(`${name} runs, and no row says so`)
+  return faults
+}
