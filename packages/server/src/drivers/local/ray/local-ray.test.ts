@@ -180,20 +180,34 @@ test("a port of the block that somebody has, on whatever address, keeps the node
   expect(readdirSync(tempRoot)).toEqual([])
 })
 
-test("a node with a volume is refused for good", async () => {
-  const { backend, launch } = world("exit 0")
-  const volume = {
-    name: "code",
-    mountPath: "/code",
-    type: "emptyDir",
-    source: "",
-    hostPathType: "directory",
-    readOnly: false,
-    storageBytes: null,
-    files: {},
-  } as const
-  await expect(backend.ensure({ ...launch, volumes: [volume] }, never)).rejects.toMatchObject({
+const volume = {
+  name: "code",
+  mountPath: `/home/berth-ray-${process.pid}/samples`,
+  type: "configMap",
+  source: "scripts",
+  hostPathType: "directory",
+  readOnly: false,
+  storageBytes: null,
+  files: { "job.py": "print(1)" },
+} as const
+
+test("a volume in the way of Berth's own is refused for good, before anything is made", async () => {
+  const { backend, launch, tempRoot } = world("exit 0")
+  const volumes = [{ ...volume, mountPath: tempRoot }]
+  await expect(backend.ensure({ ...launch, volumes }, never)).rejects.toMatchObject({
     code: "invalid",
     detail: "volume",
   })
+  expect(readdirSync(tempRoot)).toEqual([])
 })
+
+test.runIf(python !== undefined && process.getuid?.() === 0)(
+  "a config map is seen by the node and not by the machine",
+  async () => {
+    const { backend, launch } = world(`cat ${volume.mountPath}/job.py; echo`)
+    const { handle } = await backend.ensure({ ...launch, volumes: [volume] }, never)
+    await until(async () => (await backend.inspect(launch.id, handle)).isGone)
+    expect(await backend.readLog(launch.id, handle, 1000)).toBe("print(1)\n")
+    expect(existsSync(volume.mountPath)).toBe(false)
+  },
+)

@@ -7,7 +7,7 @@ import type {
   RayPodObservation,
   RayPodStarted,
 } from "../../../domain/ray/index.ts"
-import type { AttemptId, AttemptLaunch } from "../../../domain/workloads/index.ts"
+import type { AttemptId, AttemptLaunch, PodMount } from "../../../domain/workloads/index.ts"
 import type { Clock } from "../../../kit/clock.ts"
 import { AppError } from "../../../kit/errors.ts"
 import type { JsonObject } from "../../../kit/json.ts"
@@ -22,6 +22,7 @@ import { ignoredParams, placesOf, rayArguments, rayEnvironment } from "./ray-com
 import { addressOf, blocksIn, checkBlock, portsOf, type RayPorts } from "./ray-ports.ts"
 import { createRayRuntimes, type RayRuntimesOptions } from "./runtimes.ts"
 import { makeTempDir, removeTempDir, tempDirOf } from "./temp-dirs.ts"
+import { mountsOf, type VolumesOptions } from "./volumes.ts"
 
 export interface LocalRayOptions {
   readonly clusterId: string
@@ -78,23 +79,42 @@ export function createLocalRay(options: LocalRayOptions): RayBackend {
     ...options.runtimes,
   })
 
+  const underWay = new Map<RayPodId, Promise<unknown>>()
   const tempDir = (id: RayPodId) => tempDirOf(tempRoot, options.dataDir, id)
 
+  /** One at a time for a pod: the second of two would find the first one's ports taken. */
   async function ensure(launch: RayPodLaunch, signal: AbortSignal): Promise<RayPodStarted> {
-    refuseVolumes(launch)
+    for (let before = underWay.get(launch.id); before; before = underWay.get(launch.id))
+      await before.catch(() => undefined)
+    signal.throwIfAborted()
+    const starting = start(launch, signal)
+    underWay.set(launch.id, starting)
+    try {
+      return await starting
+    } finally {
+      underWay.delete(launch.id)
+    }
+  }
+
+  async function start(launch: RayPodLaunch, signal: AbortSignal): Promise<RayPodStarted> {
     const ports = portsOf(range[0], blockOf(launch))
     // what was started has its ports and folder
     const known = await driver.recover(asAttempt(launch.id), null)
+    const account = await machine.accounts.accountFor(launch.workspaceId, launch.asServerOwner)
+    const mounts = known ? [] : await mountsOf(launch, account, volumesOptions(launch))
     if (!known) {
       await checkBlock(ports)
-      if (!launch.head) {
-        const account = await machine.accounts.accountFor(launch.workspaceId, launch.asServerOwner)
-        await makeTempDir(tempDir(launch.id), account)
-      }
+      if (!launch.head) await makeTempDir(tempDir(launch.id), account)
     }
-    const handle = await driver.ensure(await attemptOf(launch, ports), signal)
+    const handle = await driver.ensure(await attemptOf(launch, ports, mounts), signal)
     const address = launch.head ? null : addressOf(ports, launch.serves)
     return { handle, address, ignoredParams: ignoredParams(launch.rayStartParams) }
+  }
+
+  /** A worker uses its head's temp directory, whose name it does not know: the root of all is kept. */
+  function volumesOptions(launch: RayPodLaunch): VolumesOptions {
+    const needed = [options.dataDir, placesOf(launch).bin, join(tempRoot, "br-")]
+    return { claims: join(dataDir, "volumes"), needed }
   }
 
   function blockOf({ portBlock, name }: RayPodLaunch): number {
@@ -102,7 +122,11 @@ export function createLocalRay(options: LocalRayOptions): RayBackend {
     throw new AppError("internal", `The Ray node ${name} was given no block of ports of this machine.`)
   }
 
-  async function attemptOf(launch: RayPodLaunch, ports: RayPorts): Promise<AttemptLaunch> {
+  async function attemptOf(
+    launch: RayPodLaunch,
+    ports: RayPorts,
+    mounts: readonly PodMount[],
+  ): Promise<AttemptLaunch> {
     const { bavail, bsize } = await statfs(sharedMemory)
     const place = { ports, tempDir: tempDir(launch.id), sharedMemoryBytes: bavail * bsize }
     const { python, bin } = placesOf(launch)
@@ -128,6 +152,7 @@ export function createLocalRay(options: LocalRayOptions): RayBackend {
           // the whole block was looked at
           ports: [],
           probes: null,
+          mounts,
         },
       ],
     }
@@ -166,13 +191,6 @@ export function createLocalRay(options: LocalRayOptions): RayBackend {
 
 function asAttempt(id: RayPodId): AttemptId {
   return id as string as AttemptId
-}
-
-function refuseVolumes({ volumes }: RayPodLaunch): void {
-  const [volume] = volumes
-  if (!volume) return
-  const message = `The volume ${volume.name} cannot be mounted at ${volume.mountPath}: Ray nodes on this machine have no volumes.`
-  throw new AppError("invalid", message, { detail: "volume" })
 }
 
 function observationOf(
