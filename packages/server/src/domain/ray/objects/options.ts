@@ -1,7 +1,11 @@
 import type { Clock } from "../../../kit/clock.ts"
+import type { Ids } from "../../../kit/ids.ts"
 import type { Vault } from "../../../kit/vault.ts"
 import type { Reads, Store } from "../../journal/index.ts"
+import type { Capacity, QueueService } from "../../queue/index.ts"
 import type { Workspace } from "../../workspaces/index.ts"
+import type { ClusterLife } from "../cluster-life.ts"
+import type { RayBackend } from "../ports.ts"
 import type { RayStore } from "../types.ts"
 
 /** What templates, config maps and secrets stand on. */
@@ -27,3 +31,15 @@ export interface RayLimits {
 }
 
 export const defaultRayLimits: RayLimits = { mostTemplates: 1_000, mostEntries: 1_000, mostLive: 5_000 }
+
+/** What clusters stand on besides. */
+export interface RayClustersOptions extends RayConfigOptions {
+  readonly rows: RayStore
+  readonly ids: Pick<Ids, "next">
+  readonly life: Pick<ClusterLife, "begin" | "end">
+  readonly queue: Pick<QueueService, "explain">
+  readonly capacity: Pick<Capacity, "couldHold">
+  readonly backends: ReadonlyMap<string, Pick<RayBackend, "readLog">>
+  /** In memory; undefined when there is none. */
+  readonly workspace: (id: string) => Workspace | undefined
+}
