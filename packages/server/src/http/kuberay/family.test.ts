@@ -88,6 +88,38 @@ describe("answers", () => {
   })
 })
 
+describe("forms", () => {
+  const form = "application/x-www-form-urlencoded"
+  const sent = (path: string, body: string, headers: Readonly<Record<string, string>>) =>
+    server.send({ method: "POST", path, body, headers })
+
+  it("are read as the query of a GET where a path has no POST", async () => {
+    server.script({ jobs: { page: () => Promise.resolve({ items: [], next: null }) } })
+    const answer = await sent("/apis/v1/jobs?x=1", "limit=3", { "content-type": form })
+    expect(answer.text).toBe("{}")
+    expect(server.calls).toEqual([["jobs.page", null, { limit: 3, after: null }]])
+    const twice = await sent("/apis/v1/jobs?limit=1", "limit=3", { "content-type": form })
+    expect(twice.json).toEqual({ code: 3, message: 'too many values for field "limit": 1, 3' })
+  })
+
+  it("name another method, in any case", async () => {
+    server.script({ clusters: { delete: () => Promise.resolve() } })
+    const headers = { "content-type": form, "x-http-method-override": "delete" }
+    expect((await sent(`${clusters}/c1`, "a=b", headers)).text).toBe("{}")
+    expect(server.calls).toEqual([["clusters.delete", { namespace: "ns", name: "c1" }]])
+  })
+
+  it("are none with a character set, and JSON where a path has a POST", async () => {
+    const charset = await sent("/apis/v1/jobs", "limit=3", { "content-type": `${form}; charset=utf-8` })
+    expect(charset.status).toBe(501)
+    const override = await sent(`${clusters}/c1`, "{}", { "x-http-method-override": "DELETE" })
+    expect(override.status).toBe(501)
+    const json = await sent(clusters, "limit=3", { "content-type": form })
+    expect(json.json).toEqual({ code: 3, message: "invalid character 'l' looking for beginning of value" })
+    expect(server.calls).toEqual([])
+  })
+})
+
 describe("refusals before an operation", () => {
   it.each([
     ["GET", "/apis/v1/clusters/", 404, '{"code":5,"message":"Not Found"}'],

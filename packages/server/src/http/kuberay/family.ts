@@ -6,6 +6,7 @@ import type { ErrorAnswer, Family } from "../plugins/family.ts"
 import type { Services } from "../services.ts"
 import { createRayCall, type RayCall } from "./calls.ts"
 import { timeoutOf, withDeadline } from "./deadline.ts"
+import { askedBy } from "./form-posts.ts"
 import { requestFrom } from "./http-requests.ts"
 import { routeOf } from "./routing.ts"
 import { httpStatusOf, statusOf } from "./status.ts"
@@ -41,11 +42,11 @@ type Answer = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyR
 
 function createAnswer({ clock }: Services, call: RayCall): Answer {
   return async (request, reply) => {
-    const url = request.raw.url ?? ""
-    const routed = routeOf(request.method, url)
+    const { method, url } = asked(request)
+    const routed = routeOf(method, url)
     switch (routed.kind) {
       case "redirect":
-        return redirect(request.method, routed.location, reply)
+        return redirect(method, routed.location, reply)
       case "method":
         throw new AppError("not_found", "There is no such method here.", {
           resource: "route",
@@ -65,6 +66,15 @@ function createAnswer({ clock }: Services, call: RayCall): Answer {
       }
     }
   }
+}
+
+function asked(request: FastifyRequest) {
+  const { method, raw, body } = request
+  // The application has left only the media type in the header that is read.
+  const at = raw.rawHeaders.findIndex((name, index) => index % 2 === 0 && /^content-type$/i.test(name))
+  const contentType = at === -1 ? undefined : raw.rawHeaders[at + 1]
+  const override = headerOf(request, "x-http-method-override")
+  return askedBy({ method, url: raw.url ?? "", contentType, override, body })
 }
 
 function headerOf(request: FastifyRequest, name: string): string | undefined {
