@@ -358,7 +358,10 @@ export interface RayStore {
      */
     note(tx: Tx, event: RayEvent): Promise<void>
   }
-  /** Removes at most `limit` clusters that were gone before, with pods, submissions and events, and what events belong to nothing any more. @returns how many */
+  /**
+   * Removes what was over before, at most `limit` of each: clusters that are gone with all that is theirs, pods that are
+   * gone of clusters that live on, events that belong to nothing any more. @returns how many; 0 = nothing is left
+   */
   prune(tx: Tx, beforeMs: number, limit: number): Promise<number>
 }
 

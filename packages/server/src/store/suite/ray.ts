@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Topic, Tx } from "../../domain/journal/index.ts"
+import type { Claim } from "../../domain/queue/index.ts"
 import {
   type RayCluster,
   type RayObjectStore,
@@ -19,6 +20,7 @@ import {
   sampleRayService,
   sampleRaySubmission,
 } from "../ray-samples.ts"
+import { sampleClaim } from "../samples.ts"
 import { type OpenHarness, type StoreHarness, failure, outcomes } from "./harness.ts"
 
 /** Clusters, jobs and services of Ray: rows, names, guards, lists, what hangs on them, pruning. */
@@ -352,6 +354,38 @@ export function rayCases(open: OpenHarness): void {
     })
   })
 
+  it("claims that are gone go with what they were for, and one that is not keeps its cluster", async () => {
+    const { claims } = harness.store
+    const owned = (n: number, of: number, change: Partial<Claim> = {}) =>
+      sampleClaim(n, {
+        owner: { kind: "ray-cluster", id: clusterKey(of), shownId: `cluster-${of}`, userId: "usr_1" },
+        state: "gone",
+        ...change,
+      })
+    const all = [owned(1, 1), owned(2, 2, { state: "releasing" }), owned(3, 3), owned(4, 3), owned(5, 4)]
+    await insert(
+      ...[1, 2].map((n) => sampleRayCluster(n, { state: "gone", endedAtMs: n })),
+      ...[3, 4].map((n) => sampleRayCluster(n)),
+    )
+    await write(async (tx) => {
+      for (const claim of all) await claims.insert(tx, claim)
+      const gone = { state: "gone", clusterKey: clusterKey(3) } as const
+      await ray.pods.insert(tx, sampleRayPod(1, { ...gone, endedAtMs: 5, claimId: owned(3, 3).id }))
+      await ray.pods.insert(tx, sampleRayPod(2, { ...gone, endedAtMs: 100, claimId: owned(4, 3).id }))
+    })
+    expect(await harness.store.tx((tx) => ray.prune(tx, 100, 10))).toBe(2)
+    const found = await Promise.all(all.map(({ id }) => claims.byId(read(), id)))
+    expect(found.map((claim) => claim?.id)).toEqual([
+      undefined,
+      all[1]?.id,
+      undefined,
+      all[3]?.id,
+      all[4]?.id,
+    ])
+    expect(await ray.clusters.byKey(read(), clusterKey(1))).toBeUndefined()
+    expect(await ray.clusters.byKey(read(), clusterKey(2))).toBeDefined()
+  })
+
   it("what was long gone is removed step by step, with all that hung on it, and nothing else", async () => {
     const gone = (n: number, endedAtMs: number) => sampleRayCluster(n, { state: "gone", endedAtMs })
     await insert(gone(1, 30), gone(2, 10), gone(3, 20), gone(4, 100), sampleRayCluster(5, { endedAtMs: 1 }))
@@ -368,7 +402,7 @@ export function rayCases(open: OpenHarness): void {
       await ray.jobs.insert(tx, sampleRayJob(1, { phase: "Complete", finishedAtMs: 1 }))
     })
     const prune = () => harness.store.tx((tx) => ray.prune(tx, 100, 2))
-    expect(await prune()).toBe(2)
+    expect(await prune(), "two clusters, a pod and an event").toBe(4)
     const left = async () => {
       const found = await Promise.all([1, 2, 3, 4, 5].map((n) => ray.clusters.byKey(read(), clusterKey(n))))
       return found.flatMap((cluster) => (cluster ? [Number(cluster.name.slice(-1))] : []))
