@@ -332,6 +332,7 @@ describe("the queue", () => {
     await server.clock.advance(100)
     const { json } = await expectOk("listQueue", "/berth/v1/queue?workspace=default&limit=1")
     expect(json.items[0]).toMatchObject({ workloadId: first, position: 1, size: { gpus: 8, cpuMilli: 4000 } })
+    expect(json.items[0].sets).toMatchObject([{ pods: 1, size: { gpus: 8, cpuMilli: 4000 } }])
     expect(json.items[0].reasons[0].code).toBe("queue_paused")
     const rest = await expectOk("listQueue", `/berth/v1/queue?limit=1&cursor=${json.nextCursor}`)
     expect(rest.json.items[0]).toMatchObject({ workloadId: second, position: 2 })

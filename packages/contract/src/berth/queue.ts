@@ -65,6 +65,14 @@ const reasonMembers = {
 export const Reason = Type.Object(reasonMembers, { description: "One reason why something waits." })
 export type Reason = Static<typeof Reason>
 
+const PodSet = Type.Object(
+  {
+    pods: int("How many pods."),
+    size: Type.Object(Amounts.properties, { description: "What each of them asks for." }),
+  },
+  { description: "Pods of one size." },
+)
+
 export const QueueEntry = Type.Object(
   {
     workspaceId: text("Its workspace."),
@@ -73,8 +81,11 @@ export const QueueEntry = Type.Object(
     userId: text("Who submitted it."),
     userName: text("The submitter's name."),
     priority: int("0 to 2; higher goes first."),
-    pods: int("How many pods it asks for."),
-    size: Type.Object(Amounts.properties, { description: "What each pod asks for." }),
+    pods: int("How many pods it asks for in all."),
+    size: Type.Object(Amounts.properties, {
+      description: "What each pod asks for; of pods of several sizes, each of those that ask for most.",
+    }),
+    sets: Type.Array(PodSet, { description: "Its pods by size, the most demanding first." }),
     rescheduled: flag("A retry after a failure, at the head."),
     queuedAt: timestamp("Since when it is in the queue."),
     waitingSince: Nullable(

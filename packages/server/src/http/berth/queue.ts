@@ -8,7 +8,14 @@ import type {
 } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
 import type { Principal } from "../../domain/identity/index.ts"
-import { sentenceFor, type QueueEntryView, type QueuePlace, type Reason } from "../../domain/queue/index.ts"
+import {
+  podSetsOf,
+  podsOf,
+  sentenceFor,
+  type QueueEntryView,
+  type QueuePlace,
+  type Reason,
+} from "../../domain/queue/index.ts"
 import type { WorkloadDetail } from "../../domain/workloads/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
@@ -116,8 +123,9 @@ function toEntry(services: Services, principal: Principal, entry: QueueEntryView
     userId: claim.owner.userId,
     userName: services.directory.user(claim.owner.userId)?.name ?? claim.owner.userId,
     priority: claim.priority,
-    pods: claim.pods,
+    pods: podsOf(claim),
     size: toAmounts(claim.size),
+    sets: podSetsOf(claim).map(({ pods, size }) => ({ pods, size: toAmounts(size) })),
     rescheduled: claim.rescheduled,
     queuedAt: instant(claim.queuedAtMs),
     waitingSince: instantOrNull(claim.reasonSinceMs),
