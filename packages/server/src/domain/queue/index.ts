@@ -1,7 +1,7 @@
 export * from "./types.ts"
 export * from "./commands.ts"
 export * from "./states.ts"
-export { orderedSets, podSetOf, podSetsOf, podsOf } from "./pod-sets.ts"
+export { orderedSets, podSetsOf, podsOf } from "./pod-sets.ts"
 export { createCapacity, rebuild } from "./capacity.ts"
 export { sentenceFor } from "./sentences.ts"
 export { releaseSlackMs } from "./options.ts"
