@@ -17,6 +17,7 @@ export function placesFor(world: World, queue: WorkspaceQueue, entry: Entry, now
     !hold || hold.automatic || (runsForMs !== null && nowMs + runsForMs <= hold.untilMs)
   if (candidates.usable.every(joins)) return candidates
   if (candidates.sets.length === 0) return only(candidates, joins)
+  // its pods without GPUs too: where one of its nodes is taken back, all of it ends
   return together(
     candidates.sets.map((set) => only(set, joins)),
     candidates.holds,

@@ -69,6 +69,22 @@ describe("a gang of pods of several sizes", () => {
     expect(where("ray")).toEqual(["b1:8", "b2:8", "b3:0"])
   })
 
+  it("keeps all its pods off nodes of GPU requests that it may not join", () => {
+    bench.changeWorkspace("default", { policy: { joinGpuRequests: false } })
+    bench.putNode(
+      aNode("g1", 8),
+      aNode("lent", 4, { workspaceId: null }),
+      aNode("cpu", 0, { cordoned: true }),
+    )
+    bench.hold("nod_lent", "default")
+    bench.put(gang("ray", [aSet(1, { cpuMilli: 7500 }), aSet(1, { gpus: 8 })]))
+    bench.settle(0)
+    expect(where("ray")).toEqual([])
+    bench.changeWorkspace("default", { policy: { joinGpuRequests: true } })
+    bench.settle(0)
+    expect(where("ray")).toEqual(["g1:8", "lent:0"])
+  })
+
   it("does not give one GPU to two of its pods", () => {
     bench.putNode(aNode("g1", 4))
     bench.put(gang("ray", [aSet(1, { gpus: 1 }), aSet(1, { gpus: 2 }), aSet(1, { gpus: 1 })]))
