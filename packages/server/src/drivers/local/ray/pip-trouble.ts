@@ -22,9 +22,8 @@ export function pipTrouble(version: string, pythonMinor: number, output: string)
     .split("\n")
     .map((line) => line.trim())
     .findLast((line) => /^error/i.test(line))
-  return failed(
-    `Ray ${version} could not be installed: ${(last ?? "pip failed without a word").slice(0, 300)}`,
-  )
+  const words = (last ?? "pip failed without a word").slice(0, 300).replace(/\.+$/, "")
+  return failed(`Ray ${version} could not be installed: ${words}.`)
 }
 
 function noWheel(version: string, pythonMinor: number, output: string): AppError {

@@ -128,7 +128,7 @@ export function createRayRuntimes(options: RayRuntimesOptions): RayRuntimes {
     const inFolder = join(folder, "bin", "python")
     try {
       const venv = await run(["/bin/sh", "-c", openly, "sh", python.path, "-I", "-m", "venv", folder], signal)
-      if (venv.exitCode !== 0) throw failed(`A virtual environment could not be made: ${lastLine(venv)}`)
+      if (venv.exitCode !== 0) throw failed(`A virtual environment could not be made: ${lastLine(venv)}.`)
       const pip = await run(
         ["/bin/sh", "-c", openly, "sh", inFolder, ...pipInstall, requirement(version)],
         signal,
