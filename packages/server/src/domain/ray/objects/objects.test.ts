@@ -4,9 +4,11 @@ import { createIds } from "../../../kit/ids.ts"
 import { createVault } from "../../../kit/vault.ts"
 import type { Principal } from "../../identity/index.ts"
 import { openPlatform } from "../../workspaces/platform-suite.ts"
+import type { NewRayJob } from "../commands.ts"
 import { anAskedSpec, aSize, aWantedCluster, aWorkerGroup } from "../ray-suite.ts"
-import type { RayCluster } from "../types.ts"
+import { type RayCluster, rayPoked } from "../types.ts"
 import { createRayClusters } from "./clusters.ts"
+import { createRayJobs } from "./jobs.ts"
 import { defaultRayLimits, type RayClustersOptions } from "./options.ts"
 import { createRayTemplates } from "./templates.ts"
 
@@ -25,6 +27,8 @@ async function openWorld() {
   await workspaces.setMember(owner, "blue", stranger.userId, "editor")
   let room = 1_000
   const ended: string[] = []
+  const poked: string[] = []
+  store.subscribe(rayPoked, (key) => void poked.push(key))
   const rows = store.ray
   const options: RayClustersOptions = {
     store,
@@ -60,11 +64,13 @@ async function openWorld() {
   return {
     platform,
     clusters: createRayClusters(options),
+    jobs: createRayJobs(options),
     templates,
     editor,
     viewer,
     stranger,
     ended,
+    poked,
     setRoom,
     close,
   }
@@ -184,5 +190,89 @@ describe("Ray clusters", () => {
     expect((await clusters.page(stranger, "red", everything)).items).toEqual([])
     expect((await clusters.page(stranger, null, everything)).items).toEqual([])
     expect(world.ended).toEqual([])
+  })
+})
+
+describe("Ray jobs", () => {
+  const wanted = (change: Partial<NewRayJob> = {}): NewRayJob => ({
+    namespace: "red",
+    name: "j1",
+    user: "ada",
+    rayVersion: "2.60.0",
+    askedJobId: "",
+    shutdownAfterJobFinishes: true,
+    clusterSelector: {},
+    spec: anAskedSpec(),
+    ttlSecondsAfterFinished: 0,
+    activeDeadlineSeconds: 0,
+    submitter: null,
+    entrypoint: "python a.py",
+    metadata: {},
+    runtimeEnv: "",
+    numCpus: 0,
+    numGpus: 0,
+    resources: "",
+    ...change,
+  })
+  const at = { namespace: "red", name: "j1" }
+
+  it("are written, read and listed, and hidden as soon as they are deleted", async () => {
+    const { jobs, editor, viewer } = world
+    const submitter = { image: "i", cpu: "0.4", memory: "1024Ki" }
+    const job = await jobs.create(editor, wanted({ submitter }))
+    expect(job).toMatchObject({
+      phase: "",
+      clusterName: "",
+      submitter: { image: "i", cpu: "400m", memory: "1Mi" },
+    })
+    expect(await jobs.get(viewer, at)).toEqual(job)
+    expect(await jobs.page(viewer, null, everything)).toEqual({ items: [job], next: null })
+    await jobs.delete(editor, at)
+    for (const call of [jobs.get, jobs.delete])
+      expect(await refusal(call(editor, at))).toEqual(["not_found", undefined, "ray-job"])
+    const row = await world.platform.store.ray.jobs.byKey(world.platform.store.committed, job.key)
+    expect(row?.deletingAtMs).toBe(world.platform.clock.nowMs())
+    expect(world.poked).toEqual([job.key, job.key])
+  })
+
+  it("that select a cluster show its name at once and need no room", async () => {
+    world.setRoom(0)
+    const clusterSelector = { "ray.io/cluster": "c9" }
+    const job = await world.jobs.create(world.editor, wanted({ clusterSelector, spec: null }))
+    expect(job).toMatchObject({ clusterName: "c9", spec: null })
+    const own = refusal(world.jobs.create(world.editor, wanted({ name: "j2" })))
+    expect(await own).toContain("insufficient")
+  })
+
+  it("with too long a name have failed their validation", async () => {
+    expect(await world.jobs.create(world.editor, wanted({ name: "x".repeat(48) }))).toMatchObject({
+      phase: "ValidationFailed",
+      message: "The RayJob metadata is invalid: RayJob name should be no more than 47 characters",
+    })
+  })
+
+  it.each([
+    [{ user: "a@b" }, "object"],
+    [{ name: "J" }, "object"],
+    [{ submitter: { image: "", cpu: "x", memory: "y" } }, "submitter_cpu"],
+    [{ submitter: { image: "", cpu: "1", memory: "y" } }, "submitter_memory"],
+  ])("are refused with %j", async (change, detail) => {
+    expect(await refusal(world.jobs.create(world.editor, wanted(change)))).toEqual([
+      "invalid",
+      detail,
+      "ray-job",
+    ])
+  })
+
+  it("can be read by viewers, changed by editors, and are not there for others", async () => {
+    const { jobs, editor, viewer, stranger } = world
+    await jobs.create(editor, wanted())
+    expect(await refusal(jobs.create(editor, wanted()))).toEqual(["already_exists", undefined, "ray-job"])
+    expect(await refusal(jobs.create(viewer, wanted({ name: "j2" })))).toContain("forbidden")
+    expect(await refusal(jobs.delete(viewer, at))).toContain("forbidden")
+    expect(await refusal(jobs.create(stranger, wanted({ name: "j2" })))).toContain("namespace")
+    for (const read of [jobs.get, jobs.delete])
+      expect(await refusal(read(stranger, at))).toEqual(["not_found", undefined, "ray-job"])
+    expect((await jobs.page(stranger, "red", everything)).items).toEqual([])
   })
 })
