@@ -181,7 +181,13 @@ describe("preemption for a gang of pods of several sizes", () => {
     bench.put(gang("low", [aSet(1, { gpus: 8 }), aSet(1, { cpuMilli: 8000 })]))
     bench.settle(0)
     expect(where("low")).toEqual(["g1:8", "cpu:0"])
-    bench.put(aClaim("high", { priority: 2, size: { gpus: 8, cpuMilli: 8000 } }))
+    bench.put(
+      aClaim("high", {
+        priority: 2,
+        size: { cpuMilli: 8000 },
+        constraints: { ...unconstrained, nodeNames: ["cpu"] },
+      }),
+    )
     expect(bench.capacity.plan(0).preemptions[0]?.victims).toEqual([id("low")])
   })
 })
