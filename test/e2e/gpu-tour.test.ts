@@ -55,7 +55,8 @@ async function takeTour(lines: readonly string[]): Promise<ReadonlyMap<string, s
   ]
   const shell = spawn("bash", ["-c", script.join("\n")], {
     cwd: server.home,
-    env: cleanEnvironment(server.home),
+    // the blocks of the timeline are printed where the terminal knows them
+    env: { ...cleanEnvironment(server.home), LC_ALL: "C.UTF-8" },
     stdio: ["ignore", "pipe", "pipe"],
   })
   let out = ""
