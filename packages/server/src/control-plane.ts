@@ -44,7 +44,14 @@ import {
   type Reads,
   type Store,
 } from "./domain/journal/index.ts"
-import { createRayRunner, type RayBackend, type RayRunner, type RayStore } from "./domain/ray/index.ts"
+import {
+  createRayObjects,
+  createRayRunner,
+  defaultRayLimits,
+  type RayBackend,
+  type RayRunner,
+  type RayStore,
+} from "./domain/ray/index.ts"
 import { claimChanged, createQueue, queueControlChanged, type ClaimStore } from "./domain/queue/index.ts"
 import {
   createEndpoints,
@@ -267,19 +274,36 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     timers,
     log,
   })
+  const rayBackendOf = new Map(rayBackends.map((backend) => [backend.clusterId, backend]))
   rayRunner.current = createRayRunner({
     store,
     rows: rows.ray,
     moves: queue,
     clock,
     ids,
-    backends: new Map(rayBackends.map((backend) => [backend.clusterId, backend])),
+    backends: rayBackendOf,
     vault,
     makeToken: () => randomBytes(rayTokenBytes).toString("hex"),
     nodeAt: (nodeId) => inventory.byId(nodeId),
     graceSecondsOf,
     isDeleting,
     lookAt: rayControl.lookAt,
+  })
+  const ray = createRayObjects({
+    store,
+    rows: rows.ray,
+    clock,
+    ids,
+    vault,
+    limits: defaultRayLimits,
+    namespaceOwner: (namespace) => workspaceIndex.namespaceOwner(namespace),
+    workspaceRow,
+    workspace: (id) => workspaceIndex.find(id),
+    life: theRayRunner().life,
+    queue,
+    capacity,
+    backends: rayBackendOf,
+    dashboardOf: theRayRunner().dashboardOf,
   })
 
   const identity = createIdentity({
@@ -518,6 +542,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     workloads,
     endpoints,
     services,
+    ray,
     control,
     rayControl,
     rayLife: theRayRunner().life,

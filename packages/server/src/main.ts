@@ -312,6 +312,7 @@ function servicesOf(parts: {
     capacity: plane.capacity,
     workloads: plane.workloads,
     endpoints: plane.endpoints,
+    ray: plane.ray,
     journal: store.journal,
     store,
     readiness() {

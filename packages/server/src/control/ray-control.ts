@@ -1,6 +1,20 @@
 import type { Store } from "../domain/journal/index.ts"
-import type { RayBackend, RayClusterKey, RayPodId, RayRunner, RayStore } from "../domain/ray/index.ts"
-import { rayClusterChanged, rayPodChanged, rayPoked } from "../domain/ray/index.ts"
+import type {
+  RayBackend,
+  RayClusterKey,
+  RayJobKey,
+  RayPodId,
+  RayRunner,
+  RayServiceKey,
+  RayStore,
+} from "../domain/ray/index.ts"
+import {
+  rayClusterChanged,
+  rayJobChanged,
+  rayPodChanged,
+  rayPoked,
+  rayServiceChanged,
+} from "../domain/ray/index.ts"
 import { workspaceChanged } from "../domain/workspaces/index.ts"
 import type { Clock } from "../kit/clock.ts"
 import type { Log } from "../kit/log.ts"
@@ -22,12 +36,14 @@ export interface RayControl {
   /** The runner's `lookAt` port. */
   lookAt(key: string, atMs: number | null): void
   /** One look at everything that is not over. Resolves when each was looked at once. */
-  recover(): Promise<{ readonly rayClusters: number }>
+  recover(): Promise<{ readonly rayClusters: number; readonly rayJobs: number; readonly rayServices: number }>
   /** Resolves when nothing waits or runs (tests). */
   idle(): Promise<void>
   /** No more looks. Idempotent. */
   stop(): Promise<void>
 }
+
+type Key = RayClusterKey | RayJobKey | RayServiceKey
 
 const concurrency = 16
 /** Installations are not waited for; every call of a dashboard has a deadline of its own. */
@@ -43,21 +59,38 @@ export function createRayControl(options: RayControlOptions): RayControl {
     clock,
     concurrency,
     deadlineMs: reconcileDeadlineMs,
-    reconcile: (key, signal) => options.runner().reconcile(key as RayClusterKey, signal),
+    reconcile: (key, signal) => options.runner().reconcile(key as Key, signal),
     onError: (key, err, retryInMs) =>
-      log.warn({ err, key, retryInMs }, "a Ray cluster could not be brought in line"),
+      log.warn({ err, key, retryInMs }, "a Ray object could not be brought in line"),
   })
 
-  async function lookAtAllOf(workspaceId: string): Promise<void> {
-    for (const cluster of await rows.clusters.live(store.committed))
-      if (cluster.workspaceId === workspaceId) queue.add(cluster.key)
+  async function everything() {
+    const from = store.committed
+    return {
+      clusters: await rows.clusters.live(from),
+      jobs: await rows.jobs.live(from),
+      services: await rows.services.live(from),
+    }
+  }
+
+  async function lookAtAllOf(id: string): Promise<void> {
+    const { clusters, jobs, services } = await everything()
+    for (const { key, workspaceId } of [...services, ...jobs, ...clusters])
+      if (workspaceId === id) queue.add(key)
   }
 
   const unsubscribe = [
-    store.subscribe(rayPoked, (key) => {
-      if (key.startsWith("rcl_")) queue.add(key)
+    store.subscribe(rayPoked, (key) => queue.add(key)),
+    store.subscribe(rayClusterChanged, ({ key, parent }) => {
+      queue.add(key)
+      if (parent) queue.add(parent.key)
     }),
-    store.subscribe(rayClusterChanged, ({ key }) => queue.add(key)),
+    store.subscribe(rayJobChanged, ({ job, gone }) => {
+      if (!gone) queue.add(job.key)
+    }),
+    store.subscribe(rayServiceChanged, ({ service, gone }) => {
+      if (!gone) queue.add(service.key)
+    }),
     store.subscribe(rayPodChanged, ({ id, state, clusterKey }) => {
       if (state === "gone") clusterOf.delete(id)
       else clusterOf.set(id, clusterKey)
@@ -66,7 +99,7 @@ export function createRayControl(options: RayControlOptions): RayControl {
     store.subscribe(workspaceChanged, ({ workspace, gone }) => {
       if (gone || workspace.state !== "deleting") return
       lookAtAllOf(workspace.id).catch((err: unknown) =>
-        log.error({ err, workspace: workspace.id }, "the Ray clusters of a deleted workspace were not found"),
+        log.error({ err, workspace: workspace.id }, "the Ray objects of a deleted workspace were not found"),
       )
     }),
     ...options.backends.map((backend) =>
@@ -85,10 +118,10 @@ export function createRayControl(options: RayControlOptions): RayControl {
     },
     async recover() {
       for (const pod of await rows.pods.live(store.committed)) clusterOf.set(pod.id, pod.clusterKey)
-      const clusters = await rows.clusters.live(store.committed)
-      for (const { key } of clusters) queue.add(key)
+      const { clusters, jobs, services } = await everything()
+      for (const { key } of [...clusters, ...jobs, ...services]) queue.add(key)
       await queue.settled()
-      return { rayClusters: clusters.length }
+      return { rayClusters: clusters.length, rayJobs: jobs.length, rayServices: services.length }
     },
     idle: () => queue.idle(),
     async stop() {

@@ -3,19 +3,22 @@ import { createRayClaimOwner } from "./cluster-claims.ts"
 import { type ClusterLife, createClusterLife } from "./cluster-life.ts"
 import { createClusterSteps } from "./cluster-steps.ts"
 import { createPodHands } from "./pod-hands.ts"
+import type { RayDashboard } from "./ports.ts"
 import type { RayRunnerOptions } from "./runner-options.ts"
-import type { RayClusterKey } from "./types.ts"
+import type { RayCluster, RayClusterKey, RayJobKey, RayServiceKey } from "./types.ts"
 
 /** Brings Ray's rows and what really runs in line. */
 export interface RayRunner {
   /** What the queue tells the owner of a claim. */
   readonly owner: ClaimOwnerPort
   readonly life: ClusterLife
+  /** undefined while the head has no address. @throws AppError `unavailable` when its cluster has no backend */
+  dashboardOf(cluster: RayCluster): RayDashboard | undefined
   /**
-   * One look at one cluster. Safe to repeat; must not run twice at once for a key.
+   * One look at one cluster, job or service. Safe to repeat; must not run twice at once for a key.
    * @throws AppError `unavailable` when backend or store cannot work now: call again later
    */
-  reconcile(key: RayClusterKey, signal: AbortSignal): Promise<void>
+  reconcile(key: RayClusterKey | RayJobKey | RayServiceKey, signal: AbortSignal): Promise<void>
   /** Gives up what goes on between looks: the server stops. Idempotent. */
   close(): void
 }
@@ -27,7 +30,10 @@ export function createRayRunner(options: RayRunnerOptions): RayRunner {
   return {
     owner: createRayClaimOwner({ ...options, life }),
     life,
-    reconcile: steps.reconcile,
+    dashboardOf: hands.dashboardOf,
+    async reconcile(key, signal) {
+      if (key.startsWith("rcl_")) await steps.reconcile(key as RayClusterKey, signal)
+    },
     close: steps.close,
   }
 }

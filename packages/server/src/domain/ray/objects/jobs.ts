@@ -7,7 +7,7 @@ import { rayPoked } from "../types.ts"
 import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { type BuiltSpec, buildSpec, noVariables } from "./build-spec.ts"
 import { labelIssues, nameIssues } from "./metadata.ts"
-import type { RayClustersOptions } from "./options.ts"
+import type { RayObjectsOptions } from "./options.ts"
 import { alreadyThere, cannotBuild, refuseObject, tooMany } from "./refusals.ts"
 import { checkRoom, lookUpTemplates } from "./shape.ts"
 import { tellRay } from "./tell.ts"
@@ -18,10 +18,10 @@ const operation = "ray.write"
 const selectorLabel = "ray.io/cluster"
 
 /** What jobs stand on. */
-type RayJobsOptions = Omit<RayClustersOptions, "life" | "queue" | "backends">
+type RayJobsOptions = Omit<RayObjectsOptions, "life" | "queue" | "backends">
 
 /** Ray jobs: rules and rights. What runs them is told that there is one, or one to end. */
-export function createRayJobs(options: RayJobsOptions): Omit<RayObjects["jobs"], "log"> {
+export function createRayJobs(options: RayJobsOptions): RayObjects["jobs"] {
   const { store, rows } = options
   return {
     create: (principal, wanted) => createJob(options, principal, wanted),
@@ -31,7 +31,24 @@ export function createRayJobs(options: RayJobsOptions): Omit<RayObjects["jobs"],
     },
     page: (principal, namespace, page) => pageOf(options, principal, namespace, page),
     delete: (principal, at) => deleteJob(options, principal, at),
+    async log(principal, at) {
+      const row = await rows.jobs.byName(store.committed, at.namespace, at.name)
+      return logOf(options, requireSeen(principal, "ray.get", row, { resource, at }))
+    },
   }
+}
+
+/** What was kept of it, else what Ray has. */
+async function logOf(
+  { store, rows, dashboardOf }: RayJobsOptions,
+  { clusterKey, submissionId }: RayJob,
+): Promise<string> {
+  if (clusterKey === null || submissionId === "") return ""
+  const kept = await rows.submissions.get(store.committed, clusterKey, submissionId)
+  if (kept?.log !== null && kept?.log !== undefined) return kept.log
+  const cluster = await rows.clusters.byKey(store.committed, clusterKey)
+  const dashboard = cluster?.state === "ready" ? dashboardOf(cluster) : undefined
+  return (await dashboard?.log(submissionId, new AbortController().signal)) ?? ""
 }
 
 async function createJob(options: RayJobsOptions, principal: Principal, wanted: NewRayJob): Promise<RayJob> {

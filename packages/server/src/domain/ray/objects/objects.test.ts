@@ -9,7 +9,7 @@ import { anAskedSpec, aSize, aWantedCluster, aWorkerGroup } from "../ray-suite.t
 import { type RayCluster, rayPoked } from "../types.ts"
 import { createRayClusters } from "./clusters.ts"
 import { createRayJobs } from "./jobs.ts"
-import { defaultRayLimits, type RayClustersOptions } from "./options.ts"
+import { defaultRayLimits, type RayObjectsOptions } from "./options.ts"
 import { createRayTemplates } from "./templates.ts"
 
 const everything = { limit: null, after: null }
@@ -30,7 +30,7 @@ async function openWorld() {
   const poked: string[] = []
   store.subscribe(rayPoked, (key) => void poked.push(key))
   const rows = store.ray
-  const options: RayClustersOptions = {
+  const options: RayObjectsOptions = {
     store,
     rows,
     clock,
@@ -56,6 +56,7 @@ async function openWorld() {
       couldHold: () => ({ declared: true, pods: room, short: { resource: "gpu", largest: 0 } }),
     },
     backends: new Map(),
+    dashboardOf: () => undefined,
   }
   const templates = createRayTemplates(options)
   await templates.create(editor, { namespace: "red", name: "small", ...aSize })

@@ -5,8 +5,8 @@ import type { Reads, Store } from "../../journal/index.ts"
 import type { Capacity, QueueService } from "../../queue/index.ts"
 import type { Workspace } from "../../workspaces/index.ts"
 import type { ClusterLife } from "../cluster-life.ts"
-import type { RayBackend } from "../ports.ts"
-import type { RayStore } from "../types.ts"
+import type { RayBackend, RayDashboard } from "../ports.ts"
+import type { RayCluster, RayStore } from "../types.ts"
 
 /** What templates, config maps and secrets stand on. */
 export interface RayConfigOptions {
@@ -43,3 +43,12 @@ export interface RayClustersOptions extends RayConfigOptions {
   /** In memory; undefined when there is none. */
   readonly workspace: (id: string) => Workspace | undefined
 }
+
+/** What needs a cluster that runs. */
+export interface RayDashboardsOptions extends Pick<RayClustersOptions, "store" | "clock"> {
+  readonly rows: RayStore
+  /** undefined while the head has no address. @throws AppError `unavailable` when its cluster has no backend */
+  readonly dashboardOf: (cluster: RayCluster) => RayDashboard | undefined
+}
+
+export type RayObjectsOptions = RayClustersOptions & RayDashboardsOptions

@@ -1,0 +1,31 @@
+import { AppError } from "../../../kit/errors.ts"
+import type { Operation, Principal } from "../../identity/index.ts"
+import type { RayName } from "../commands.ts"
+import type { RayDashboard } from "../ports.ts"
+import type { RayCluster } from "../types.ts"
+import { requireSeen } from "./access.ts"
+import type { RayDashboardsOptions } from "./options.ts"
+
+const resource = "ray-cluster"
+
+/**
+ * A cluster that takes requests, and its dashboard.
+ * @throws AppError `not_found`, `forbidden`; `conflict` with detail `not_ready`
+ */
+export async function readyCluster(
+  { store, rows, dashboardOf }: RayDashboardsOptions,
+  principal: Principal,
+  at: RayName,
+  operation: Operation,
+): Promise<{ readonly cluster: RayCluster; readonly dashboard: RayDashboard }> {
+  const row = await rows.clusters.byName(store.committed, at.namespace, at.name)
+  const cluster = requireSeen(principal, operation, row, { resource, at })
+  const dashboard = cluster.state === "ready" ? dashboardOf(cluster) : undefined
+  if (dashboard) return { cluster, dashboard }
+  throw new AppError("conflict", `The Ray cluster ${at.name} is not ready: it is ${cluster.state}.`, {
+    resource,
+    name: at.name,
+    detail: "not_ready",
+    facts: { namespace: at.namespace },
+  })
+}
