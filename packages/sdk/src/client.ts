@@ -2,6 +2,8 @@ import type { BerthApiClient } from "./berth.ts"
 import { createBerthApiClient } from "./berth.ts"
 import type { ClientOptions } from "./http.ts"
 import { createTransport } from "./http.ts"
+import type { KuberayClient } from "./kuberay.ts"
+import { createKuberayClient } from "./kuberay.ts"
 import type { StreamsClient } from "./streams.ts"
 import { createStreamsClient } from "./streams.ts"
 import type { WorkloadsClient } from "./workloads.ts"
@@ -15,6 +17,8 @@ export interface BerthClient {
   readonly workloads: WorkloadsClient
   /** `/berth/v1` but its streams. */
   readonly berth: BerthApiClient
+  /** `/apis/v1`: Ray. */
+  readonly kuberay: KuberayClient
   /** Logs and events as they come. */
   readonly streams: StreamsClient
 }
@@ -29,6 +33,7 @@ export function createBerthClient(options: ClientOptions): BerthClient {
     baseUrl: http.baseUrl,
     workloads: createWorkloadsClient(http),
     berth: createBerthApiClient(http),
+    kuberay: createKuberayClient(http),
     streams: createStreamsClient(http),
   }
 }

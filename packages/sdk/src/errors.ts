@@ -90,7 +90,7 @@ function readErrorBody(body: string): Said {
   if (typeof parsed !== "object" || parsed === null) return nothing
   const fields = parsed as Readonly<Record<string, unknown>>
   return {
-    code: text(fields["code"]) || text(fields["errorCode"]),
+    code: text(fields["code"]) || text(fields["errorCode"]) || grpcWord(fields["code"]),
     message: text(fields["message"]) || text(fields["errorMessage"]),
     requestId: text(fields["requestId"]) || null,
     details: Array.isArray(fields["details"]) ? fields["details"].flatMap(readDetail) : [],
@@ -102,6 +102,28 @@ function readDetail(detail: unknown): readonly BerthErrorDetail[] {
   const fields = detail as Readonly<Record<string, unknown>>
   return [{ path: text(fields["path"]), message: text(fields["message"]) }]
 }
+
+/** gRPC's codes from 1 on, which the KubeRay API says by their numbers. */
+const grpcWords = [
+  "cancelled",
+  "unknown",
+  "invalid_argument",
+  "deadline_exceeded",
+  "not_found",
+  "already_exists",
+  "permission_denied",
+  "resource_exhausted",
+  "failed_precondition",
+  "aborted",
+  "out_of_range",
+  "unimplemented",
+  "internal",
+  "unavailable",
+  "data_loss",
+  "unauthenticated",
+] as const
+
+const grpcWord = (code: unknown) => (typeof code === "number" ? (grpcWords[code - 1] ?? "") : "")
 
 const text = (value: unknown) => (typeof value === "string" ? value : "")
 

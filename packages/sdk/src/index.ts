@@ -9,6 +9,7 @@ export type { BerthErrorDetail } from "./errors.ts"
 export type { ServerSentEvent, StreamOptions } from "./event-stream.ts"
 export type { CallOptions, ClientOptions } from "./http.ts"
 export type { BerthApiClient, EventFilter, PageRequest } from "./berth.ts"
+export type { KuberayClient } from "./kuberay.ts"
 export type { FollowLogQuery, LogItem, StreamsClient } from "./streams.ts"
 export type {
   BatchFailures,

@@ -1,6 +1,8 @@
 /** The wire of the KubeRay API, V1: its messages, over JSON and as protobuf, and its routes. */
 export * from "./gen.ts"
 export * from "./routes.ts"
+export { answerFrom, httpRequestOf } from "./client-requests.ts"
+export type { KuberayAnswer, KuberayHttpRequest, KuberayRequest } from "./client-requests.ts"
 export type { WireResult } from "./json/fault.ts"
 export { decodeBody } from "./json/read.ts"
 export { encodeBody } from "./json/write.ts"
