@@ -83,6 +83,7 @@ async function create(
     parent: null,
     state: "waiting",
     suspended: false,
+    suspensions: 0,
     message: "",
     runtime: null,
     address: null,

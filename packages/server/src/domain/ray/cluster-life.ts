@@ -119,6 +119,7 @@ export function createClusterLife(options: LifeOptions): ClusterLife {
         ...cluster,
         state: "waiting",
         suspended,
+        suspensions: cluster.suspensions + (suspended ? 1 : 0),
         message,
         retryAtMs,
         address: null,

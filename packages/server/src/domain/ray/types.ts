@@ -67,6 +67,8 @@ export interface RayCluster {
   readonly state: RayClusterState
   /** It had its place and lost it: shown as `suspended` until it has one again. */
   readonly suspended: boolean
+  /** How often it has lost its place: what ran on it before went with that, unasked. */
+  readonly suspensions: number
   /** Why it waits, failed or was suspended: a sentence; "" where nothing is to be said. */
   readonly message: string
   /** What `prepare` found, handed to every start. */
@@ -179,6 +181,8 @@ export interface RayJob extends RayEntrypoint {
   /** Shown at once for a selector, whether there is such a cluster or not. */
   readonly clusterName: string
   readonly clusterKey: RayClusterKey | null
+  /** The cluster's `suspensions` when the submission's id was chosen: with more of them it is not there any more. */
+  readonly suspensions: number
   readonly startedAtMs: number | null
   readonly endedAtMs: number | null
   /** When the whole job was over, whatever of Ray's. */

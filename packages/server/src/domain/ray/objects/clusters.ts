@@ -177,6 +177,7 @@ function newCluster(
     parent: null,
     state: "waiting",
     suspended: false,
+    suspensions: 0,
     message: "",
     runtime: null,
     address: null,

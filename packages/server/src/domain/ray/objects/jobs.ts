@@ -129,6 +129,7 @@ function newJob(
     submissionId: "",
     clusterName: wanted.clusterSelector[selectorLabel] ?? "",
     clusterKey: null,
+    suspensions: 0,
     startedAtMs: null,
     endedAtMs: null,
     finishedAtMs: unfit === null ? null : row.createdAtMs,
