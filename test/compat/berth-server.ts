@@ -6,8 +6,14 @@ import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
 import type { Role } from "../../packages/server/src/domain/identity/index.ts"
 import { noReadings, type NodeFacts } from "../../packages/server/src/domain/inventory/index.ts"
+import type { RayBackend } from "../../packages/server/src/domain/ray/index.ts"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import { createFakeNetwork, type FakeNetwork } from "../../packages/server/src/drivers/fake/fake-network.ts"
+import { createFakeRay } from "../../packages/server/src/drivers/fake/fake-ray.ts"
+import {
+  createFakeRayWorld,
+  type FakeRayWorld,
+} from "../../packages/server/src/drivers/fake/fake-ray-world.ts"
 import { createFakeWorld, type FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
 import { createApp } from "../../packages/server/src/http/app.ts"
 import { createStreams, type Streams } from "../../packages/server/src/http/plugins/streams.ts"
@@ -68,6 +74,8 @@ export interface BerthServer {
   readonly clock: VirtualClock
   readonly world: FakeWorld
   readonly network: FakeNetwork
+  /** The machine on which Ray runs: the first cluster's. */
+  readonly ray: FakeRayWorld
   readonly plane: ControlPlane
   readonly store: OpenStore
   readonly streams: Streams
@@ -105,6 +113,8 @@ export async function startBerthServer(
     /** Default: `node-a` and `node-b` with 8 H100 each. */
     readonly nodes?: readonly NodeFacts[]
     readonly egs?: EgsOptions
+    /** What runs Ray, made of the fake. */
+    readonly rayBackend?: (fake: RayBackend) => RayBackend
     /** Instead of the plane's own. */
     readonly services?: Partial<Services>
   } = {},
@@ -118,6 +128,9 @@ export async function startBerthServer(
     createFakeDriver({ clusterId, clock, world: at === 0 ? world : noWorld }),
   )
   const network = createFakeNetwork()
+  const ray = createFakeRayWorld({ clock })
+  const fakeRay = createFakeRay({ clusterId: clusters[0], clock, world: ray })
+  const rayBackend = options.rayBackend?.(fakeRay) ?? fakeRay
   const store = openStore({ path: join(directory, "berth.db"), clock, log: silentLog })
   const ids = createIds(() => clock.nowMs())
   const plane = await createControlPlane({
@@ -130,6 +143,7 @@ export async function startBerthServer(
     drivers,
     networks: new Map([[clusters[0], network]]),
     sources: drivers,
+    rayBackends: [rayBackend],
     noAuth,
   })
   const token = (await plane.identity.bootstrap())?.token ?? ""
@@ -212,6 +226,7 @@ export async function startBerthServer(
     clock,
     world,
     network,
+    ray,
     plane,
     store,
     streams,
@@ -244,7 +259,7 @@ export async function startBerthServer(
     async close() {
       await closeApp()
       await plane.stop()
-      for (const driver of drivers) await driver.close()
+      for (const driver of [...drivers, rayBackend]) await driver.close()
       await store.close()
       telemetry.close()
       rmSync(directory, { recursive: true, force: true })

@@ -89,6 +89,21 @@ const calls: {
   deleteGpuBinding: (api) => api.deleteGpuBinding("x"),
   listPrices: (api) => api.prices(),
   setPrices: (api) => api.setPrices({ items: [] }),
+  listConfigMaps: (api) => api.configMaps(),
+  getConfigMap: (api) => api.configMap("x", "x"),
+  putConfigMap: (api) => api.putConfigMap("x", "x", {}),
+  deleteConfigMap: (api) => api.deleteConfigMap("x", "x"),
+  listSecrets: (api) => api.secrets(),
+  getSecret: (api) => api.secret("x", "x"),
+  putSecret: (api) => api.putSecret("x", "x", {}),
+  deleteSecret: (api) => api.deleteSecret("x", "x"),
+  listRayClusters: (api) => api.rayClusters(),
+  getRayCluster: (api) => api.rayCluster("x", "x"),
+  rayPodLog: (api) => api.rayPodLog("x", "x", "x"),
+  rayJobLog: (api) => api.rayJobLog("x", "x"),
+  explainRayCluster: (api) => api.explainRay("ray-cluster", "x", "x"),
+  explainRayJob: (api) => api.explainRay("ray-job", "x", "x"),
+  explainRayService: (api) => api.explainRay("ray-service", "x", "x"),
   events: (api) => api.events(),
   listAudit: (api) => api.audit(),
   listOpenApi: (api) => api.documents(),
@@ -101,7 +116,12 @@ it.each(Object.entries(calls))("%s goes by the route of the contract", async (na
   await call(api)
   const route = berthRoutes[name as BerthRouteName]
   expect(asked).toHaveLength(1)
-  expect(asked[0]).toMatchObject({ method: route.method, path: route.path.replaceAll(/:\w+/g, "x") })
+  // objects of Ray are explained by namespace and name in one step
+  const path = asked[0]?.path.replace("x%2Fx", "x")
+  expect({ ...asked[0], path }).toMatchObject({
+    method: route.method,
+    path: route.path.replaceAll(/:\w+/g, "x"),
+  })
   expect(asked[0]?.body !== undefined, "a body only where the contract has one").toBe("body" in route)
 })
 
@@ -109,4 +129,10 @@ it("names states in one member, separated by commas", async () => {
   const { asked, api } = recorder()
   await api.gpuRequests({ workspace: "w", state: ["queued", "provisioned"] })
   expect(asked[0]?.query).toEqual({ workspace: "w", state: "queued,provisioned" })
+})
+
+it("says where the dashboard of a Ray cluster is", () => {
+  const { asked, api } = recorder()
+  expect(api.rayDashboardUrl("team", "a")).toBe("http://x/berth/v1/ray/clusters/team/a/dashboard")
+  expect(asked).toEqual([])
 })

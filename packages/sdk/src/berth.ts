@@ -28,6 +28,7 @@ import type {
   WorkspaceList,
 } from "@berth/contract/berth"
 import { createGpuApiClient, type GpuApiClient } from "./berth-gpus.ts"
+import { createRayApiClient, type RayApiClient } from "./berth-ray.ts"
 import type { CallOptions, Query, Transport } from "./http.ts"
 import { path } from "./http.ts"
 
@@ -40,7 +41,7 @@ export interface PageRequest {
 }
 
 /** `/berth/v1`: one method a route. All throw BerthError. Nodes, users and workloads go by name or id. */
-export interface BerthApiClient extends GpuApiClient {
+export interface BerthApiClient extends GpuApiClient, RayApiClient {
   /** Who the caller is and what it may do. */
   me(options?: CallOptions): Promise<Me>
   /** Version, counts, clusters and warnings. */
@@ -154,6 +155,7 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
       post(`${path`/berth/v1/nodes/${name}`}/${action}`, undefined, options, { cluster })
   return {
     ...createGpuApiClient(http),
+    ...createRayApiClient(http),
     me: (options) => get("/berth/v1/me", options),
     status: (options) => get("/berth/v1/status", options),
     stopServer: (pods, options) => post("/berth/v1/server/stop", { pods }, options),

@@ -10,6 +10,7 @@ export type { ServerSentEvent, StreamOptions } from "./event-stream.ts"
 export type { CallOptions, ClientOptions } from "./http.ts"
 export type { BerthApiClient, EventFilter, PageRequest } from "./berth.ts"
 export type { KuberayClient } from "./kuberay.ts"
+export type { NamespacePage } from "./berth-ray.ts"
 export type { FollowLogQuery, LogItem, StreamsClient } from "./streams.ts"
 export type {
   BatchFailures,
@@ -23,7 +24,20 @@ export type {
   WorkloadDetail,
   WorkloadItem,
 } from "@berth/contract/workloads"
-export type { Event, Explanation, Me, Node, QueueEntry, Status, Workspace } from "@berth/contract/berth"
+export type {
+  ConfigEntry,
+  ConfigMap,
+  Event,
+  Explanation,
+  Me,
+  Node,
+  QueueEntry,
+  RayCluster,
+  RayClusterDetail,
+  RayExplanation,
+  Status,
+  Workspace,
+} from "@berth/contract/berth"
 export { collect } from "./paging.ts"
 export type { PageLike } from "./paging.ts"
 export type { ListWorkloadsQuery, PodLogQuery, WorkloadsClient } from "./workloads.ts"

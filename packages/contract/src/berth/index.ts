@@ -4,6 +4,7 @@
  * answer `{ items, nextCursor }`. Errors are `ErrorBody`. A body with a member that is not known is refused.
  * The table of routes is `berthRoutes`; outside of it `GET /healthz`, `GET /readyz` (`Health`) and `GET /metrics`.
  */
+export * from "./config-entries.ts"
 export * from "./endpoints.ts"
 export * from "./gpu-forecast.ts"
 export * from "./gpu-requests.ts"
@@ -14,6 +15,8 @@ export * from "./journal.ts"
 export * from "./pods.ts"
 export * from "./probes.ts"
 export * from "./queue.ts"
+export * from "./ray-routes.ts"
+export * from "./ray.ts"
 export * from "./refusals.ts"
 export * from "./route.ts"
 export * from "./routes.ts"

@@ -140,6 +140,22 @@ export const QueueSwitched = Type.Object(
 )
 export type QueueSwitched = Static<typeof QueueSwitched>
 
+/** A reason, with a sentence for people. */
+export const ExplainedReason = Type.Object(
+  { ...reasonMembers, sentence: text("The reason for people.") },
+  { description: "One reason why something waits, and a sentence." },
+)
+export type ExplainedReason = Static<typeof ExplainedReason>
+
+export const Ahead = Type.Object(
+  {
+    ids: Type.Array(Type.String(), { description: "Those that the caller may see, at most 20." }),
+    count: int("How many there are in all."),
+  },
+  { description: "What is before it in the queue." },
+)
+export type Ahead = Static<typeof Ahead>
+
 /** Why something is as it is. */
 export const Explanation = Type.Object(
   {
@@ -147,21 +163,11 @@ export const Explanation = Type.Object(
     id: text("The workload."),
     workspaceId: text("Its workspace."),
     state: text("Its phase."),
-    reasons: Type.Array(
-      Type.Object(
-        { ...reasonMembers, sentence: text("The reason for people.") },
-        { description: "One reason why something waits, and a sentence." },
-      ),
-      { description: "The most decisive first; empty when it does not wait." },
-    ),
+    reasons: Type.Array(ExplainedReason, {
+      description: "The most decisive first; empty when it does not wait.",
+    }),
     position: int("Its place in the queue, from 1; 0 when it does not queue."),
-    ahead: Type.Object(
-      {
-        ids: Type.Array(Type.String(), { description: "Those that the caller may see, at most 20." }),
-        count: int("How many there are in all."),
-      },
-      { description: "What is before it in the queue." },
-    ),
+    ahead: Ahead,
     waitingSince: Nullable(
       timestamp("Since when it waits for the first of the reasons."),
       "Since when it waits for the first of the reasons; null when it does not wait.",

@@ -46,7 +46,11 @@ export const refusals: Readonly<Record<number, BerthRefusal>> = {
     "not_found",
     "The events after this cursor are not kept.",
   ),
-  413: refusal("The body is larger than 64 KiB.", "too_large", "The body is larger than 65536 bytes."),
+  413: refusal(
+    "The body is larger than 64 KiB; for config maps and secrets 2 MiB.",
+    "too_large",
+    "The body is larger than 65536 bytes.",
+  ),
   422: refusal("What the server has can never hold it.", "insufficient", "No node has 16 GPUs."),
   429: refusal(
     "The key asks too often, or another limit of the server: see `Retry-After`.",
@@ -75,4 +79,5 @@ export const pathParameters: Readonly<Record<string, string>> = {
   workloadId: "The workload.",
   podId: "The pod.",
   template: "The template's name.",
+  namespace: "The namespace.",
 }

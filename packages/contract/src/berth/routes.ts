@@ -7,6 +7,7 @@ import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "
 import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.ts"
 import { LogEndEvent, LogLinesEvent, PodLogQuery } from "./pods.ts"
 import { Explanation, QueueEntryList, QueueQuery, QueueResume, QueueSwitch, QueueSwitched } from "./queue.ts"
+import { rayRoutes } from "./ray-routes.ts"
 import type { BerthRoute } from "./route.ts"
 import { DocumentList, ErrorBody, Status, StopServer, StoppingServer } from "./server.ts"
 import {
@@ -327,6 +328,7 @@ export const berthRoutes = {
     answer: Explanation,
   },
   ...gpuRoutes,
+  ...rayRoutes,
   podLog: {
     method: "GET",
     path: "/berth/v1/pods/:workloadId/:podId/log",

@@ -159,7 +159,8 @@ function createResponder(families: readonly Family[], limitFailure: FailureLimit
   return (thrown, request, reply) => {
     const url = request.raw.url ?? ""
     const family = familyOf(url)
-    const error = limitFailure(appErrorFrom(thrown, family?.bodyLimit ?? 0), request.ip)
+    const bodyLimit = request.routeOptions.config?.bodyLimit ?? family?.bodyLimit ?? 0
+    const error = limitFailure(appErrorFrom(thrown, bodyLimit), request.ip)
     const place: RequestPlace = { method: request.method, url, requestId: request.id }
     const answer = family ? family.errorAnswer(error, place) : plainErrorAnswer(error, place)
     // Not there when the router itself refused: no hook ran.

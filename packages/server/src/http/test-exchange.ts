@@ -89,6 +89,8 @@ function familyOf(path: string): ApiFamilyName | undefined {
   )
     return "egs"
   if (path === "/api/v1" || path.startsWith("/api/v1/")) return "workloads"
+  // Ray's own API, handed on.
+  if (/^\/berth\/v1\/ray\/clusters\/[^/]+\/[^/]+\/dashboard(\/|$)/.test(path)) return undefined
   if (path.startsWith("/berth/") || watched.includes(path)) return "berth"
   return undefined
 }

@@ -6,6 +6,7 @@ import { plainErrorAnswer } from "../plugins/plain-errors.ts"
 import type { Streams } from "../plugins/streams.ts"
 import type { Services } from "../services.ts"
 import { backupHandlers } from "./backups.ts"
+import { configEntryHandlers } from "./config-entries.ts"
 import { documentHandlers } from "./documents.ts"
 import { endpointHandlers } from "./endpoints.ts"
 import { eventHandlers } from "./events.ts"
@@ -15,6 +16,8 @@ import { identityHandlers } from "./identity.ts"
 import { inventoryHandlers } from "./inventory.ts"
 import { podLogHandlers } from "./pod-log.ts"
 import { queueHandlers } from "./queue.ts"
+import { rayClusterHandlers } from "./ray-clusters.ts"
+import { rayExplainHandlers } from "./ray-explain.ts"
 import { serverHandlers } from "./server.ts"
 import { workspaceHandlers } from "./workspaces.ts"
 
@@ -68,11 +71,21 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
     ...queueHandlers(services),
     ...gpuRequestHandlers(services),
     ...gpuSettingsHandlers(services),
+    ...configEntryHandlers(services),
+    ...rayClusterHandlers(services),
+    ...rayExplainHandlers(services),
     ...endpointHandlers(services),
     ...podLogHandlers(services, options.streams),
     ...eventHandlers(services, options.streams),
     ...documentHandlers(services),
   }
+}
+
+/** What a config map or a secret holds, 1 MiB, as JSON text. */
+const entryBodyLimit = 2 * 1024 * 1024
+const bodyLimits: Readonly<Partial<Record<BerthRouteName, number>>> = {
+  putConfigMap: entryBodyLimit,
+  putSecret: entryBodyLimit,
 }
 
 /** Copying a large database takes longer than other answers may. */
@@ -86,12 +99,18 @@ const documented: readonly BerthRouteName[] = ["listOpenApi", "openApi", "openAp
 function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandler, isOpen: boolean): void {
   const route = berthRoutes[name]
   const deadlineMs = deadlines[name]
+  const routeLimit = bodyLimits[name]
   app.route({
     method: route.method,
     url: route.path,
-    config: { operation: route.operation, isOpen },
+    config: {
+      operation: route.operation,
+      isOpen,
+      ...(routeLimit === undefined ? {} : { bodyLimit: routeLimit }),
+    },
     exposeHeadRoute: route.method === "GET" && !streamed.includes(name),
     ...("body" in route ? { schema: { body: route.body } } : {}),
+    ...(routeLimit === undefined ? {} : { bodyLimit: routeLimit }),
     ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
     handler: async (request, reply) => {
       const answer = await handle(request, reply)

@@ -1,4 +1,5 @@
 import type {
+  ExplainedReason,
   Explanation,
   QueueEntry,
   QueueEntryList,
@@ -12,6 +13,7 @@ import {
   podSetsOf,
   podsOf,
   sentenceFor,
+  type Explanation as Explained,
   type QueueEntryView,
   type QueuePlace,
   type Reason,
@@ -67,12 +69,7 @@ export function queueHandlers(services: Services) {
         state: found.state,
         // what has left the queue and not begun waits for its driver: the queue has no reason of that
         reasons:
-          found.reasons.length > 0
-            ? found.reasons.map((reason) => ({
-                ...toReason(reason, { ids: reason.holders, hidden: reason.holdersHidden }),
-                sentence: reason.sentence,
-              }))
-            : reasons.map(withoutHolders),
+          found.reasons.length > 0 ? found.reasons.map(toExplainedReason) : reasons.map(withoutHolders),
         position: found.position,
         ahead: { ids: [...found.ahead.ids], count: found.ahead.count },
         waitingSince: instantOrNull(found.waitingSinceMs),
@@ -82,6 +79,12 @@ export function queueHandlers(services: Services) {
       }
     },
   }
+}
+
+/** With who is in the way, as far as the reader may see it. */
+export function toExplainedReason(reason: Explained["reasons"][number]): ExplainedReason {
+  const inTheWay = { ids: reason.holders, hidden: reason.holdersHidden }
+  return { ...toReason(reason, inTheWay), sentence: reason.sentence }
 }
 
 function toSchedule({ workload, lastMade }: WorkloadDetail): Explanation["schedule"] {

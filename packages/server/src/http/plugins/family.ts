@@ -67,6 +67,8 @@ declare module "fastify" {
     readonly isOpen?: boolean
     /** Answered before the server is ready. Default false. */
     readonly isEarly?: boolean
+    /** Largest body where it is not the family's; for the error's words. */
+    readonly bodyLimit?: number
   }
   interface FastifyRequest {
     /** Who asks, with the rights of this moment. @throws AppError `unauthenticated` on an open route */
