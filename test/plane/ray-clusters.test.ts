@@ -275,6 +275,25 @@ describe("a Ray cluster", () => {
     await p.assertSound()
   })
 
+  it("gives up its pods with a server that stops all that runs, and has them again with the next one", async () => {
+    const p = await start({ install: ({ version }) => ({ delayMs: version === "2.59.0" ? 600_000 : 0 }) })
+    const ready = await create(p, [workers(1)])
+    await reaches(p, ready, "ready")
+    const installing = await create(p, [], { rayVersion: "2.59.0" })
+    await p.settle()
+    await p.plane.pausePlanning()
+    expect(await p.plane.standDownRay()).toBe(30_000)
+    await p.until(() => p.ray.live().length === 0)
+    await p.advance(5000)
+    for (const key of [ready, installing])
+      expect(await seen(p, key)).toMatchObject({ state: "waiting", suspended: true })
+    await p.restart()
+    await reaches(p, ready, "ready")
+    expect((await seen(p, installing)).state).toBe("installing")
+    expect((await seen(p, ready)).suspended).toBe(false)
+    await p.assertSound()
+  })
+
   it("ends with its workspace", async () => {
     const p = await start()
     await p.plane.workspaces.create(p.owner, { id: "red", description: "", clusters: null, policy: {} })

@@ -1,5 +1,6 @@
 import type { ConfigType, Parsed, RateLimitSetting } from "./config-types.ts"
 import {
+  autoSwitchType,
   choiceType,
   hostType,
   labelType,
@@ -8,7 +9,10 @@ import {
   nodeLabelType,
   numberType,
   optionalTextType,
+  pathType,
+  portRangeType,
   rateLimitType,
+  rayInterpreterType,
   switchType,
   textType,
   uidRangeType,
@@ -309,6 +313,36 @@ export const configKeys = {
     ["--local-log-keep-gib", "BERTH_LOCAL_LOG_KEEP_GIB"],
     10,
     "GiB kept of all logs together; the oldest go first.",
+  ),
+  "local.rayPorts": key(
+    portRangeType,
+    ["--local-ray-ports", "BERTH_LOCAL_RAY_PORTS"],
+    { first: 10_000, last: 19_999 },
+    "Ports that Ray nodes get, 300 each; several clusters share them out evenly. Jobs and services have theirs from 20000 to 32767.",
+  ),
+  "local.hostPathAllow": key(
+    listType(pathType, 100),
+    ["--local-host-path-allow", "BERTH_LOCAL_HOST_PATH_ALLOW"],
+    [],
+    "A path of this machine that Ray clusters of people who are not server owners may mount, with everything below it. Repeatable.",
+  ),
+  "ray.allowInstall": key(
+    switchType,
+    ["--ray-allow-install", "BERTH_RAY_ALLOW_INSTALL"],
+    true,
+    "Installs a Ray version with pip when it is first asked for; false: only ray.interpreters and what was installed before.",
+  ),
+  "ray.interpreters": key(
+    listType(rayInterpreterType, 100),
+    ["--ray-interpreter", "BERTH_RAY_INTERPRETERS"],
+    [],
+    "A version of Ray and the Python of this machine that has it already. Repeatable.",
+  ),
+  "ray.allowUnauthenticated": key(
+    autoSwitchType,
+    ["--ray-allow-unauthenticated", "BERTH_RAY_ALLOW_UNAUTHENTICATED"],
+    "auto",
+    "Allows Ray versions before 2.52, which know no tokens: everybody on the machine can use their clusters. auto: where the server is not root and nobody else has an account.",
   ),
 } as const
 

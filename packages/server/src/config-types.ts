@@ -1,3 +1,5 @@
+import { isAbsolute, normalize } from "node:path"
+
 /** What parsing gives: the value, or a sentence that says what would be right. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -198,6 +200,66 @@ export const uidRangeType: ConfigType<UidRange> = single(
       : fail(`must be FIRST-LAST such as 60000-60999, from 1000 up, not ${quoted(raw)}`)
   },
   (value) => `${value.first}-${value.last}`,
+)
+
+/** First and last port, both included. */
+export interface PortRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** `FIRST-LAST`, above the ports that only root may have. */
+export const portRangeType: ConfigType<PortRange> = single(
+  "FIRST-LAST",
+  (raw) => {
+    const match = typeof raw === "string" ? /^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$/.exec(raw) : null
+    const first = Number(match?.[1])
+    const last = Number(match?.[2])
+    const fits = match !== null && first >= 1024 && last >= first && last <= 65_535
+    return fits
+      ? good({ first, last })
+      : fail(`must be FIRST-LAST such as 10000-19999, from 1024 to 65535, not ${quoted(raw)}`)
+  },
+  (value) => `${value.first}-${value.last}`,
+)
+
+/** A folder or file of the machine by its whole path, without `.` and `..`; not the root of all. */
+export const pathType: ConfigType<string> = single(
+  "/PATH",
+  (raw) => {
+    const text = typeof raw === "string" ? raw.trim().replace(/\/+$/, "") : ""
+    return isAbsolute(text) && text !== "/" && normalize(text) === text && !control.test(text)
+      ? good(text)
+      : fail(`must be a whole path such as /srv/data, without "." and "..", not ${quoted(raw)}`)
+  },
+  String,
+)
+
+/** A version of Ray and the Python that has it. */
+export type RayInterpreter = readonly [version: string, python: string]
+
+/** `VERSION=PYTHON`, the interpreter by its whole path. */
+export const rayInterpreterType: ConfigType<RayInterpreter> = single<RayInterpreter>(
+  "VERSION=PYTHON",
+  (raw) => {
+    const match = typeof raw === "string" ? /^\s*(\d+\.\d+\.\d+)=(.*)$/.exec(raw) : null
+    const python = pathType.parse(match?.[2] ?? "")
+    return match?.[1] !== undefined && python.ok
+      ? good([match[1], python.value])
+      : fail(`must be VERSION=PYTHON such as 2.60.0=/opt/ray/bin/python, not ${quoted(raw)}`)
+  },
+  ([version, python]) => `${version}=${python}`,
+)
+
+/** `auto`, or `true` or `false` as a switch takes them. */
+export const autoSwitchType: ConfigType<boolean | "auto"> = single<boolean | "auto">(
+  "auto|true|false",
+  (raw) => {
+    if (raw === "auto") return good("auto")
+    const parsed = switchType.parse(raw)
+    return parsed.ok ? parsed : fail(`must be auto, true or false, not ${quoted(raw)}`)
+  },
+  String,
 )
 
 /** How fast a key may ask; `auto` depends on where the server listens. */

@@ -61,6 +61,41 @@ describe("loadConfig", () => {
       ])
   })
 
+  it("reads what Ray may use of this machine", () => {
+    expect(load()).toMatchObject({
+      local: { rayPorts: { first: 10_000, last: 19_999 }, hostPathAllow: [] },
+      ray: { allowInstall: true, interpreters: {}, allowUnauthenticated: "auto" },
+    })
+    const file =
+      "ray:\n  allowInstall: false\n  allowUnauthenticated: true\nlocal:\n  hostPathAllow: [/srv/data/]\n"
+    const env = {
+      BERTH_RAY_INTERPRETERS: "2.60.0=/opt/a/bin/python 2.9.3=/opt/b/bin/python",
+      BERTH_LOCAL_RAY_PORTS: "21000-21599",
+    }
+    expect(load({}, env, file)).toMatchObject({
+      local: { rayPorts: { first: 21_000, last: 21_599 }, hostPathAllow: ["/srv/data"] },
+      ray: {
+        allowInstall: false,
+        interpreters: { "2.60.0": "/opt/a/bin/python", "2.9.3": "/opt/b/bin/python" },
+        allowUnauthenticated: true,
+      },
+    })
+  })
+
+  it.each([
+    ["local.rayPorts", "900-2000", /^--local-ray-ports must be FIRST-LAST/],
+    ["local.rayPorts", "70000-80000", /^--local-ray-ports must be FIRST-LAST/],
+    ["local.rayPorts", "10000-10298", /^--local-ray-ports must hold 300 ports at least/],
+    ["local.hostPathAllow", ["/srv/../etc"], /^--local-host-path-allow must be a whole path/],
+    ["local.hostPathAllow", ["/"], /^--local-host-path-allow must be a whole path/],
+    ["local.hostPathAllow", ["data"], /^--local-host-path-allow must be a whole path/],
+    ["ray.interpreters", ["2.60=/opt/bin/python"], /^--ray-interpreter must be VERSION=PYTHON/],
+    ["ray.interpreters", ["2.60.0=python"], /^--ray-interpreter must be VERSION=PYTHON/],
+    ["ray.allowUnauthenticated", "maybe", /^--ray-allow-unauthenticated must be auto, true or false/],
+  ])("refuses a %s of %j", (name, value, sentence) => {
+    expect(faults({ [name]: value })).toEqual([expect.stringMatching(sentence)])
+  })
+
   it("takes an empty variable for one that is not set", () => {
     expect(load({}, { BERTH_LOG_LEVEL: "", BERTH_ALLOW_HOST: "  " }).logLevel).toBe("info")
   })

@@ -2,8 +2,9 @@ import { isIP } from "node:net"
 import { parseDocument } from "yaml"
 import type { ConfigKey, ConfigKeyName, ConfigValues, Host } from "./config-keys.ts"
 import { configKeyNames, configKeys } from "./config-keys.ts"
-import type { ListenAddress, UidRange } from "./config-types.ts"
+import type { ListenAddress, PortRange, UidRange } from "./config-types.ts"
 import type { DatabaseUrl } from "./database-url.ts"
+import { blocksIn, portsPerBlock } from "./drivers/local/ray/ray-ports.ts"
 import type { SimulatedNodes } from "./drivers/local/simulate.ts"
 import type { LogLevel } from "./kit/log.ts"
 
@@ -64,6 +65,16 @@ export interface Config {
     readonly logFloodMiB: number
     readonly logKeepDays: number
     readonly logKeepGiB: number
+    /** At least one block of a Ray node's ports for each cluster. */
+    readonly rayPorts: PortRange
+    /** Whole paths. */
+    readonly hostPathAllow: readonly string[]
+  }
+  readonly ray: {
+    readonly allowInstall: boolean
+    /** Version → Python; of one that was given twice the last. */
+    readonly interpreters: Readonly<Record<string, string>>
+    readonly allowUnauthenticated: boolean | "auto"
   }
 }
 
@@ -208,7 +219,7 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Rules that join several keys. */
 function crossFaults(values: ConfigValues): ConfigFault[] {
-  return [...reachFaults(values), ...clusterFaults(values), ...stepFaults(values)]
+  return [...reachFaults(values), ...clusterFaults(values), ...stepFaults(values), ...rayPortFaults(values)]
 }
 
 function reachFaults({ listen, tlsCert, tlsKey, behindProxy, noAuth }: ConfigValues): ConfigFault[] {
@@ -253,6 +264,15 @@ function stepFaults(values: ConfigValues): ConfigFault[] {
   if (step <= longest) return []
   const message = `must be at most ${longest}, the longest duration of a GPU request, not ${step}.`
   return [{ where: "--gpu-requests-automatic-step-hours", message }]
+}
+
+/** A cluster without a block could start no Ray node at all. */
+function rayPortFaults(values: ConfigValues): ConfigFault[] {
+  const { first, last } = values["local.rayPorts"]
+  const clusters = values.clusters.length
+  if (blocksIn([first, last]) >= clusters) return []
+  const message = `must hold ${clusters * portsPerBlock} ports at least, ${portsPerBlock} for each cluster, not ${last - first + 1}.`
+  return [{ where: "--local-ray-ports", message }]
 }
 
 /** Whether only this machine can reach the host: 127.0.0.0/8, ::1 and `localhost`. */
@@ -310,6 +330,13 @@ function assemble(values: ConfigValues): Config {
       logFloodMiB: values["local.logFloodMiB"],
       logKeepDays: values["local.logKeepDays"],
       logKeepGiB: values["local.logKeepGiB"],
+      rayPorts: values["local.rayPorts"],
+      hostPathAllow: values["local.hostPathAllow"],
+    },
+    ray: {
+      allowInstall: values["ray.allowInstall"],
+      interpreters: Object.fromEntries(values["ray.interpreters"]),
+      allowUnauthenticated: values["ray.allowUnauthenticated"],
     },
   }
 }

@@ -201,9 +201,9 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const rayBackends = options.rayBackends ?? []
   const refusals = createRefusals(store)
   const strays = createStrays({
-    drivers: options.drivers,
+    drivers: [...options.drivers, ...rayBackends],
     rows: rows.workloads,
-    liveRayPods: () => rows.ray.pods.live(store.committed),
+    rayPods: rows.ray.pods,
     store,
     log,
   })
@@ -464,7 +464,15 @@ export async function createControlPlane(options: ControlPlaneOptions) {
         name: "leftovers",
         everyMs: dayMs,
         isDueAtStart: true,
-        run: () => forgetLeftovers({ drivers: options.drivers, rows: rows.workloads, store, log }),
+        run: () =>
+          forgetLeftovers({
+            drivers: options.drivers,
+            rayBackends,
+            rows: rows.workloads,
+            rayPods: rows.ray.pods,
+            store,
+            log,
+          }),
       },
       { name: "refusals", everyMs: 60_000, run: () => refusals.flush(clock.nowMs()) },
       { name: "strays", everyMs: 60_000, run: () => strays.lookAgain() },
@@ -546,6 +554,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     control,
     rayControl,
     rayLife: theRayRunner().life,
+    /** Ray's pods end, its clusters stay: what a stop with all pods does. @returns their longest grace; ms */
+    standDownRay: () => theRayRunner().standDown(),
     gpuControl,
     timers,
     readiness: () => ({ isReady, message: readiness }),

@@ -1,26 +1,31 @@
 import { join } from "node:path"
-import type { Config } from "./config.ts"
+import type { Config, Environment } from "./config.ts"
 import { gpuKindOf, type Cluster, type Node, type NodeSource } from "./domain/inventory/index.ts"
 import { createLocalNodes } from "./drivers/local/hardware.ts"
 import { createRunCommand } from "./drivers/local/hardware-run.ts"
-import { createLocalDriver, type LocalDriver } from "./drivers/local/local-driver.ts"
+import { createLocalDriver, type LocalDriver, type LocalPods } from "./drivers/local/local-driver.ts"
 import { createLocalMachine } from "./drivers/local/local-machine.ts"
 import { createLogFiles } from "./drivers/local/log-files.ts"
 import { type LogRetentionResult, removeOldLogs } from "./drivers/local/log-retention.ts"
 import { createLocalNetwork, type LocalNetwork } from "./drivers/local/service-network.ts"
+import type { RayBackend } from "./domain/ray/index.ts"
 import type { Clock } from "./kit/clock.ts"
 import type { Log } from "./kit/log.ts"
+import { createLocalRayClusters } from "./local-ray-clusters.ts"
 import { forwardLimit, probeLimit } from "./open-files.ts"
 
 /** The configured clusters of this machine with their drivers. */
 export interface LocalClusters {
   readonly clusters: readonly Cluster[]
   readonly drivers: readonly LocalDriver[]
+  /** One for each cluster, in their order. */
+  readonly rayBackends: readonly RayBackend[]
   /** Listens for services, of all clusters: they are on the same machine. */
   readonly network: LocalNetwork
   readonly sources: readonly NodeSource[]
+  /** Attempts of workloads, and Ray nodes, that are not known to be gone. */
   liveAttempts(): number
-  /** Resolves at the next change of an attempt, at the latest after `atMostMs`. */
+  /** Resolves at the next change of an attempt or a Ray node, at the latest after `atMostMs`. */
   changed(atMostMs: number): Promise<void>
   /** Old logs go, in small steps; called again meanwhile it does nothing. */
   retainLogs(): Promise<void>
@@ -41,6 +46,8 @@ export function createLocalClusters(
     readonly dataDir: string
     readonly clock: Clock
     readonly log: Log
+    /** The server's own, for what installs Ray. */
+    readonly environment: Environment
     /** Told of each look at the logs. */
     readonly onRetained?: (found: LogRetentionResult) => void
     /** A node as it was last found, also by an earlier server. */
@@ -64,11 +71,13 @@ export function createLocalClusters(
     mostProbes: probeLimit(),
   })
   const network = createLocalNetwork({ clock, log, mostInAll: forwardLimit() })
-  const drivers = config.clusters.map((clusterId, at) =>
+  // each keeps its own pods; the first one has the data directory itself
+  const folderOf = (clusterId: string) =>
+    clusterId === config.clusters[0] ? dataDir : join(dataDir, "clusters", clusterId)
+  const drivers = config.clusters.map((clusterId) =>
     createLocalDriver({
       clusterId,
-      // each keeps its own pods; the first one has the data directory itself
-      dataDir: at === 0 ? dataDir : join(dataDir, "clusters", clusterId),
+      dataDir: folderOf(clusterId),
       clock,
       log,
       logs,
@@ -77,6 +86,10 @@ export function createLocalClusters(
       gpuKind: (name) => gpuKindOf(parts.nodeOf(clusterId, name)),
     }),
   )
+  const { environment } = parts
+  const ray = createLocalRayClusters(config, { dataDir, folderOf, clock, log, machine, environment })
+  /** All pods of this machine, of workloads and of Ray. */
+  const all: readonly LocalPods[] = [...drivers, ...ray.backends.map((backend) => backend.pods)]
   const sources = config.clusters.map((clusterId, at) =>
     createLocalNodes({
       clusterId,
@@ -90,7 +103,7 @@ export function createLocalClusters(
       before: (name) => parts.nodeOf(clusterId, name),
       hasRealGpus: config.simulate.length === 0 && at === 0,
       hasMachine: at === 0,
-      isOurs: (pid) => drivers.some((driver) => driver.isPodProcess(pid)),
+      isOurs: (pid) => all.some((pods) => pods.isPodProcess(pid)),
     }),
   )
   const facts: string[] = []
@@ -98,7 +111,7 @@ export function createLocalClusters(
     for (const fact of found) if (!fact.ok) facts.push(fact.message)
   })
 
-  const ownerOf = (path: string) => drivers.find((driver) => driver.isLogPath(path))
+  const ownerOf = (path: string) => all.find((pods) => pods.isLogPath(path))
   let isRetaining = false
 
   async function retainLogs(): Promise<void> {
@@ -107,7 +120,7 @@ export function createLocalClusters(
     try {
       const found = await removeOldLogs(
         {
-          roots: drivers.map((driver) => driver.podsDir),
+          roots: all.map((pods) => pods.podsDir),
           depth: 2,
           isLog: (path) => ownerOf(path) !== undefined,
           isLive: (path) => ownerOf(path)?.isLiveLog(path) ?? true,
@@ -128,9 +141,10 @@ export function createLocalClusters(
   return {
     clusters: config.clusters.map((id) => ({ id, driver: "local" })),
     drivers,
+    rayBackends: ray.backends,
     network,
     sources,
-    liveAttempts: () => drivers.reduce((sum, driver) => sum + driver.liveAttempts, 0),
+    liveAttempts: () => all.reduce((sum, pods) => sum + pods.liveAttempts, 0),
     changed: (atMostMs) =>
       new Promise((resolve) => {
         const done = () => {
@@ -139,12 +153,13 @@ export function createLocalClusters(
           resolve()
         }
         const cancel = clock.alarm(atMostMs, done, true)
-        const offs = drivers.map((driver) => driver.onChange(done))
+        const offs = [...drivers, ...ray.backends].map((one) => one.onChange(done))
       }),
     retainLogs,
     warnings: () => facts,
     async close() {
       await network.closeAll()
+      await ray.close()
       for (const driver of drivers) await driver.close()
       await logs.close()
     },

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path"
 import type { AddressInfo } from "node:net"
 import type { Config } from "./config.ts"
 import { isLoopbackHost } from "./config.ts"
+import { readEnvironment } from "./config-environment.ts"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
 import type { Gpu, Node } from "./domain/inventory/index.ts"
 import { systemActor } from "./domain/journal/index.ts"
@@ -14,7 +15,7 @@ import { createApp } from "./http/app.ts"
 import { createStreams } from "./http/plugins/streams.ts"
 import { publishedFamilies } from "./http/published-families.ts"
 import type { Services } from "./http/services.ts"
-import { systemClock } from "./kit/clock.ts"
+import { sleep, systemClock } from "./kit/clock.ts"
 import { AppError } from "./kit/errors.ts"
 import { createIds } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
@@ -56,6 +57,8 @@ export interface RunningServer {
 const streamLimit = 256
 /** Beyond the longest grace: killing by session, exit files, the last look. */
 const podsGoneSlackMs = 40_000
+/** For noting that the pods are gone. */
+const noteSlackMs = 10_000
 
 /**
  * Starts a server on a data directory: lock, database, listener, then recovery and planning (DESIGN 3, Boot).
@@ -98,6 +101,7 @@ async function build(
     dataDir,
     clock,
     log,
+    environment: readEnvironment(),
     onRetained: telemetry.logsRetained,
     nodeOf: (clusterId, name) => plane.capacity.node(name, clusterId),
   })
@@ -111,6 +115,7 @@ async function build(
     log,
     clusters: clusters.clusters,
     drivers: clusters.drivers,
+    rayBackends: clusters.rayBackends,
     networks: new Map(clusters.clusters.map((cluster) => [cluster.id, clusters.network])),
     sources: clusters.sources,
     noAuth: config.noAuth,
@@ -255,7 +260,7 @@ function createLife(parts: {
   }
 }
 
-/** Stops every workload that has pods; what only waits stays queued. */
+/** Stops every workload that has pods; what only waits stays queued. Ray clusters wait for the next server. */
 async function stopPods(parts: {
   readonly plane: ControlPlane
   readonly clusters: LocalClusters
@@ -265,7 +270,7 @@ async function stopPods(parts: {
   const { plane, clusters, store } = parts
   await plane.pausePlanning()
   const principal = serverPrincipal("shutdown" as UserId, "the server's shutdown")
-  let longestGraceMs = 0
+  let longestGraceMs = await plane.standDownRay()
   for (const attempt of await store.workloads.liveAttempts(store.committed)) {
     longestGraceMs = Math.max(longestGraceMs, attempt.graceMs)
     const workload = await store.workloads.byKey(store.committed, attempt.workloadKey)
@@ -274,6 +279,8 @@ async function stopPods(parts: {
   const deadline = systemClock.monotonicMs() + longestGraceMs + podsGoneSlackMs
   while (clusters.liveAttempts() > 0 && systemClock.monotonicMs() < deadline) await clusters.changed(1000)
   await plane.control.idle()
+  // a Ray object that cannot be brought in line is tried again for ever
+  await Promise.race([plane.rayControl.idle(), sleep(systemClock, noteSlackMs)])
 }
 
 /** What the server does by itself with an owner's rights. */

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest"
 import { silentLog } from "../kit/log.ts"
+import type { RayPod, RayPodId } from "../domain/ray/index.ts"
 import type { Attempt, AttemptId, PodDriver, Workload, WorkloadKey } from "../domain/workloads/index.ts"
 import { forgetLeftovers } from "./leftovers.ts"
 
@@ -21,6 +22,8 @@ async function forgotten(
   }
   await forgetLeftovers({
     drivers: [driver as PodDriver],
+    rayBackends: [],
+    rayPods: { byId: () => Promise.resolve(undefined) },
     rows: {
       attempt: () => Promise.resolve(attempt as Attempt | undefined),
       byKey: () => Promise.resolve(workload as Workload | undefined),
@@ -49,4 +52,26 @@ it("leaves what runs, what its workload still keeps, and what the database does 
 it("goes on after one that cannot be removed now", async () => {
   const fails = () => Promise.reject(new Error("busy"))
   expect(await forgotten(gone, undefined, fails)).toEqual([])
+})
+
+it("removes what is left of Ray nodes that are gone, and of no other", async () => {
+  const pods = new Map([
+    ["rpd_gone", { state: "gone" }],
+    ["rpd_lives", { state: "running" }],
+  ])
+  const ids: string[] = []
+  await forgetLeftovers({
+    drivers: [],
+    rayBackends: [
+      {
+        leftovers: () => Promise.resolve(["rpd_gone", "rpd_lives", "rpd_unknown"] as RayPodId[]),
+        forget: async (id) => void ids.push(id),
+      },
+    ],
+    rows: { attempt: () => Promise.resolve(undefined), byKey: () => Promise.resolve(undefined) },
+    rayPods: { byId: (_from, id) => Promise.resolve(pods.get(id) as RayPod | undefined) },
+    store: { committed: { isReads: true } },
+    log: silentLog,
+  })
+  expect(ids).toEqual(["rpd_gone"])
 })

@@ -1,4 +1,5 @@
 import type { Store } from "../domain/journal/index.ts"
+import type { RayBackend, RayPodId, RayStore } from "../domain/ray/index.ts"
 import type { AttemptId, MarkedAttempt, PodDriver, WorkloadStore } from "../domain/workloads/index.ts"
 import type { Log } from "../kit/log.ts"
 
@@ -13,10 +14,11 @@ export interface Strays {
 }
 
 export function createStrays(options: {
-  readonly drivers: readonly Pick<PodDriver, "marked">[]
+  /** Each tells of all that bear a mark, and knows its own place. */
+  readonly drivers: readonly (Pick<PodDriver, "marked"> | Pick<RayBackend, "marked">)[]
   readonly rows: Pick<WorkloadStore, "attempt" | "liveAttempts">
-  /** Ray nodes that are not gone: their processes bear the same mark. */
-  readonly liveRayPods: () => Promise<readonly { readonly id: string }[]>
+  /** Ray nodes: their processes bear the same mark. */
+  readonly rayPods: Pick<RayStore["pods"], "byId" | "live">
   readonly store: Pick<Store, "committed">
   readonly log: Log
 }): Strays {
@@ -27,7 +29,8 @@ export function createStrays(options: {
     const seen = (await Promise.all(drivers.map(async (driver) => (await driver.marked?.()) ?? []))).flat()
     // after the look: what was started meanwhile is in the rows
     const attempts = await rows.liveAttempts(store.committed)
-    const live = new Set<string>([...attempts, ...(await options.liveRayPods())].map(({ id }) => id))
+    const rayPods = await options.rayPods.live(store.committed)
+    const live = new Set<string>([...attempts, ...rayPods].map(({ id }) => id))
     const strays = new Map<string, string>()
     for (const one of seen) {
       if (live.has(one.id) || strays.has(one.id)) continue
@@ -45,7 +48,9 @@ export function createStrays(options: {
   }
 
   async function isKnown({ id }: MarkedAttempt): Promise<boolean> {
-    return (await rows.attempt(store.committed, id as AttemptId)) !== undefined
+    const from = store.committed
+    if (await rows.attempt(from, id as AttemptId)) return true
+    return (await options.rayPods.byId(from, id as RayPodId)) !== undefined
   }
 
   return {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../kit/json.ts"
 import type { Amounts } from "../inventory/index.ts"
 import type { EndCause } from "../queue/index.ts"
+import type { MarkedAttempt } from "../workloads/index.ts"
 import type { VolumeType } from "./spec.ts"
 import type { RayHeadAddress, RayPodId, SubmissionInfo } from "./types.ts"
 
@@ -46,6 +47,10 @@ export interface RayBackend {
   onChange(listener: (id: RayPodId) => void): () => void
   /** The end of what the pod wrote, at most `maxBytes`. @throws AppError `not_found` when nothing is kept */
   readLog(id: RayPodId, handle: JsonObject, maxBytes: number): Promise<string>
+  /** Every pod of which processes are seen where this backend starts some, workloads' too; absent: it cannot look. */
+  marked?(): Promise<readonly MarkedAttempt[]>
+  /** Pods of which no process is left and that were not forgotten; absent: it cannot tell. */
+  leftovers?(): Promise<readonly RayPodId[]>
   /** The head's own HTTP API. @param token null = it knows none */
   dashboard(address: RayHeadAddress, token: string | null): RayDashboard
   close(): Promise<void>

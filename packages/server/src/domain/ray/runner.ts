@@ -5,6 +5,7 @@ import { createClusterSteps } from "./cluster-steps.ts"
 import { createPodHands } from "./pod-hands.ts"
 import type { RayDashboard } from "./ports.ts"
 import type { RayRunnerOptions } from "./runner-options.ts"
+import { standDown } from "./stand-down.ts"
 import type { RayCluster, RayClusterKey, RayJobKey, RayServiceKey } from "./types.ts"
 
 /** Brings Ray's rows and what really runs in line. */
@@ -19,6 +20,8 @@ export interface RayRunner {
    * @throws AppError `unavailable` when backend or store cannot work now: call again later
    */
   reconcile(key: RayClusterKey | RayJobKey | RayServiceKey, signal: AbortSignal): Promise<void>
+  /** Ends all pods, as `standDown` does. @returns the longest grace of them; ms */
+  standDown(): Promise<number>
   /** Gives up what goes on between looks: the server stops. Idempotent. */
   close(): void
 }
@@ -34,6 +37,7 @@ export function createRayRunner(options: RayRunnerOptions): RayRunner {
     async reconcile(key, signal) {
       if (key.startsWith("rcl_")) await steps.reconcile(key as RayClusterKey, signal)
     },
+    standDown: () => standDown({ ...options, life }),
     close: steps.close,
   }
 }

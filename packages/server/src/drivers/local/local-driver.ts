@@ -61,8 +61,8 @@ export interface LocalDriverOptions extends LocalMachineOptions {
   readonly slowLookMs?: number
 }
 
-/** The driver whose pods are processes of this machine. */
-export interface LocalDriver extends PodDriver {
+/** What a server wants to know of pods that are processes of this machine, whatever they are for. */
+export interface LocalPods {
   /** Whether a process is one of a pod's (for GPUs that are used by others). */
   isPodProcess(pid: number): boolean
   /** Whether a path is a pod's log, by its place. */
@@ -71,12 +71,16 @@ export interface LocalDriver extends PodDriver {
   isLiveLog(path: string): boolean
   /** A log of an attempt was removed: with the last one goes what else is kept of an attempt that is over. */
   logRemoved(path: string): Promise<void>
-  /** What this machine allows, in sentences. */
-  doctor(): Promise<readonly DoctorFact[]>
   /** How many attempts are known and not gone. */
   readonly liveAttempts: number
   /** Where pods' folders lie: the root of log retention (logs are 2 folders deeper). */
   readonly podsDir: string
+}
+
+/** The driver whose pods are processes of this machine. */
+export interface LocalDriver extends PodDriver, LocalPods {
+  /** What this machine allows, in sentences. */
+  doctor(): Promise<readonly DoctorFact[]>
 }
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

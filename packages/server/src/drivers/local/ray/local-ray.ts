@@ -14,7 +14,7 @@ import type { JsonObject } from "../../../kit/json.ts"
 import type { Log } from "../../../kit/log.ts"
 import { createRayDashboard } from "../../ray-dashboard.ts"
 import { isStored } from "../attempt-files.ts"
-import { createLocalDriver } from "../local-driver.ts"
+import { createLocalDriver, type LocalPods } from "../local-driver.ts"
 import type { LocalMachine } from "../local-machine.ts"
 import type { LogFiles } from "../log-types.ts"
 import { launcherScript } from "./launcher.ts"
@@ -34,7 +34,7 @@ export interface LocalRayOptions {
   readonly logs: LogFiles
   /** Shared with the local drivers of the server. */
   readonly machine: LocalMachine
-  /** First and last port that Ray nodes may have. Default 10000–19999. */
+  /** First and last port that its Ray nodes may have; no other backend of the machine has one of them. Default 10000–19999. */
   readonly ports?: readonly [number, number]
   /** Where Ray's sockets are: its path must be short. Default /tmp. */
   readonly tempRoot?: string
@@ -51,11 +51,16 @@ export interface LocalRayOptions {
   readonly slowLookMs?: number
 }
 
+/** A backend of Ray on this machine, with what the server wants to know of its processes. */
+export interface LocalRay extends RayBackend {
+  readonly pods: LocalPods
+}
+
 const defaultPorts = [10_000, 19_999] as const
 const sharedMemory = "/dev/shm"
 
 /** Ray nodes as processes of this machine: each an attempt of one pod. */
-export function createLocalRay(options: LocalRayOptions): RayBackend {
+export function createLocalRay(options: LocalRayOptions): LocalRay {
   const { clusterId, clock, log, logs, machine, slowLookMs } = options
   const range = options.ports ?? defaultPorts
   const tempRoot = options.tempRoot ?? "/tmp"
@@ -161,6 +166,7 @@ export function createLocalRay(options: LocalRayOptions): RayBackend {
   return {
     clusterId,
     portBlocks: blocksIn(range),
+    pods: driver,
     prepare: (want, report, signal) => runtimes.prepare(want, report, signal),
     ensure,
     inspect: async (_id, handle) => observationOf(await driver.inspect(handle)),
@@ -178,6 +184,8 @@ export function createLocalRay(options: LocalRayOptions): RayBackend {
       const serveOptions = { http_options: { host, port }, grpc_options: { port: port + 1 } }
       return createRayDashboard({ clock, address, token, serveOptions })
     },
+    marked: () => driver.marked?.() ?? Promise.resolve([]),
+    leftovers: async () => ((await driver.leftovers?.()) ?? []).map((id) => id as string as RayPodId),
     close: () => driver.close(),
   }
 
