@@ -1,6 +1,6 @@
 import type { NodeSource } from "../../packages/server/src/domain/inventory/index.ts"
 import type { Store } from "../../packages/server/src/domain/journal/index.ts"
-import type { RayBackend } from "../../packages/server/src/domain/ray/index.ts"
+import type { RayBackend, RayDashboard } from "../../packages/server/src/domain/ray/index.ts"
 import type { PodDriver } from "../../packages/server/src/domain/workloads/index.ts"
 import { AppError } from "../../packages/server/src/kit/errors.ts"
 import type { Clock } from "../../packages/server/src/kit/clock.ts"
@@ -132,8 +132,27 @@ export function createLife(
       stop: (id, handle, reason, graceMs) =>
         call("ray stop", () => backend.stop(id, handle, reason, graceMs)),
       forget: (id, handle) => call("ray forget", () => backend.forget(id, handle)),
+      dashboard: (address, token) => dashboardOf(backend.dashboard(address, token), call),
       onChange: (listener) => backend.onChange(guard(listener)),
     }),
     kill,
+  }
+}
+
+type Call = <T>(name: string, work: () => Promise<T>) => Promise<T>
+
+function dashboardOf(dashboard: RayDashboard, call: Call): RayDashboard {
+  return {
+    health: (signal) => call("ray health", () => dashboard.health(signal)),
+    nodes: (signal) => call("ray nodes", () => dashboard.nodes(signal)),
+    submit: (job, signal) => call("ray submit", () => dashboard.submit(job, signal)),
+    job: (id, signal) => call("ray job", () => dashboard.job(id, signal)),
+    jobs: (signal) => call("ray jobs", () => dashboard.jobs(signal)),
+    log: (id, signal) => call("ray log", () => dashboard.log(id, signal)),
+    stop: (id, signal) => call("ray stop job", () => dashboard.stop(id, signal)),
+    remove: (id, signal) => call("ray remove", () => dashboard.remove(id, signal)),
+    applyServe: (config, signal) => call("ray apply", () => dashboard.applyServe(config, signal)),
+    serve: (signal) => call("ray serve", () => dashboard.serve(signal)),
+    forward: (request, signal) => call("ray forward", () => dashboard.forward(request, signal)),
   }
 }

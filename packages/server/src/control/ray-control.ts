@@ -20,6 +20,7 @@ import type { Clock } from "../kit/clock.ts"
 import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
 import { createWorkqueue } from "../kit/workqueue.ts"
+import { createSelectorJobs } from "./selector-jobs.ts"
 
 export interface RayControlOptions {
   readonly store: Store
@@ -53,6 +54,7 @@ export function createRayControl(options: RayControlOptions): RayControl {
   const { store, rows, timers, clock, log } = options
   /** Whose a pod is that lives: a backend's notice names the pod alone. */
   const clusterOf = new Map<RayPodId, RayClusterKey>()
+  const selectors = createSelectorJobs()
   let isStopped = false
 
   const queue = createWorkqueue({
@@ -81,11 +83,13 @@ export function createRayControl(options: RayControlOptions): RayControl {
 
   const unsubscribe = [
     store.subscribe(rayPoked, (key) => queue.add(key)),
-    store.subscribe(rayClusterChanged, ({ key, parent }) => {
-      queue.add(key)
-      if (parent) queue.add(parent.key)
+    store.subscribe(rayClusterChanged, (cluster) => {
+      queue.add(cluster.key)
+      if (cluster.parent) queue.add(cluster.parent.key)
+      for (const key of selectors.of(cluster)) queue.add(key)
     }),
     store.subscribe(rayJobChanged, ({ job, gone }) => {
+      selectors.apply(job, gone)
       if (!gone) queue.add(job.key)
     }),
     store.subscribe(rayServiceChanged, ({ service, gone }) => {
@@ -119,6 +123,7 @@ export function createRayControl(options: RayControlOptions): RayControl {
     async recover() {
       for (const pod of await rows.pods.live(store.committed)) clusterOf.set(pod.id, pod.clusterKey)
       const { clusters, jobs, services } = await everything()
+      for (const job of jobs) selectors.apply(job, false)
       for (const { key } of [...clusters, ...jobs, ...services]) queue.add(key)
       await queue.settled()
       return { rayClusters: clusters.length, rayJobs: jobs.length, rayServices: services.length }

@@ -1,6 +1,7 @@
 import { type Selectable, type SqlBool, sql } from "kysely"
 import type { Reads, Tx } from "../domain/journal/index.ts"
 import {
+  isRayJobOver,
   type RayCluster,
   type RayClusterKey,
   type RayJob,
@@ -208,7 +209,7 @@ export const rayClusters: RayObjectStore<RayCluster, RayClusterKey> = objectStor
 export const rayJobs = objectStore<RayJob, RayJobKey>({
   kind: "job",
   isListed: ({ deletingAtMs }) => deletingAtMs === null,
-  isLive: isJobLive,
+  isLive: (job) => !isRayJobOver(job),
   endedAtMs: ({ finishedAtMs }) => finishedAtMs,
   tell: (tx, job, gone) => tx.publish(rayJobChanged, { job, gone }),
 })
@@ -220,9 +221,3 @@ export const rayServices = objectStore<RayService, RayServiceKey>({
   endedAtMs: () => null,
   tell: (tx, service, gone) => tx.publish(rayServiceChanged, { service, gone }),
 })
-
-/** One that has finished is looked at further while its cluster is to go, or it itself. */
-function isJobLive(job: RayJob): boolean {
-  if (job.finishedAtMs === null || job.deletingAtMs !== null) return true
-  return job.shutdownAfterJobFinishes && !job.clusterShutDown
-}

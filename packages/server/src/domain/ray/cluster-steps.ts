@@ -5,6 +5,7 @@ import { systemActor } from "../journal/index.ts"
 import { clusterEvent, type ClusterLife } from "./cluster-life.ts"
 import { noteRayEvent } from "./events.ts"
 import { createInstalls } from "./installs.ts"
+import type { SubmissionKeeper } from "./jobs/submission-keeper.ts"
 import { launchOf } from "./pod-launch.ts"
 import { type PodHands, runtimeOf } from "./pod-hands.ts"
 import { singleOf, wantedReplicas } from "./pods.ts"
@@ -40,9 +41,13 @@ const workerBackoffMs = 10_000
 const shortLifeMs = 60_000
 
 export function createClusterSteps(
-  options: RayRunnerOptions & { readonly life: ClusterLife; readonly hands: PodHands },
+  options: RayRunnerOptions & {
+    readonly life: ClusterLife
+    readonly hands: PodHands
+    readonly keeper: SubmissionKeeper
+  },
 ): ClusterSteps {
-  const { store, rows, clock, life, hands } = options
+  const { store, rows, clock, life, hands, keeper } = options
   /** Since when the dashboard of a cluster that was ready does not answer. */
   const silent = new Map<RayClusterKey, number>()
   const installs = createInstalls({
@@ -85,6 +90,7 @@ export function createClusterSteps(
         life.end(tx, row, { actor, message: "Its workspace is being deleted." }, nowMs),
       )
     const pods = await rows.pods.live(store.committed, key)
+    if (cluster.state === "ending") await keepWhatRan(cluster, pods, signal)
     for (const pod of pods) if (pod.state === "ending") await finish(cluster, pod)
     return advance(cluster, pods, signal)
   }
@@ -109,7 +115,19 @@ export function createClusterSteps(
   function forget(key: RayClusterKey): void {
     installs.giveUp(key)
     silent.delete(key)
+    keeper.forget(key)
     options.lookAt(key, null)
+  }
+
+  /** While its head still answers. */
+  async function keepWhatRan(
+    cluster: RayCluster,
+    pods: readonly RayPod[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ran = pods.some((pod) => pod.groupName === null && pod.handle !== null)
+    const dashboard = ran ? hands.dashboardOf(cluster) : undefined
+    if (dashboard) await keeper.lastLook(cluster.key, dashboard, signal)
   }
 
   /** A pod that was told to end: its claim is gone when its processes are. */
@@ -377,6 +395,7 @@ export function createClusterSteps(
     silent.delete(cluster.key)
     await tendWorkers(cluster, pods, dashboard, signal)
     await fillGroups(cluster)
+    await keeper.look(cluster.key, dashboard, signal)
   }
 
   /** A worker for every place of a group that has none; and a cluster that was steady for long forgets its failures. */

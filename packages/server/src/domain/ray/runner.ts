@@ -2,6 +2,8 @@ import type { ClaimOwnerPort } from "../queue/index.ts"
 import { createRayClaimOwner } from "./cluster-claims.ts"
 import { type ClusterLife, createClusterLife } from "./cluster-life.ts"
 import { createClusterSteps } from "./cluster-steps.ts"
+import { createJobSteps } from "./jobs/job-runner.ts"
+import { createSubmissionKeeper } from "./jobs/submission-keeper.ts"
 import { createPodHands } from "./pod-hands.ts"
 import type { RayDashboard } from "./ports.ts"
 import type { RayRunnerOptions } from "./runner-options.ts"
@@ -29,13 +31,16 @@ export interface RayRunner {
 export function createRayRunner(options: RayRunnerOptions): RayRunner {
   const life = createClusterLife(options)
   const hands = createPodHands(options)
-  const steps = createClusterSteps({ ...options, life, hands })
+  const keeper = createSubmissionKeeper(options)
+  const steps = createClusterSteps({ ...options, life, hands, keeper })
+  const jobs = createJobSteps({ ...options, life, hands, keeper })
   return {
     owner: createRayClaimOwner({ ...options, life }),
     life,
     dashboardOf: hands.dashboardOf,
     async reconcile(key, signal) {
       if (key.startsWith("rcl_")) await steps.reconcile(key as RayClusterKey, signal)
+      else if (key.startsWith("rjb_")) await jobs.reconcile(key as RayJobKey, signal)
     },
     standDown: () => standDown({ ...options, life }),
     close: steps.close,

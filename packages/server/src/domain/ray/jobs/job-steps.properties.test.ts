@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { propertyRuns } from "../../../kit/property-runs.ts"
 import type { RayCluster, RayClusterState, RayJob } from "../types.ts"
 import type { JobStep } from "./job-steps.ts"
-import { hasOwnCluster, isFinal, nextJobStep } from "./job-steps.ts"
+import { hasOwnCluster, isFinal, isWhereSent, nextJobStep } from "./job-steps.ts"
 import { aClusterOfJob, aRayJob, infoOf } from "./test-job.ts"
 
 const { runs, ...seeded } = propertyRuns(1000)
@@ -97,7 +97,7 @@ function happen(world: World, event: Event) {
       if (!canMove) return
       world.cluster =
         event.kind === "suspend"
-          ? { ...cluster, state: "waiting", suspended: true }
+          ? { ...cluster, state: "waiting", suspended: true, suspensions: cluster.suspensions + 1 }
           : { ...cluster, state: event.state, suspended: cluster.suspended && event.state === "waiting" }
       if (world.cluster.state !== "ready") world.head = new Map()
       return
@@ -128,7 +128,7 @@ function happen(world: World, event: Event) {
 function look(world: World, crashes: boolean): JobStep | undefined {
   const { job, cluster, nowMs } = world
   if (!job) return undefined
-  const isAsked = cluster?.state === "ready" && job.submissionId !== "" && world.answers
+  const isAsked = cluster?.state === "ready" && isWhereSent(job, cluster) && world.answers
   const status = world.head.get(job.submissionId)
   const info = isAsked ? (status === undefined ? null : infoOf(status)) : undefined
   const step = nextJobStep({ job, cluster, info, problem: null, nowMs })
@@ -149,7 +149,10 @@ function take(world: World, job: RayJob, step: JobStep, crashes: boolean) {
     world.job = { ...job, clusterKey: world.cluster.key, clusterName: world.cluster.name }
   }
   if (step.do === "write") world.job = { ...job, ...step.changes }
-  if (step.do === "choose_id") world.job = { ...job, submissionId: `count-${++world.ids}` }
+  if (step.do === "choose_id" && cluster) {
+    const submissionId = `count-${++world.ids}`
+    world.job = { ...job, submissionId, clusterKey: cluster.key, suspensions: cluster.suspensions }
+  }
   if (step.do === "delete") world.job = undefined
   if (step.do !== "end_cluster") return
   if (!hasOwnCluster(job)) world.faults.push("a selected cluster is ended")

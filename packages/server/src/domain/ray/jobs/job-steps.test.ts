@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { RayClusterKey, RayJob } from "../types.ts"
 import type { JobSight } from "./job-steps.ts"
-import { nextJobStep } from "./job-steps.ts"
+import { isRayJobOver, nextJobStep } from "./job-steps.ts"
 import { aClusterOfJob, aRayJob, infoOf } from "./test-job.ts"
 
 const nowMs = 100_000
@@ -99,6 +99,19 @@ describe("while it runs", () => {
     })
   })
 
+  it("is suspended with its cluster though that has a place again by now, also one that is not ready", () => {
+    const changes = { phase: "Suspended", message: "", status: "", submissionId: "" } as const
+    const again = aClusterOfJob({ suspensions: 1 })
+    expect(step(running, { cluster: again })).toEqual(write(changes))
+    expect(step(running, { cluster: { ...again, state: "starting" } })).toEqual(write(changes))
+    expect(step({ ...running, ...changes }, { cluster: again })).toEqual({ do: "choose_id" })
+  })
+
+  it("that had not begun when its selected cluster was replaced is sent to the new one", () => {
+    const other = aClusterOfJob({ key: "rcl_2" as RayClusterKey })
+    expect(step({ ...sent, ...selector }, { cluster: other })).toEqual({ do: "choose_id" })
+  })
+
   it("is suspended with its cluster, and begins anew under another id", () => {
     const suspended = aClusterOfJob({ state: "waiting", suspended: true, message: "Its reservation ended." })
     const changes = {
@@ -139,13 +152,32 @@ describe("its deadline", () => {
   it("has it stopped as soon as Ray answers", () => {
     const failed = { ...bounded, phase: "Failed", finishedAtMs: nowMs } as const
     expect(step(failed, { cluster })).toEqual({ do: "wait", atMs: nowMs + 1000 })
-    expect(step(failed, { cluster, info: null })).toEqual({ do: "wait", atMs: null })
   })
 
-  it("leaves alone what cannot be stopped", () => {
+  it.each([
+    ["Ray does not know it", { cluster, info: null }],
+    ["its cluster is gone", {}],
+    ["its head is lost", { cluster: aClusterOfJob({ state: "waiting" }) }],
+    ["its cluster was suspended since", { cluster: aClusterOfJob({ suspensions: 1 }) }],
+    ["it was told for long enough", { cluster, info: infoOf("PENDING"), nowMs: nowMs + 1_200_000 }],
+  ])("counts it as stopped when %s", (_what, sight) => {
+    const failed = { ...bounded, phase: "Failed", finishedAtMs: nowMs } as const
+    expect(step(failed, sight)).toMatchObject({ do: "write", changes: { status: "STOPPED" } })
+    expect(step({ ...failed, status: "STOPPED" }, sight)).toEqual({ do: "wait", atMs: null })
+  })
+
+  it("forgets the id of what was never sent", () => {
+    const failed = { ...bounded, status: "", phase: "Failed", finishedAtMs: nowMs } as const
+    expect(step(failed, { cluster, info: null })).toEqual(write({ submissionId: "" }))
+  })
+
+  it("has what nothing is free for stopped less often after a while: no stop reaches it before it runs", () => {
     const failed = { ...bounded, phase: "Failed", finishedAtMs: nowMs } as const
     const late = { cluster, info: infoOf("PENDING"), nowMs: nowMs + 15_000 }
-    expect(step(failed, late)).toEqual({ do: "wait", atMs: null })
+    expect(step(failed, late)).toEqual({ do: "stop", thenAtMs: nowMs + 45_000 })
+    expect(step({ ...failed, shutdownAfterJobFinishes: true }, late)).toMatchObject({
+      changes: { status: "STOPPED" },
+    })
   })
 })
 
@@ -164,6 +196,14 @@ describe("after its end", () => {
       do: "wait",
       atMs: null,
     })
+  })
+
+  it("ends none that is gone or was never made, and is over", () => {
+    const asked = { ...ended, shutdownAfterJobFinishes: true, ttlSecondsAfterFinished: 60 }
+    expect(step(asked)).toEqual({ do: "end_cluster" })
+    expect(isRayJobOver(aRayJob({ ...asked, clusterShutDown: true }))).toBe(true)
+    expect(isRayJobOver(aRayJob({ ...asked, clusterKey: null }))).toBe(true)
+    expect(isRayJobOver(aRayJob({ ...asked, deletingAtMs: nowMs }))).toBe(false)
   })
 
   it("never ends a selected cluster", () => {
@@ -194,7 +234,7 @@ describe("deleted", () => {
 
   it("goes although its submission cannot be stopped, or Ray does not answer", () => {
     const selected = { ...deleted, ...selector }
-    const late = { cluster, nowMs: nowMs + 15_000 }
+    const late = { cluster, nowMs: nowMs + 1_200_000 }
     expect(step(selected, { cluster })).toEqual({ do: "wait", atMs: nowMs + 1000 })
     expect(step(selected, late)).toEqual({ do: "delete" })
     expect(step(selected, { ...late, info: infoOf("PENDING") })).toEqual({ do: "delete" })

@@ -1,5 +1,6 @@
 import type { RayCluster, RayJob, RayJobPhase, RayJobStatus, SubmissionInfo } from "../types.ts"
 import { rayJobStatuses } from "../types.ts"
+import { hasEndedAs } from "./kept-submissions.ts"
 
 /** All that one look at a job sees. */
 export interface JobSight {
@@ -23,13 +24,13 @@ export type JobStep =
   /** Makes its own cluster, and writes its key and name in the same transaction. */
   | { readonly do: "make_cluster" }
   | { readonly do: "write"; readonly changes: JobChanges }
-  /** Chooses the submission's id and stores it: what is sent was stored before. */
+  /** Chooses the submission's id and stores it with the cluster's life: what is sent was stored before. */
   | { readonly do: "choose_id" }
   /** Sends it under its stored id; that it exists is as good as an answer: it was sent before a crash. */
   | { readonly do: "submit" }
   /** Stops the submission, then waits until that instant. */
   | { readonly do: "stop"; readonly thenAtMs: number }
-  /** Copies the log, ends its own cluster, and writes that it did. */
+  /** Copies the log, ends its own cluster where it is still there, and writes that it did. */
   | { readonly do: "end_cluster" }
   | { readonly do: "delete" }
   /** Nothing before that instant, or before something is told of; null = only then. */
@@ -38,8 +39,14 @@ export type JobStep =
 /** Ray has no events for submissions: it is asked, more seldom the longer one runs. */
 const shortestPollMs = 1000
 const longestPollMs = 5000
-/** For so long a submission is told to stop; one that nothing is free for never does. */
-const stopWindowMs = 15_000
+/**
+ * For so long a submission is told to stop: longer than Ray keeps what nothing is free for (15 minutes), which no stop
+ * reaches before it runs.
+ */
+const stopWindowMs = 20 * 60_000
+/** What was told for so long is told less often; a cluster that ends anyway does not wait for more. */
+const promptStopMs = 15_000
+const lateStopPauseMs = 30_000
 
 /** Pure: what is to be done about a job, by what is seen of it. */
 export function nextJobStep(sight: JobSight): JobStep {
@@ -57,6 +64,12 @@ export function nextJobStep(sight: JobSight): JobStep {
       `It has passed its activeDeadlineSeconds (${job.activeDeadlineSeconds} s).`,
     )
   return cluster ? stepByCluster(sight, cluster) : stepWithoutCluster(sight)
+}
+
+/** It has finished, and nothing of it is to be stopped, ended or deleted any more. */
+export function isRayJobOver(job: RayJob): boolean {
+  if (!isFinal(job.phase) || job.deletingAtMs !== null || isLeftOver(job)) return false
+  return !mustEndCluster(job)
 }
 
 /** Complete, Failed and ValidationFailed are never left. */
@@ -90,7 +103,8 @@ function stepByCluster(sight: JobSight, cluster: RayCluster): JobStep {
   if (state === "ending" || state === "gone") return stepWithoutCluster({ ...sight, cluster: undefined })
   if (state === "failed") return lost(sight, message || `The Ray cluster ${name} failed.`)
   // What ran went with the processes: when there is a place again it begins anew, under another id.
-  if (cluster.suspended) return settled(sight, { phase: "Suspended", message, status: "", submissionId: "" })
+  if (cluster.suspended || wasSuspended(job, cluster))
+    return settled(sight, { phase: "Suspended", message, status: "", submissionId: "" })
   if (state === "ready") return stepOnReady(sight)
   // An entry point is not run twice unasked (upstream: backoffLimit 0).
   if (job.status !== "") return lost(sight, `The head of the Ray cluster ${name} was lost while the job ran.`)
@@ -101,7 +115,7 @@ function stepOnReady(sight: JobSight): JobStep {
   const { job, info, nowMs } = sight
   if (job.startedAtMs === null)
     return { do: "write", changes: { phase: "Initializing", message: "", startedAtMs: nowMs } }
-  if (job.submissionId === "") return { do: "choose_id" }
+  if (job.submissionId === "" || job.clusterKey !== sight.cluster?.key) return { do: "choose_id" }
   if (info === undefined) return { do: "wait", atMs: nextLook(sight) }
   if (info !== null)
     return settled(
@@ -115,7 +129,7 @@ function stepOnReady(sight: JobSight): JobStep {
 /** @returns undefined while Ray says that it has not ended */
 function stepOfEnd(sight: JobSight, info: SubmissionInfo): JobStep | undefined {
   const status = statusOf(info)
-  if (!hasEnded(status)) return undefined
+  if (!hasEndedAs(status)) return undefined
   const { nowMs } = sight
   const changes = { status, endedAtMs: info.endTimeMs ?? nowMs }
   // as upstream: what was stopped is complete
@@ -123,34 +137,64 @@ function stepOfEnd(sight: JobSight, info: SubmissionInfo): JobStep | undefined {
 }
 
 function stepOfFinished(sight: JobSight): JobStep {
-  const { job, cluster, info, nowMs } = sight
+  const { job, cluster, nowMs } = sight
   const finishedAtMs = job.finishedAtMs ?? nowMs
-  if (!hasEnded(job.status)) {
-    if (info && hasEnded(statusOf(info)))
-      return { do: "write", changes: { status: statusOf(info), endedAtMs: info.endTimeMs ?? nowMs } }
-    const stop = stopping(sight, finishedAtMs)
-    if (stop) return stop
-  }
-  const mustEnd = job.shutdownAfterJobFinishes && hasOwnCluster(job) && !job.clusterShutDown
-  if (!mustEnd || !isThere(cluster)) return { do: "wait", atMs: null }
   const endAtMs = finishedAtMs + Math.max(0, job.ttlSecondsAfterFinished) * 1000
-  return nowMs >= endAtMs ? { do: "end_cluster" } : { do: "wait", atMs: endAtMs }
+  const ends = mustEndCluster(job)
+  const isDue = ends && (nowMs >= endAtMs || !isThere(cluster))
+  if (isLeftOver(job))
+    return (
+      stopping(sight, finishedAtMs, isDue ? promptStopMs : stopWindowMs) ?? {
+        do: "write",
+        changes: endOfLeftOver(sight),
+      }
+    )
+  if (isDue) return { do: "end_cluster" }
+  return { do: "wait", atMs: ends ? endAtMs : null }
+}
+
+/** It was finished by something else than its submission's end, which may run on. */
+export function isLeftOver({ submissionId, status }: RayJob): boolean {
+  return submissionId !== "" && !hasEndedAs(status)
+}
+
+/** How it ended; what was never seen was never there. */
+function endOfLeftOver({ job, info, nowMs }: JobSight): JobChanges {
+  if (info && hasEndedAs(statusOf(info)))
+    return { status: statusOf(info), endedAtMs: info.endTimeMs ?? nowMs }
+  return job.status === "" && !info ? { submissionId: "" } : { status: "STOPPED", endedAtMs: nowMs }
+}
+
+function mustEndCluster(job: RayJob): boolean {
+  const { shutdownAfterJobFinishes, clusterKey, clusterShutDown } = job
+  return shutdownAfterJobFinishes && hasOwnCluster(job) && clusterKey !== null && !clusterShutDown
 }
 
 function stepOfDeleted(sight: JobSight, deletingAtMs: number): JobStep {
   const { job, cluster } = sight
-  if (!hasOwnCluster(job)) return stopping(sight, deletingAtMs) ?? { do: "delete" }
+  if (!hasOwnCluster(job)) return stopping(sight, deletingAtMs, stopWindowMs) ?? { do: "delete" }
   if (isThere(cluster)) return { do: "end_cluster" }
   return cluster?.state === "ending" ? { do: "wait", atMs: null } : { do: "delete" }
 }
 
 /** @returns undefined when nothing of it runs, as far as can be seen, or it was told for long enough */
-function stopping({ job, cluster, info, nowMs }: JobSight, sinceMs: number): JobStep | undefined {
-  const isReached = job.submissionId !== "" && cluster?.state === "ready"
-  if (!isReached || info === null || nowMs >= sinceMs + stopWindowMs) return undefined
-  const thenAtMs = nowMs + shortestPollMs
-  if (info === undefined) return { do: "wait", atMs: thenAtMs }
-  return hasEnded(statusOf(info)) ? undefined : { do: "stop", thenAtMs }
+function stopping({ job, cluster, info, nowMs }: JobSight, sinceMs: number, windowMs: number) {
+  const isReached = cluster?.state === "ready" && isWhereSent(job, cluster)
+  if (!isReached || info === null || nowMs >= sinceMs + windowMs) return undefined
+  const thenAtMs = nowMs + (nowMs < sinceMs + promptStopMs ? shortestPollMs : lateStopPauseMs)
+  if (info === undefined) return { do: "wait", atMs: thenAtMs } as const
+  return hasEndedAs(statusOf(info)) ? undefined : ({ do: "stop", thenAtMs } as const)
+}
+
+/** Whether its submission was sent, or is to be, to the cluster as it is now: Ray can be asked about it. */
+export function isWhereSent(job: RayJob, cluster: RayCluster): boolean {
+  return job.submissionId !== "" && job.clusterKey === cluster.key && !wasSuspended(job, cluster)
+}
+
+/** The cluster lost its place since the id was chosen, and may have a new one by now. */
+function wasSuspended(job: RayJob, cluster: RayCluster): boolean {
+  const isSame = job.submissionId !== "" && job.clusterKey === cluster.key
+  return isSame && job.suspensions !== cluster.suspensions
 }
 
 /** Told to go, or gone, is not there. */
@@ -185,10 +229,6 @@ function nextLook({ job, nowMs }: JobSight): number {
 function earlier(one: number | null, other: number | null): number | null {
   if (one === null || other === null) return one ?? other
   return Math.min(one, other)
-}
-
-function hasEnded(status: RayJobStatus): boolean {
-  return status === "SUCCEEDED" || status === "FAILED" || status === "STOPPED"
 }
 
 /** A word that is not known is that of one that has not ended. */
