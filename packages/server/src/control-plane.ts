@@ -338,7 +338,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
       Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)) +
       (await rows.gpuRequests.liveIn(from, workspaceId)) +
-      (await rows.ray.clusters.liveIn(from, workspaceId)),
+      (await rows.ray.clusters.liveIn(from, workspaceId)) +
+      (await rows.ray.services.liveIn(from, workspaceId)),
   })
   const workloads = createWorkloads({
     store,

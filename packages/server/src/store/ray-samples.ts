@@ -171,6 +171,7 @@ export function sampleRayService(n: number, change: Partial<RayService> = {}): R
     annotations: {},
     activeClusterKey: null,
     pendingClusterKey: null,
+    retiring: [],
     appliedToActive: null,
     appliedToPending: null,
     applications: [],

@@ -145,7 +145,7 @@ export interface RayObjects {
   }
   readonly services: {
     create(principal: Principal, wanted: NewRayService): Promise<RayServiceView>
-    /** Replaces everything. @throws AppError `conflict` detail `deleting` while it is being deleted */
+    /** Replaces everything. One that is being deleted is `not_found`, as for everybody who looks. */
     update(principal: Principal, wanted: NewRayService): Promise<RayServiceView>
     get(principal: Principal, at: RayName): Promise<RayServiceView>
     page(principal: Principal, namespace: string | null, page: RayPage): Promise<RayList<RayServiceView>>

@@ -7,6 +7,7 @@ import { createSubmissionKeeper } from "./jobs/submission-keeper.ts"
 import { createPodHands } from "./pod-hands.ts"
 import type { RayDashboard } from "./ports.ts"
 import type { RayRunnerOptions } from "./runner-options.ts"
+import { createServiceSteps } from "./services/service-runner.ts"
 import { standDown } from "./stand-down.ts"
 import type { RayCluster, RayClusterKey, RayJobKey, RayServiceKey } from "./types.ts"
 
@@ -34,6 +35,7 @@ export function createRayRunner(options: RayRunnerOptions): RayRunner {
   const keeper = createSubmissionKeeper(options)
   const steps = createClusterSteps({ ...options, life, hands, keeper })
   const jobs = createJobSteps({ ...options, life, hands, keeper })
+  const services = createServiceSteps({ ...options, life, hands })
   return {
     owner: createRayClaimOwner({ ...options, life }),
     life,
@@ -41,6 +43,7 @@ export function createRayRunner(options: RayRunnerOptions): RayRunner {
     async reconcile(key, signal) {
       if (key.startsWith("rcl_")) await steps.reconcile(key as RayClusterKey, signal)
       else if (key.startsWith("rjb_")) await jobs.reconcile(key as RayJobKey, signal)
+      else if (key.startsWith("rsv_")) await services.reconcile(key as RayServiceKey, signal)
     },
     standDown: () => standDown({ ...options, life }),
     close: steps.close,

@@ -225,7 +225,9 @@ export interface RayService {
   readonly activeClusterKey: RayClusterKey | null
   /** Being made ready to take over. */
   readonly pendingClusterKey: RayClusterKey | null
-  /** What of `serveConfig` each of the two was last given, as a hash; null = nothing yet. */
+  /** Served before, and end at their instants: what was under way there comes to its end. */
+  readonly retiring: readonly { readonly clusterKey: RayClusterKey; readonly endsAtMs: number }[]
+  /** What of `serveConfig` each of the two was last given (services/serve-mark.ts); null = nothing yet. */
   readonly appliedToActive: string | null
   readonly appliedToPending: string | null
   readonly applications: readonly ServeApplication[]

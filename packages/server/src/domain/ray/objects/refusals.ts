@@ -116,16 +116,6 @@ export function workspaceDeleting(id: string): AppError {
   })
 }
 
-/** `conflict`, detail `deleting`: an object that is told to go is not changed any more. */
-export function objectDeleting(resource: RayResource, { namespace, name }: RayName): AppError {
-  return new AppError("conflict", `${nouns[resource]} ${name} is being deleted.`, {
-    resource,
-    name,
-    detail: "deleting",
-    facts: { namespace },
-  })
-}
-
 /** `too_many`, detail `objects_full`. @param what in the plural */
 export function tooMany(workspaceId: string, what: string, limit: number): AppError {
   return new AppError("too_many", `Workspace ${workspaceId} has ${limit} ${what}, as many as it may.`, {

@@ -8,7 +8,7 @@ import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } fr
 import { buildSpec, noVariables } from "./build-spec.ts"
 import { labelIssues, nameIssues } from "./metadata.ts"
 import type { RayClustersOptions } from "./options.ts"
-import { alreadyThere, cannotBuild, objectDeleting, refuseObject, tooMany } from "./refusals.ts"
+import { alreadyThere, cannotBuild, refuseObject, tooMany } from "./refusals.ts"
 import { checkRoom, lookUpTemplates } from "./shape.ts"
 import { tellRay } from "./tell.ts"
 import { unfitReason } from "./unfit.ts"
@@ -17,7 +17,7 @@ const resource = "ray-service"
 const operation = "ray.write"
 
 /** What services stand on. */
-type RayServicesOptions = Omit<RayClustersOptions, "life" | "queue" | "backends">
+type RayServicesOptions = Omit<RayClustersOptions, "queue" | "backends">
 
 /** Ray services: rules and rights. What brings them up is told that there is one, or one to end. */
 export function createRayServices(options: RayServicesOptions): RayObjects["services"] {
@@ -39,8 +39,10 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
         const { key, activeClusterKey } = service
         const active =
           activeClusterKey === null ? undefined : await rows.clusters.byKey(store.committed, activeClusterKey)
-        const own = [...(events.get(key) ?? []), ...(events.get(activeClusterKey ?? "") ?? [])]
-        return { service, events: own, active: active ?? null }
+        const own = events.get(key) ?? []
+        if (!active || active.state === "ending" || active.state === "gone")
+          return { service, events: own, active: null }
+        return { service, events: [...own, ...(events.get(active.key) ?? [])], active }
       }),
     )
   }
@@ -57,12 +59,12 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
     const atMs = clock.nowMs()
     return store.tx(async (tx) => {
       await refuseDeleting(options, tx, workspaceId)
-      const { spec, message } = await built(options, tx, workspaceId, wanted)
+      const spec = await builtSpec(options, tx, workspaceId, wanted)
       if (await rows.services.byName(tx, namespace, name)) throw alreadyThere(resource, wanted)
       const { mostLive } = options.limits
       if ((await rows.services.liveIn(tx, workspaceId)) >= mostLive)
         throw tooMany(workspaceId, "Ray services", mostLive)
-      const service = newService(wanted, { key, workspaceId, createdAtMs: atMs, spec, message }, principal)
+      const service = newService(wanted, { key, workspaceId, createdAtMs: atMs, spec }, principal)
       await rows.services.insert(tx, service)
       await tellRay(tx, principal, service, { resource, did: "created", operation, atMs })
       tx.publish(rayPoked, key)
@@ -74,15 +76,29 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
     const atMs = clock.nowMs()
     return store.tx(async (tx) => {
       const before = await seen(tx, principal, wanted, operation)
-      if (before.deletingAtMs !== null) throw objectDeleting(resource, wanted)
       await refuseDeleting(options, tx, before.workspaceId)
-      const { spec, message } = await built(options, tx, before.workspaceId, wanted)
-      const service: RayService = { ...before, ...wanted, spec, message }
+      const spec = await builtSpec(options, tx, before.workspaceId, wanted)
+      const service: RayService = {
+        ...(await withoutFailed(tx, before, principal, atMs)),
+        ...wanted,
+        spec,
+        // it runs with the rights of whoever said last what it is
+        ...rightsOf(principal),
+      }
       await rows.services.update(tx, service)
       await tellRay(tx, principal, service, { resource, did: "updated", operation, atMs })
       tx.publish(rayPoked, service.key)
       return service
     })
+  }
+
+  /** Who says anew what is wanted wants what could not be brought up to be tried again. */
+  async function withoutFailed(tx: Tx, service: RayService, { actor }: Principal, atMs: number) {
+    const { pendingClusterKey: key } = service
+    const pending = key === null ? undefined : await rows.clusters.byKey(tx, key)
+    if (pending?.state !== "failed") return service
+    await options.life.end(tx, pending, { actor, message: "Its service was updated." }, atMs)
+    return { ...service, pendingClusterKey: null, appliedToPending: null }
   }
 
   return {
@@ -97,7 +113,6 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
       const atMs = clock.nowMs()
       await store.tx(async (tx) => {
         const service = await seen(tx, principal, at, operation)
-        if (service.deletingAtMs !== null) return
         await rows.services.update(tx, { ...service, deletingAtMs: atMs })
         await tellRay(tx, principal, service, { resource, did: "deleted", operation, atMs })
         tx.publish(rayPoked, service.key)
@@ -106,39 +121,43 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
   }
 }
 
-/** @returns its shape, and why it can never run ("" = nothing speaks against it) */
-async function built(
+/** What can never run, by its name or its groups, is taken all the same, as upstream takes it. */
+async function builtSpec(
   options: RayServicesOptions,
   tx: Tx,
   workspaceId: string,
   wanted: NewRayService,
-): Promise<{ readonly spec: RayClusterSpec; readonly message: string }> {
+): Promise<RayClusterSpec> {
   const { namespace, name, user, rayVersion } = wanted
   if (wanted.serveConfig === "") throw cannotBuild(resource, name, "no_serve_config")
   const resourcesOf = await lookUpTemplates(options, tx, namespace, workspaceId, wanted.spec)
   const { spec, issues } = buildSpec(wanted.spec, { resource, name, resourcesOf, envs: noVariables })
   refuseObject(resource, name, [...nameIssues(name), ...labelIssues([name, user, rayVersion]), ...issues])
-  const unfit = unfitReason("RayService", name, spec)
-  if (!unfit) checkRoom(options, workspaceId, wanted, spec)
-  return { spec, message: unfit?.message ?? "" }
+  if (!unfitReason("RayService", name, spec)) checkRoom(options, workspaceId, wanted, spec)
+  return spec
+}
+
+function rightsOf({ userId, serverRole }: Principal): Pick<RayService, "userId" | "asServerOwner"> {
+  return { userId, asServerOwner: serverRole === "owner" }
 }
 
 function newService(
   wanted: NewRayService,
-  made: Pick<RayService, "key" | "workspaceId" | "createdAtMs" | "spec" | "message">,
-  { userId, serverRole }: Principal,
+  made: Pick<RayService, "key" | "workspaceId" | "createdAtMs" | "spec">,
+  principal: Principal,
 ): RayService {
   return {
     ...wanted,
     ...made,
-    userId,
-    asServerOwner: serverRole === "owner",
+    ...rightsOf(principal),
     annotations: {},
     activeClusterKey: null,
     pendingClusterKey: null,
+    retiring: [],
     appliedToActive: null,
     appliedToPending: null,
     applications: [],
+    message: "",
     unhealthySinceMs: null,
     deletingAtMs: null,
     version: 1,
