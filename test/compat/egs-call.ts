@@ -1,4 +1,4 @@
-import { sendRaw, type RawAnswer } from "../../packages/server/src/http/workloads/test-server.ts"
+import { sendRaw, type RawAnswer } from "../../packages/server/src/http/test-server.ts"
 import type { BerthServer } from "./berth-server.ts"
 
 /** A request as curl sends it: with `--data` a POST of form data, unless `--request` says otherwise. */

@@ -11,6 +11,8 @@ import type { Services } from "../../packages/server/src/http/services.ts"
 import { createStreams } from "../../packages/server/src/http/plugins/streams.ts"
 import { plainErrorAnswer } from "../../packages/server/src/http/plugins/plain-errors.ts"
 import { checkExchange, seenAnswers } from "../../packages/server/src/http/test-exchange.ts"
+import { createKuberayFamily } from "../../packages/server/src/http/kuberay/family.ts"
+import { scriptedObjects } from "../../packages/server/src/http/kuberay/test-rows.ts"
 import { createErrorAnswer } from "../../packages/server/src/http/egs/errors.ts"
 import { workloadsErrorAnswer } from "../../packages/server/src/http/workloads/errors.ts"
 import { systemClock } from "../../packages/server/src/kit/clock.ts"
@@ -19,6 +21,7 @@ import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
 import { egsWalks, withoutSuccess } from "./egs-walks.ts"
 import { rayWalks } from "./ray-walks.ts"
+import { kuberayWalks } from "./kuberay-walks.ts"
 
 /*
  * `server.call` checks every answer against the document of its family (test-exchange.ts), here and in all other tests
@@ -31,8 +34,15 @@ type Walk = (server: BerthServer) => Promise<unknown>
 const prefixed = (prefix: string, of: Readonly<Record<string, Walk>>) =>
   Object.fromEntries(Object.entries(of).map(([name, walk]) => [prefix + name, walk]))
 
-/** What is not there is stopped and removed already. */
-const idempotent: readonly string[] = ["workloads.stop", "workloads.delete"] satisfies OperationId[]
+/** What is not there is stopped and removed already, and in a namespace that is not there is nothing. */
+const neverMissing: readonly string[] = [
+  "workloads.stop",
+  "workloads.delete",
+  "kuberay.listComputeTemplates",
+  "kuberay.listCluster",
+  "kuberay.listRayJobs",
+  "kuberay.listRayServices",
+]
 
 const routes: readonly FamilyRoute[] = Object.values(apiFamilies).flatMap((family) => family.routes)
 
@@ -272,7 +282,11 @@ const walks: Readonly<Record<OperationId, Walk>> = {
 }
 
 it("every operation of every document can be made to succeed", async () => {
-  const all: Readonly<Record<string, Walk>> = { ...walks, ...prefixed("egs.", egsWalks) }
+  const all: Readonly<Record<string, Walk>> = {
+    ...walks,
+    ...prefixed("egs.", egsWalks),
+    ...prefixed("kuberay.", kuberayWalks),
+  }
   const possible = routes.filter(({ id }) => !withoutSuccess.some((name) => id === `egs.${name}`))
   expect(Object.keys(all).toSorted()).toEqual(possible.map(({ id }) => id).toSorted())
   for (const { id } of possible) {
@@ -307,7 +321,7 @@ describe.each(routes.map((route) => [route.id, route] as const))("%s", (id, rout
     for (const status of [401, 413])
       expect(statuses.has(status), `${id} ${status}`).toBe(refused.includes(status))
     const isNamed = route.path.includes(":") && route.body === undefined
-    if (isNamed) expect(statuses).toContain(idempotent.includes(id) ? 200 : 404)
+    if (isNamed) expect(statuses).toContain(neverMissing.includes(id) ? 200 : 404)
   })
 })
 
@@ -320,7 +334,8 @@ it("every route of the server is in a document, and no document has another", as
   const known = new Set<string>()
   const root = { get: (url: string) => known.add(`GET ${url}`) } as unknown as Parameters<typeof addProbes>[0]
   const metrics = { contentType: "text/plain", text: () => Promise.resolve("") }
-  const services = { clock: systemClock } as unknown as Services
+  const ray = scriptedObjects(() => ({}), [])
+  const services = { clock: systemClock, ray } as unknown as Services
   addProbes(root, { services, metrics, config: { openMetrics: false } })
   addWellKnown(root, services)
   const streams = createStreams({ clock: systemClock, most: 1 })
@@ -344,10 +359,8 @@ it("every route of the server is in a document, and no document has another", as
   const meter = { requestDone: () => {} }
   const app = await createApp({ services, log: silentLog, config, families, streams, meter, metrics })
   await app.close()
-  const served = [...known].filter(
-    (route) =>
-      !route.startsWith("HEAD ") && !route.includes(" /reference") && !route.endsWith("/dashboard/*"),
-  )
+  const other = /^HEAD | \/reference| \/apis\/v1\/\*$|\/dashboard\/\*$/
+  const served = [...known].filter((route) => !other.test(route))
   expect(served.toSorted()).toEqual(routes.map(({ method, path: at }) => `${method} ${at}`).toSorted())
 })
 
@@ -371,6 +384,7 @@ describe("the refusals of the documents", () => {
   const words = {
     workloads: workloadsErrorAnswer,
     egs: createErrorAnswer("seed"),
+    kuberay: createKuberayFamily({ openDocuments: false }).errorAnswer,
     berth: plainErrorAnswer,
   }
 

@@ -50,6 +50,14 @@ negative_data_rejection.enabled = false
 # A method that a path does not have is a 404 there.
 unsupported_method.enabled = false
 `,
+  kuberay: `
+[checks]
+positive_data_acceptance.enabled = false
+# What is zero or empty is left out, and so may be sent; text that is a number is one.
+negative_data_rejection.enabled = false
+# A method that a path does not have is a 501 there.
+unsupported_method.enabled = false
+`,
 }
 
 // Two minutes, and a program from a registry: not for every run.
@@ -61,6 +69,7 @@ const runs: readonly (readonly [title: string, family: ApiFamilyName, chosen: st
   ["workloads", "workloads", ""],
   ["egs", "egs", "exclude"],
   ["egs, keys", "egs", "include"],
+  ["kuberay", "kuberay", ""],
   ["berth", "berth", "exclude"],
   ["berth, keys and users", "berth", "include"],
 ]

@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from "node:child_process"
 import { promisify } from "node:util"
 import { checkExchange } from "../../packages/server/src/http/test-exchange.ts"
-import { sendRaw } from "../../packages/server/src/http/workloads/test-server.ts"
+import { sendRaw } from "../../packages/server/src/http/test-server.ts"
 import { cleanEnvironment } from "./real-server.ts"
 
 const deadlineMs = 40_000

@@ -160,7 +160,8 @@ function otherAnswers(route: FamilyRoute, components: Components): Record<string
   return Object.fromEntries(
     Object.entries(route.others ?? {}).map(([status, schema]) => {
       const description = descriptionOf(schema)
-      const content = { "application/json": { schema: components.refer(schema) } }
+      const { contentMediaType = "application/json" } = schema as { readonly contentMediaType?: string }
+      const content = { [contentMediaType]: { schema: components.refer(schema) } }
       return [status, isNothing(schema) ? { description } : { description, content }]
     }),
   )

@@ -3,6 +3,7 @@ import * as berth from "../berth/index.ts"
 import type { Refusal, RouteNotes } from "../common/index.ts"
 import * as egs from "../egs/index.ts"
 import * as workloads from "../workloads/index.ts"
+import { kuberayFamily } from "./kuberay-family.ts"
 
 /** A row of a family's route table in the form that all families share. */
 export interface FamilyRoute extends RouteNotes {
@@ -126,6 +127,7 @@ function berthTag(path: string): string {
 export const apiFamilies = {
   workloads: workloadsFamily,
   egs: egsFamily,
+  kuberay: kuberayFamily,
   berth: berthFamily,
 } as const satisfies Readonly<Record<string, ApiFamily>>
 export type ApiFamilyName = keyof typeof apiFamilies

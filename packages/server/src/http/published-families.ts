@@ -1,7 +1,7 @@
 import { createBerthFamily, type BerthFamilyOptions } from "./berth/family.ts"
 import { createEgsFamily, usualEgsOptions } from "./egs/family.ts"
 import type { EgsOptions } from "./egs/handlers.ts"
-import { kuberayFamily } from "./kuberay/family.ts"
+import { createKuberayFamily } from "./kuberay/family.ts"
 import type { Family } from "./plugins/family.ts"
 import { referenceFamily } from "./reference/family.ts"
 import { workloadsFamily } from "./workloads/routes.ts"
@@ -11,5 +11,11 @@ export function publishedFamilies(
   options: BerthFamilyOptions,
   egs: EgsOptions = usualEgsOptions,
 ): readonly Family[] {
-  return [workloadsFamily, createEgsFamily(egs), kuberayFamily, createBerthFamily(options), referenceFamily]
+  return [
+    workloadsFamily,
+    createEgsFamily(egs),
+    createKuberayFamily(options),
+    createBerthFamily(options),
+    referenceFamily,
+  ]
 }

@@ -15,6 +15,8 @@ export interface Exchange {
   readonly method: string
   /** Path and query. */
   readonly url: string
+  /** Headers that were sent. */
+  readonly asked?: Readonly<Record<string, string>>
   readonly status: number
   /** "" = none. */
   readonly contentType: string
@@ -28,7 +30,7 @@ interface Checked {
 }
 
 /** The statuses of what never became a request, or found no route: any path may answer them. */
-const anywhere = new Set([400, 401, 403, 404, 405, 408, 413, 431, 500, 503, 504])
+const anywhere = new Set([400, 401, 403, 404, 405, 408, 413, 431, 500, 501, 503, 504])
 const checked = new Map<ApiFamilyName, Checked>()
 const seen = new Set<string>()
 
@@ -42,22 +44,18 @@ export function seenAnswers(): ReadonlySet<string> {
  * must be there, and the body may have no member that is not.
  * @throws Error that says what the document does not have
  */
-export function checkExchange(exchange: Exchange): void {
-  const path = exchange.url.split("?", 1)[0] ?? ""
-  const name = familyOf(path)
+export function checkExchange(sent: Exchange): void {
+  const name = familyOf(sent.url.split("?", 1)[0] ?? "")
   if (name === undefined) return
+  const exchange = name === "kuberay" ? asRouted(sent) : sent
+  const path = exchange.url.split("?", 1)[0] ?? ""
   const family = checkedFamily(name)
   const found = operationAt(family.document, exchange.method, path)
-  if (!found) return checkNowhere(family, exchange)
+  if (!found) return isSaidOnce(name, exchange) ? undefined : checkNowhere(family, exchange)
   const place = `${exchange.method} ${path} ${exchange.status}`
   const response = responseOf(family.document, found, exchange.status)
   if (!response) {
-    // HTTP's own: said once in the document's introduction.
-    if ([408, 431].includes(exchange.status)) return
-    // Bodies of GET that are too large, likewise: only this API reads them.
-    if (name === "egs" && exchange.method === "GET" && exchange.status === 413) return
-    // A stream has no HEAD.
-    if (exchange.method === "HEAD" && exchange.status === 405) return
+    if (isSaidOnce(name, exchange)) return
     throw new Error(`${place}: the document of ${name} has no such status at ${found.operationId}.`)
   }
   seen.add(`${found.operationId} ${exchange.status}`)
@@ -78,6 +76,37 @@ export function checkStreamEvent(url: string, event: string, data: unknown): voi
   if (faults !== "") throw new Error(`${path} ${event}: ${faults}`)
 }
 
+/** What the introduction of a document says for all its operations. */
+function isSaidOnce(name: ApiFamilyName, { method, status }: Exchange): boolean {
+  // To the clean path.
+  if (name === "kuberay" && status === 307) return true
+  // HTTP's own.
+  if ([408, 431].includes(status)) return true
+  // Bodies of GET that are too large: only this API reads them.
+  if (name === "egs" && method === "GET" && status === 413) return true
+  // A stream has no HEAD, nor has the KubeRay API.
+  return method === "HEAD" && [405, 501].includes(status)
+}
+
+/** The request as the KubeRay API takes it: percent signs resolved, a POST of a form as what it stands for. */
+function asRouted(sent: Exchange): Exchange {
+  const { method, url, asked = {} } = sent
+  const [path = "", ...query] = url.split("?")
+  const routed = [unescaped(path), ...query].join("?")
+  const isForm = method === "POST" && asked["content-type"] === "application/x-www-form-urlencoded"
+  if (!isForm) return { ...sent, url: routed }
+  return { ...sent, url: routed, method: asked["x-http-method-override"]?.toUpperCase() ?? "GET" }
+}
+
+function unescaped(path: string): string {
+  if (!path.startsWith("/apis/")) return path
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
 /** Paths outside of `/berth/v1` that its document has. */
 const watched = ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"]
 
@@ -91,6 +120,7 @@ function familyOf(path: string): ApiFamilyName | undefined {
   if (path === "/api/v1" || path.startsWith("/api/v1/")) return "workloads"
   // Ray's own API, handed on.
   if (/^\/berth\/v1\/ray\/clusters\/[^/]+\/[^/]+\/dashboard(\/|$)/.test(path)) return undefined
+  if (path.startsWith("/apis/v1/") || /^\/swagger\/[^/]+$/.test(path)) return "kuberay"
   if (path.startsWith("/berth/") || watched.includes(path)) return "berth"
   return undefined
 }

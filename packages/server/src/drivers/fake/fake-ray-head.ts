@@ -52,8 +52,10 @@ export function createFakeRayHead(options: FakeRayHeadOptions): FakeRayHead {
     serve: createFakeServe(options.application),
     mood: "up",
     nodes,
-    submit(job) {
-      const id = job.submissionId
+    submit(asked) {
+      // As Ray: an empty id is one to be made.
+      const id = asked.submissionId === "" ? `raysubmit_${jobs.size + 1}` : asked.submissionId
+      const job = { ...asked, submissionId: id }
       if (jobs.has(id))
         throw new AppError("already_exists", `Job with submission_id ${id} already exists.`, {
           resource: "submission",

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { AppError } from "../../kit/errors.ts"
 import { clusterRow, jobRow } from "./test-rows.ts"
-import { startKuberayServer, type KuberayServer } from "./test-server.ts"
+import { startKuberayServer } from "./test-server.ts"
 
-let server: KuberayServer
+let server: Awaited<ReturnType<typeof startKuberayServer>>
 beforeAll(async () => {
   server = await startKuberayServer()
 })

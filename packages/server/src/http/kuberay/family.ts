@@ -10,27 +10,34 @@ import { askedBy } from "./form-posts.ts"
 import { requestFrom } from "./http-requests.ts"
 import { routeOf } from "./routing.ts"
 import { httpStatusOf, statusOf } from "./status.ts"
+import { addSwagger, type SwaggerOptions } from "./swagger.ts"
 
 const bodyLimit = 2 * 1024 * 1024
 const json = "application/json"
 
-/** The KubeRay API, V1, over HTTP (DESIGN 9.3). Without Ray objects among the services it has no routes. */
-export const kuberayFamily: Family = {
-  name: "kuberay",
-  prefixes: ["/apis/v1"],
-  bodyLimit,
-  register(app, services) {
-    if (!services.ray) return
-    const answer = createAnswer(services, createRayCall(services.ray))
-    for (const name of Object.keys(kuberayRoutes) as KuberayRouteName[]) {
-      const { method, path }: KuberayRoute = kuberayRoutes[name]
-      const config = { operation: `kuberay.${name}` }
-      app.route({ method, url: path, exposeHeadRoute: false, config, handler: answer })
-    }
-    // What the framework's router takes for no route may be one to upstream's (routing.ts).
-    app.all("/apis/v1/*", { config: { operation: "kuberay.other" } }, answer)
-  },
-  errorAnswer,
+/**
+ * The KubeRay API, V1, over HTTP (DESIGN 9.3), and its Swagger documents. Without Ray objects among the services it
+ * has no routes.
+ */
+export function createKuberayFamily(options: SwaggerOptions): Family {
+  return {
+    name: "kuberay",
+    prefixes: ["/apis/v1", "/swagger"],
+    bodyLimit,
+    register(app, services) {
+      if (!services.ray) return
+      const answer = createAnswer(services, createRayCall(services.ray))
+      for (const name of Object.keys(kuberayRoutes) as KuberayRouteName[]) {
+        const { method, path }: KuberayRoute = kuberayRoutes[name]
+        const config = { operation: `kuberay.${name}` }
+        app.route({ method, url: path, exposeHeadRoute: false, config, handler: answer })
+      }
+      // What the framework's router takes for no route may be one to upstream's (routing.ts).
+      app.all("/apis/v1/*", { config: { operation: "kuberay.other" } }, answer)
+      addSwagger(app, options)
+    },
+    errorAnswer,
+  }
 }
 
 /** Exactly code and message: a strict client refuses anything else. */

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { BatchOutcome } from "../../domain/workloads/index.ts"
 import { AppError } from "../../kit/errors.ts"
-import type { RawAnswer, RawRequest, TestServer } from "./test-server.ts"
-import { startTestServer } from "./test-server.ts"
+import type { RawAnswer, RawRequest } from "../test-server.ts"
+import { startWorkloadsServer } from "./test-server.ts"
 import { testDetail, testWorkload } from "./test-views.ts"
 
-let server: TestServer
+let server: Awaited<ReturnType<typeof startWorkloadsServer>>
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startWorkloadsServer()
 })
 afterAll(() => server.close())
 beforeEach(() => server.script({}))
