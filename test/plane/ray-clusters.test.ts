@@ -275,6 +275,42 @@ describe("a Ray cluster", () => {
     await p.assertSound()
   })
 
+  it("has all its workers where its head is, also where they wait singly and come after it was suspended", async () => {
+    const cores = (cpu: number) => ({ capacity: { ...cpuNode.capacity, cpuMilli: cpu * 1000 } })
+    const p = await start({}, { nodes: [aNode("c1", 0, cores(4))], otherNodes: [aNode("o1", 0, cores(64))] })
+    const key = await create(p, [workers(6, { minReplicas: 1 })])
+    await reaches(p, key, "ready")
+    await p.advance(30_000)
+    expect((await seen(p, key)).clusterId).toBe("local")
+    const all = await podsOf(p, key)
+    expect(all).toHaveLength(7)
+    expect(all.filter((pod) => pod.clusterId === "local")).toHaveLength(3)
+    expect(all.filter((pod) => pod.clusterId === null).map((pod) => pod.state)).toEqual(
+      Array<string>(4).fill("wanted"),
+    )
+    // it waits for its own place, and does not go where there is room
+    await p.plane.inventory.cordon(p.owner, "local", "c1")
+    p.ray.end(head(all).id, null)
+    await p.advance(60_000)
+    expect(await seen(p, key)).toMatchObject({ state: "waiting", clusterId: "local" })
+    await p.plane.inventory.uncordon(p.owner, "local", "c1")
+    await reaches(p, key, "ready")
+    await p.assertSound()
+  })
+
+  it("goes where all that must be there at once has room, before a worker that could wait elsewhere", async () => {
+    const cores = (cpu: number) => ({ capacity: { ...cpuNode.capacity, cpuMilli: cpu * 1000 } })
+    const p = await start({}, { nodes: [aNode("c1", 0, cores(3))], otherNodes: [aNode("o1", 0, cores(8))] })
+    const key = await create(p, [workers(4, { minReplicas: 3 })])
+    await reaches(p, key, "ready")
+    await p.advance(30_000)
+    const all = await podsOf(p, key)
+    expect(all.map((pod) => [pod.clusterId, pod.state])).toEqual(
+      Array.from({ length: 5 }, () => ["other", "running"]),
+    )
+    await p.assertSound()
+  })
+
   it("gives up its pods with a server that stops all that runs, and has them again with the next one", async () => {
     const p = await start({ install: ({ version }) => ({ delayMs: version === "2.59.0" ? 600_000 : 0 }) })
     const ready = await create(p, [workers(1)])

@@ -47,6 +47,8 @@ import { faultsOfServices } from "./service-faults.ts"
 export interface TestPlaneOptions {
   /** Default: one node `n1` with 8 GPUs. */
   readonly nodes?: readonly NodeFacts[]
+  /** Machines of a second cluster, `other`. Default: there is none. */
+  readonly otherNodes?: readonly NodeFacts[]
   /** Default: what the entry point says (`sleep 5; exit 1`). */
   readonly script?: FakeScript
   readonly onStep?: OnStep
@@ -212,6 +214,7 @@ async function startLife(given: {
   readonly clock: VirtualClock
   readonly world: FakeWorld
   readonly ray: FakeRayWorld
+  readonly other: { readonly world: FakeWorld; readonly ray: FakeRayWorld } | undefined
   readonly network: FakeNetwork
   readonly replicaWatch: ReplicaWatch
   readonly gpuWatch: GpuWatch
@@ -227,23 +230,37 @@ async function startLife(given: {
   given.gpuWatch.watch(store)
   const life = createLife(clock, given.onStep, given.refuse)
   const driver = createFakeDriver({ clusterId: cluster, clock, world })
-  const gated = life.driver(driver)
+  const places = [
+    { id: cluster, driver, ray: given.ray },
+    ...(given.other ? [otherPlace(given.other, clock)] : []),
+  ]
+  const gated = places.map((place) => life.driver(place.driver))
   const plane = await createControlPlane({
     store: life.store(store),
     rows: store,
     clock: life.clock,
     ids: createIds(() => clock.nowMs(), given.random),
     log,
-    clusters: [{ id: cluster, driver: "fake" }],
-    drivers: [gated],
-    rayBackends: [life.rayBackend(createFakeRay({ clusterId: cluster, clock, world: given.ray }))],
+    clusters: places.map(({ id }) => ({ id, driver: "fake" })),
+    drivers: gated,
+    rayBackends: places.map(({ id, ray }) =>
+      life.rayBackend(createFakeRay({ clusterId: id, clock, world: ray })),
+    ),
     vault: createVault(new Uint8Array(vaultKeyBytes).fill(7)),
     networks: new Map([[cluster, given.network]]),
-    sources: [gated],
+    sources: gated,
     noAuth: false,
     ...(given.gpuLimits ? { gpuLimits: given.gpuLimits } : {}),
   })
   return { store, life, driver, plane }
+}
+
+function otherPlace(
+  { world, ray }: { readonly world: FakeWorld; readonly ray: FakeRayWorld },
+  clock: VirtualClock,
+) {
+  const id = "other"
+  return { id, driver: createFakeDriver({ clusterId: id, clock, world }), ray }
 }
 
 type Begun = Awaited<ReturnType<typeof startLife>>
@@ -271,7 +288,11 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const replicaWatch = createReplicaWatch()
   const gpuWatch = createGpuWatch(clock)
   const { refuse, gpuLimits } = options
-  const outside = { path, clock, world, ray, network, replicaWatch, gpuWatch, random, log }
+  const other = options.otherNodes && {
+    world: createFakeWorld({ clock, nodes: options.otherNodes, script: options.script ?? entryPointScript }),
+    ray: createFakeRayWorld({ clock }),
+  }
+  const outside = { path, clock, world, ray, other, network, replicaWatch, gpuWatch, random, log }
   const begin = (onStep?: OnStep) => startLife({ ...outside, onStep, refuse, gpuLimits })
   let now = await begin(options.onStep)
   let isClosed = false

@@ -38,6 +38,7 @@ describe("fits", () => {
   const taint = { key: "k", value: "v", effect: "NoExecute" } as const
   const cases: readonly [string, Partial<Node>, Partial<Constraints>, Partial<Amounts>, object][] = [
     ["removed", { removedAtMs: 1 }, {}, {}, { kind: "removed" }],
+    ["another cluster", {}, { clusterId: "c2" }, {}, { kind: "cluster_mismatch" }],
     ["another name", {}, { nodeNames: ["n2", "n3"] }, {}, { kind: "name_mismatch" }],
     ["no such label", {}, { labels: { zone: "z" } }, {}, { kind: "label_mismatch", label: "zone" }],
     ["another label", {}, { labels: { rack: "r2" } }, {}, { kind: "label_mismatch", label: "rack" }],

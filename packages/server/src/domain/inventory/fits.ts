@@ -5,6 +5,7 @@ import { resourceNames } from "./types.ts"
 /** Why a pod may not go to a node: closed. In the order in which it is looked for. */
 export type Misfit =
   | { readonly kind: "removed" }
+  | { readonly kind: "cluster_mismatch" }
   | { readonly kind: "name_mismatch" }
   | { readonly kind: "label_mismatch"; readonly label: string }
   | { readonly kind: "gpu_model_mismatch"; readonly model: string | null }
@@ -40,6 +41,8 @@ export function fits(pod: Amounts, constraints: Constraints, node: Node, free: A
 /** What about the node itself, apart from its state and load, keeps such pods away; undefined = nothing. */
 export function mismatch(constraints: Constraints, node: Node): Misfit | undefined {
   if (node.removedAtMs !== null) return { kind: "removed" }
+  if (constraints.clusterId !== undefined && constraints.clusterId !== node.clusterId)
+    return { kind: "cluster_mismatch" }
   if (constraints.nodeNames.length > 0 && !constraints.nodeNames.includes(node.name))
     return { kind: "name_mismatch" }
   for (const label of Object.keys(constraints.labels))
@@ -95,9 +98,10 @@ export function amountOf(amounts: Amounts, resource: ResourceName): number {
   }
 }
 
-/** Whether labels, names or a model narrow where such pods may go. */
+/** Whether labels, names, a model or a cluster narrow where such pods may go. */
 export function isConstrained(constraints: Constraints): boolean {
   return (
+    constraints.clusterId !== undefined ||
     constraints.nodeNames.length > 0 ||
     constraints.gpuModel !== null ||
     Object.keys(constraints.labels).length > 0

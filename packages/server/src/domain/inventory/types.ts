@@ -105,6 +105,8 @@ export interface Constraints {
   readonly tolerateAll: boolean
   /** Long or short GPU model name, case ignored; null = any. */
   readonly gpuModel: string | null
+  /** Only nodes of that cluster, where others of the owner's pods are; absent = any. */
+  readonly clusterId?: string
 }
 
 export interface InventoryStore {

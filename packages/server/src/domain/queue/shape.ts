@@ -84,7 +84,8 @@ export function maskOf(resources: readonly ResourceName[]): number {
 
 function keyOfConstraints(constraints: Constraints): string {
   const labels = Object.entries(constraints.labels).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const { nodeNames, gpuModel, tolerateAll } = constraints
-  if (labels.length === 0 && nodeNames.length === 0 && gpuModel === null && !tolerateAll) return ""
-  return JSON.stringify([labels, nodeNames, gpuModel?.toLowerCase() ?? null, tolerateAll])
+  const { nodeNames, gpuModel, tolerateAll, clusterId = "" } = constraints
+  const isAny = labels.length === 0 && nodeNames.length === 0 && gpuModel === null && clusterId === ""
+  if (isAny && !tolerateAll) return ""
+  return JSON.stringify([labels, nodeNames, gpuModel?.toLowerCase() ?? null, tolerateAll, clusterId])
 }

@@ -3,6 +3,7 @@ import type { Tx } from "../journal/index.ts"
 import { systemActor } from "../journal/index.ts"
 import type { Claim, ClaimId, ClaimOwnerPort } from "../queue/index.ts"
 import { clusterEvent, type ClusterLife } from "./cluster-life.ts"
+import { furtherWorkers } from "./pods.ts"
 import type { RayRunnerOptions } from "./runner-options.ts"
 import type { RayCluster, RayClusterKey, RayPod } from "./types.ts"
 import { rayPoked } from "./types.ts"
@@ -86,6 +87,9 @@ export function createRayClaimOwner(options: ClaimOptions): ClaimOwnerPort {
           gangClaimId: null,
         }
         await rows.clusters.update(tx, next)
+        // only now it is known where workers that wait singly may go
+        if (cluster.clusterId === null)
+          await life.want(tx, furtherWorkers(next, options.ids, nowMs, null), nowMs)
         await tx.emit(clusterEvent(next, "scheduled", actor, nowMs, { pods: pods.length }))
       }
       tx.publish(rayPoked, cluster.key)

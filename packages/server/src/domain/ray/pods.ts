@@ -34,7 +34,11 @@ export function sizeOfGroup(spec: RayClusterSpec, groupName: string | null): Amo
   return group && amountsOf(group.resources)
 }
 
-/** Everything that a cluster without pods wants (DESIGN 9.3). @param notBeforeMs nothing is placed earlier; null = at once */
+/**
+ * What a cluster without pods wants (DESIGN 9.3): everything, or, where it never had a place, what is placed together;
+ * `furtherWorkers` then follow that.
+ * @param notBeforeMs nothing is placed earlier; null = at once
+ */
 export function gather(
   cluster: RayCluster,
   ids: Pick<Ids, "next" | "random">,
@@ -48,7 +52,8 @@ export function gather(
     if (least > 0)
       groups.push({ groupName: worker.groupName, pods: least, size: amountsOf(worker.resources) })
   }
-  const sets = orderedSets(groups.map((group) => ({ ...group, constraints: unconstrained })))
+  const constraints = constraintsOf(cluster)
+  const sets = orderedSets(groups.map((group) => ({ ...group, constraints })))
   const [first, ...beside] = sets
   if (!first) throw new AppError("internal", `The Ray cluster ${cluster.key} has no head.`)
   const gang = claimOf(cluster, ids, nowMs, { ...first, beside, notBeforeMs })
@@ -63,8 +68,27 @@ export function gather(
           claimPod: pods.length,
         }),
       )
-  const claims = [gang]
-  for (const worker of spec.workers)
+  const further = cluster.clusterId === null ? nothing : furtherWorkers(cluster, ids, nowMs, notBeforeMs)
+  return { claims: [gang, ...further.claims], pods: [...pods, ...further.pods] }
+}
+
+const nothing: Gathering = { claims: [], pods: [] }
+
+/** Where a pod of it may go: once it has had its place, all go where that was. */
+function constraintsOf({ clusterId }: RayCluster): Constraints {
+  return clusterId === null ? unconstrained : { ...unconstrained, clusterId }
+}
+
+/** The workers beyond the least number of each group, each waiting by itself. */
+export function furtherWorkers(
+  cluster: RayCluster,
+  ids: Pick<Ids, "next" | "random">,
+  nowMs: number,
+  notBeforeMs: number | null,
+): Gathering {
+  const claims: Claim[] = []
+  const pods: RayPod[] = []
+  for (const worker of cluster.spec.workers)
     for (let index = Math.max(worker.minReplicas, 0); index < wantedReplicas(worker); index++) {
       const single = singleOf(cluster, worker.groupName, index, ids, nowMs, notBeforeMs)
       claims.push(...single.claims)
@@ -87,7 +111,7 @@ export function singleOf(
   const claim = claimOf(cluster, ids, nowMs, {
     pods: 1,
     size,
-    constraints: unconstrained,
+    constraints: constraintsOf(cluster),
     beside: [],
     notBeforeMs,
   })
