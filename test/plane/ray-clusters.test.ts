@@ -261,6 +261,26 @@ describe("a Ray cluster", () => {
     await p.assertSound()
   })
 
+  it("starts a pod anew whose start a crash cut off before its program had said who it is", async () => {
+    const p = await start({ pod: () => ({ upAfterMs: 3000 }) })
+    const key = await create(p, [workers(1)])
+    for (const isHead of [true, false]) {
+      await p.until(async () =>
+        (await podsOf(p, key)).some((pod) => (pod.groupName === null) === isHead && pod.state === "starting"),
+      )
+      const pod = (await podsOf(p, key)).find((one) => (one.groupName === null) === isHead)
+      if (!pod) throw new Error("There is no such pod.")
+      await p.crash()
+      p.ray.unstart(pod.id)
+      await p.restart()
+      await p.settle()
+      expect(p.ray.starts(pod.id)).toBe(1)
+    }
+    await reaches(p, key, "ready")
+    expect(await reasonsOf(p, key)).not.toContain("HeadLost")
+    await p.assertSound()
+  })
+
   it("gets its GPU node by an automatic request, is suspended when that ends, and comes back", async () => {
     const p = await start({}, { lends: true })
     const key = await create(p, [workers(1, { resources: sized(1, 8) })])

@@ -41,13 +41,11 @@ export function fits(pod: Amounts, constraints: Constraints, node: Node, free: A
 /** What about the node itself, apart from its state and load, keeps such pods away; undefined = nothing. */
 export function mismatch(constraints: Constraints, node: Node): Misfit | undefined {
   if (node.removedAtMs !== null) return { kind: "removed" }
-  if (constraints.clusterId !== undefined && constraints.clusterId !== node.clusterId)
-    return { kind: "cluster_mismatch" }
+  if ((constraints.clusterId ?? node.clusterId) !== node.clusterId) return { kind: "cluster_mismatch" }
   if (constraints.nodeNames.length > 0 && !constraints.nodeNames.includes(node.name))
     return { kind: "name_mismatch" }
-  for (const label of Object.keys(constraints.labels))
-    if (!Object.hasOwn(node.labels, label) || node.labels[label] !== constraints.labels[label])
-      return { kind: "label_mismatch", label }
+  const label = Object.keys(constraints.labels).find((key) => !hasLabel(node, key, constraints.labels[key]))
+  if (label !== undefined) return { kind: "label_mismatch", label }
   if (constraints.gpuModel !== null && !hasGpuModel(node, constraints.gpuModel))
     return { kind: "gpu_model_mismatch", model: node.gpuModel }
   if (constraints.tolerateAll) return undefined
@@ -106,6 +104,10 @@ export function isConstrained(constraints: Constraints): boolean {
     constraints.gpuModel !== null ||
     Object.keys(constraints.labels).length > 0
   )
+}
+
+function hasLabel({ labels }: Node, key: string, value: string | undefined): boolean {
+  return Object.hasOwn(labels, key) && labels[key] === value
 }
 
 function hasGpuModel(node: Node, model: string): boolean {

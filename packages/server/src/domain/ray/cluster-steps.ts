@@ -9,7 +9,7 @@ import type { SubmissionKeeper } from "./jobs/submission-keeper.ts"
 import { launchOf } from "./pod-launch.ts"
 import { type PodHands, runtimeOf } from "./pod-hands.ts"
 import { singleOf, wantedReplicas } from "./pods.ts"
-import type { RayDashboard, RayNodeView, RayPodStarted } from "./ports.ts"
+import type { RayDashboard, RayNodeView, RayPodObservation, RayPodStarted } from "./ports.ts"
 import type { RayRunnerOptions } from "./runner-options.ts"
 import type { RayCluster, RayClusterKey, RayEvent, RayPod } from "./types.ts"
 
@@ -281,11 +281,9 @@ export function createClusterSteps(
   async function start(cluster: RayCluster, pods: readonly RayPod[], signal: AbortSignal): Promise<void> {
     const head = pods.find((pod) => pod.groupName === null && pod.state !== "ending")
     if (!head || head.state === "wanted") return headLost(cluster, "The head is gone.")
-    if (head.state === "placed") {
-      if (await ensure(cluster, head, signal)) options.lookAt(cluster.key, clock.nowMs() + startLookMs)
-      return
-    }
-    const { seen } = await hands.look(head)
+    const seen = await lookOrStart(cluster, head, signal)
+    if (seen === "started") options.lookAt(cluster.key, clock.nowMs() + startLookMs)
+    if (typeof seen === "string") return
     if (seen.state === "exited" || seen.state === "lost") return headLost(cluster, endOf(head, seen))
     const dashboard = hands.dashboardOf(cluster)
     const health = dashboard
@@ -338,19 +336,42 @@ export function createClusterSteps(
   ): Promise<void> {
     const nodes = await dashboard.nodes(signal)
     for (const pod of pods) {
-      if (pod.state === "placed" && !(await ensure(cluster, pod, signal))) return
-      if (pod.state !== "starting" && pod.state !== "running") continue
+      if (pod.groupName === null) {
+        // it was looked at before
+        if (pod.state === "starting") await noteRunning(pod)
+        continue
+      }
+      if (!["placed", "starting", "running"].includes(pod.state)) continue
+      const seen = await lookOrStart(cluster, pod, signal)
+      if (seen === "changed") return
       const node = nodes.find((one) => one.name === pod.name)
-      // the head was looked at before
-      const lost = pod.groupName === null ? undefined : await endOfWorker(pod, node)
-      if (lost !== undefined) await loseWorker(pod, lost)
-      else if (pod.state === "starting" && (pod.groupName === null || node?.isAlive)) await noteRunning(pod)
+      if (seen !== "started") await tendWorker(pod, seen, node)
     }
   }
 
+  /** The backend's word on a pod; one that was not started, or whose start was cut off with the last server, is started. */
+  async function lookOrStart(
+    cluster: RayCluster,
+    pod: RayPod,
+    signal: AbortSignal,
+  ): Promise<RayPodObservation | "started" | "changed"> {
+    const seen = pod.state === "placed" ? undefined : (await hands.look(pod)).seen
+    if (seen && seen.state !== "waiting") return seen
+    return (await ensure(cluster, pod, signal)) ? "started" : "changed"
+  }
+
+  async function tendWorker(pod: RayPod, seen: RayPodObservation, node: RayNodeView | undefined) {
+    const lost = endOfWorker(pod, seen, node)
+    if (lost !== undefined) await loseWorker(pod, lost)
+    else if (pod.state === "starting" && node?.isAlive) await noteRunning(pod)
+  }
+
   /** How a worker ended: its processes, or to Ray alone. undefined: it has not. */
-  async function endOfWorker(pod: RayPod, node: RayNodeView | undefined): Promise<string | undefined> {
-    const { seen } = await hands.look(pod)
+  function endOfWorker(
+    pod: RayPod,
+    seen: RayPodObservation,
+    node: RayNodeView | undefined,
+  ): string | undefined {
     if (seen.state === "exited" || seen.state === "lost") return endOf(pod, seen)
     return pod.state === "running" && node?.isAlive === false
       ? `Ray lost ${pod.name}: ${node.message}`

@@ -25,6 +25,8 @@ export interface FakeRayWorld {
   use(script: FakeRayScript): void
   /** Ends a running pod now; code null is a process that vanishes. A head takes its jobs and applications with it. */
   end(id: RayPodId, exitCode: number | null): void
+  /** Its start was not one, as when a program dies before it has said who it is: it is prepared, and waits to be started. */
+  unstart(id: RayPodId): void
   /** Ends what is stuck or lingers: it is gone now. */
   release(id: RayPodId): void
   /** How the dashboard of a head answers from now on. */
@@ -54,6 +56,8 @@ export interface RayWorldInside {
   installed(version: string): void
   fate(launch: RayPodLaunch): EnsureFate
   has(id: RayPodId): boolean
+  /** It is known, and was not started. */
+  isPrepared(id: RayPodId): boolean
   start(launch: RayPodLaunch): void
   /** Of a head that was started; null for a worker. */
   address(id: RayPodId): RayHeadAddress | null
@@ -76,6 +80,15 @@ interface Kept {
   workersAreTold: boolean
 }
 
+const notStarted: RayPodObservation = {
+  state: "waiting",
+  startedAtMs: null,
+  exitCode: null,
+  cause: null,
+  message: "",
+  isGone: false,
+}
+
 /** Ray's workers end this long after their head. */
 const headLossMs = 60_000
 
@@ -89,6 +102,7 @@ export function createFakeRayWorld(options: {
   const timers = createTimers({ ...clock, nowMs: mono })
   const pods = new Map<RayPodId, Kept>()
   const starts = new Map<RayPodId, number>()
+  const prepared = new Set<RayPodId>()
   const installs = new Map<string, number>()
   const violations: string[] = []
   const listeners = new Set<(id: RayPodId) => void>()
@@ -158,6 +172,7 @@ export function createFakeRayWorld(options: {
 
   function start(launch: RayPodLaunch) {
     check(launch)
+    prepared.delete(launch.id)
     starts.set(launch.id, (starts.get(launch.id) ?? 0) + 1)
     const program = script.pod?.(launch) ?? {}
     const pod = startPod(podLaunchOf(launch), program, "127.0.0.1", mono())
@@ -192,21 +207,25 @@ export function createFakeRayWorld(options: {
       return script.ensure?.(launch) ?? "start"
     },
     has: (id) => pods.has(id),
+    isPrepared: (id) => prepared.has(id),
     start,
     address: (id) => pods.get(id)?.head?.address ?? null,
     stop(id, reason, graceMs) {
+      prepared.delete(id)
       const kept = pods.get(id)
       if (!kept) return
       stopPod(kept.pod, reason, mono(), graceMs)
       touched(kept)
     },
     observe(id) {
+      if (prepared.has(id)) return notStarted
       const kept = pods.get(id)
       if (!kept) return undefined
       const { state, startedAtMs, exitCode, cause, message } = observePod(kept.pod, mono(), kept.wallOffsetMs)
       return { state, startedAtMs, exitCode, cause, message, isGone: isPodGone(kept.pod, mono()) }
     },
     forget(id) {
+      prepared.delete(id)
       const kept = pods.get(id)
       if (!kept) return
       if (!isPodGone(kept.pod, mono())) violations.push(`pod ${id} was forgotten while it was running`)
@@ -249,6 +268,13 @@ export function createFakeRayWorld(options: {
         message: isLost ? "It is gone and left no exit code." : "",
       })
       touched(kept)
+    },
+    unstart(id) {
+      const { launch } = known(id)
+      timers.cancel(id)
+      pods.delete(id)
+      starts.delete(id)
+      prepared.add(launch.id)
     },
     release(id) {
       const kept = known(id)

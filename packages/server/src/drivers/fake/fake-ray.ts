@@ -58,7 +58,7 @@ export function createFakeRay(options: FakeRayOptions): RayBackend & { readonly 
       return inside.observe(id) ?? nothing
     },
     async recover(id) {
-      return inside.has(id) ? { pod: id } : null
+      return inside.has(id) || inside.isPrepared(id) ? { pod: id } : null
     },
     async stop(id, _handle, reason, graceMs) {
       inside.stop(id, reason, graceMs)

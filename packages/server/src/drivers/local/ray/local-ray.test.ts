@@ -10,7 +10,7 @@ import { silentLog } from "../../../kit/log.ts"
 import { createLocalMachine } from "../local-machine.ts"
 import { createLogFiles } from "../log-files.ts"
 import { podMarkOf, scanProcesses } from "../processes.ts"
-import { createLocalRay } from "./local-ray.ts"
+import { createLocalRay, type LocalRay } from "./local-ray.ts"
 
 const python = (process.env["PATH"] ?? "")
   .split(delimiter)
@@ -40,27 +40,29 @@ function world(script: string, ports: readonly [number, number] = [23_000, 23_59
   const id = `rpd_${process.pid}_${++worlds}` as RayPodId
   const dataDir = join(root, "data")
   const logs = createLogFiles({ clock: systemClock, log: silentLog })
-  const backend = createLocalRay({
-    clusterId: "local",
-    dataDir,
-    clock: systemClock,
-    log: silentLog,
-    logs,
-    machine: createLocalMachine({ dataDir, log: silentLog, shareAccount: true }),
-    ports,
-    tempRoot,
-    searchPath: "/usr/bin:/bin",
-    slowLookMs: 100,
-    runtimes: {
-      environment: {},
-      interpreters: {},
-      allowInstall: () => false,
-      allowUnauthenticated: () => false,
-    },
-  })
+  const newBackend = () =>
+    createLocalRay({
+      clusterId: "local",
+      dataDir,
+      clock: systemClock,
+      log: silentLog,
+      logs,
+      machine: createLocalMachine({ dataDir, log: silentLog, shareAccount: true }),
+      ports,
+      tempRoot,
+      searchPath: "/usr/bin:/bin",
+      slowLookMs: 100,
+      runtimes: {
+        environment: {},
+        interpreters: {},
+        allowInstall: () => false,
+        allowUnauthenticated: () => false,
+      },
+    })
+  const backends = [newBackend()]
   const marked = async () => (await scanProcesses()).filter(({ pid }) => podMarkOf(pid)?.attemptId === id)
   ends.push(async () => {
-    await backend.close()
+    for (const each of backends) await each.close()
     await logs.close()
     for (const { pid } of await marked())
       try {
@@ -71,7 +73,23 @@ function world(script: string, ports: readonly [number, number] = [23_000, 23_59
     rmSync(root, { recursive: true, force: true })
   })
   const details = { python: python ?? "", bin }
-  return { backend, tempRoot, marked, launch: launchOf(id, details) }
+  const [backend] = backends as [LocalRay]
+  return {
+    backend,
+    tempRoot,
+    marked,
+    launch: launchOf(id, details),
+    podFolder: join(dataDir, "ray", "pods", id, "0"),
+    /** The server ends, its pods are killed, and the next server comes. */
+    async killedBetweenServers() {
+      await backend.close()
+      for (const { pid } of await marked()) process.kill(pid, "SIGKILL")
+      await until(async () => (await marked()).length === 0)
+      const next = newBackend()
+      backends.push(next)
+      return next
+    },
+  }
 }
 
 function launchOf(id: RayPodId, details: { python: string; bin: string }): RayPodLaunch {
@@ -209,5 +227,38 @@ test.runIf(python !== undefined && process.getuid?.() === 0)(
     await until(async () => (await backend.inspect(launch.id, handle)).isGone)
     expect(await backend.readLog(launch.id, handle, 1000)).toBe("print(1)\n")
     expect(existsSync(volume.mountPath)).toBe(false)
+  },
+)
+
+test.runIf(python !== undefined)(
+  "a node that was killed between two servers before it had said who it is waits, and is started when asked for",
+  async () => {
+    const { backend, launch, podFolder, killedBetweenServers } = world(family)
+    const { handle } = await backend.ensure(launch, never)
+    await until(async () => (await backend.readLog(launch.id, handle, 100)).includes("child up"))
+    const next = await killedBetweenServers()
+    for (const name of ["lock", "pid", "pid.new", "exit.new"])
+      rmSync(join(podFolder, name), { recursive: true, force: true })
+    expect(await next.recover(launch.id, handle)).toEqual(handle)
+    expect(await next.inspect(launch.id, handle)).toMatchObject({ state: "waiting", isGone: false })
+    await next.ensure(launch, never)
+    await until(async () => (await next.readLog(launch.id, handle, 1000)).split("child up").length === 3)
+    expect(await next.inspect(launch.id, handle)).toMatchObject({ state: "running" })
+    await next.stop(launch.id, handle, { cause: "stopped", message: "enough" }, 30_000)
+    await until(async () => (await next.inspect(launch.id, handle)).isGone)
+  },
+)
+
+test.runIf(python !== undefined)(
+  "a node that was killed between two servers as it said who it is is lost, not waited for",
+  async () => {
+    const { backend, launch, podFolder, killedBetweenServers } = world(family)
+    const { handle } = await backend.ensure(launch, never)
+    await until(async () => (await backend.readLog(launch.id, handle, 100)).includes("child up"))
+    const next = await killedBetweenServers()
+    rmSync(join(podFolder, "pid"))
+    expect(await next.recover(launch.id, handle)).toEqual(handle)
+    await until(async () => (await next.inspect(launch.id, handle)).isGone)
+    expect(await next.inspect(launch.id, handle)).toMatchObject({ state: "lost" })
   },
 )
