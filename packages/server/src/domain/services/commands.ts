@@ -1,0 +1,112 @@
+import type { Principal, UserId } from "../identity/index.ts"
+import type {
+  JsonText,
+  ModelVersion,
+  ModelVersionId,
+  PipelineRun,
+  PipelineRunId,
+  ServiceId,
+  ServiceQuery,
+  ServiceRecord,
+  ServiceState,
+  ServiceType,
+} from "./types.ts"
+
+export interface NewServiceRecord {
+  readonly workspaceId: string
+  readonly name: string
+  readonly type: ServiceType
+  readonly source: string | null
+  readonly adminState: ServiceState | null
+  readonly config: JsonText
+  readonly pipelineName: string | null
+  readonly pipelineStepName: string | null
+  readonly labels: Readonly<Record<string, string>> | null
+  readonly status: JsonText | null
+  readonly endpoint: JsonText | null
+  /** Of `status`. */
+  readonly state: ServiceState | null
+  readonly predictionUrl: string | null
+  readonly healthCheckUrl: string | null
+  readonly modelVersionId: ModelVersionId | null
+  readonly pipelineRunId: PipelineRunId | null
+}
+
+/** Members that are not there change nothing; null clears. `status` and `state` come together. */
+export type ServiceRecordChange = Partial<
+  Pick<
+    NewServiceRecord,
+    | "name"
+    | "adminState"
+    | "source"
+    | "status"
+    | "state"
+    | "endpoint"
+    | "predictionUrl"
+    | "healthCheckUrl"
+    | "labels"
+    | "modelVersionId"
+  >
+>
+
+/** A record with what it links to; null where it links to nothing, or to what is no more. */
+export interface ServiceRecordView {
+  readonly record: ServiceRecord
+  readonly run: PipelineRun | null
+  readonly modelVersion: ModelVersion | null
+}
+
+/** What users are matched by in a list: each of name, full name and id, with the operator. */
+export interface UserCondition {
+  readonly op: "equals" | "not_equals" | "contains" | "not_contains" | "starts_with" | "ends_with" | "one_of"
+  readonly values: readonly string[]
+}
+
+/** Records of model servers (DESIGN 9.4). What the caller has no role for does not exist. */
+export interface ServiceRecords {
+  /**
+   * Checks in this order: right, same config, run, model version.
+   * @throws AppError `not_found` (resource `workspace`, `pipeline-run`, `model-version`), `forbidden`,
+   *   `already_exists` (resource `service-record`, detail `config`), `conflict` detail `deleting` (the workspace),
+   *   `too_many` detail `objects_full`
+   */
+  create(principal: Principal, wanted: NewServiceRecord): Promise<ServiceRecordView>
+  /** @throws AppError `not_found` (resource `service-record`), `forbidden` */
+  get(principal: Principal, id: ServiceId): Promise<ServiceRecordView>
+  /** The row is looked up before the model version. */
+  update(principal: Principal, id: ServiceId, change: ServiceRecordChange): Promise<ServiceRecordView>
+  delete(principal: Principal, id: ServiceId): Promise<void>
+  /** @param query.users conditions on who made it, beside the others */
+  list(
+    principal: Principal,
+    query: ServiceQuery & { readonly users: readonly UserCondition[] },
+  ): Promise<{ readonly total: number; readonly items: readonly ServiceRecordView[] }>
+}
+
+/** Small registers of what records may link to. */
+export interface ServiceRegisters {
+  readonly runs: Register<PipelineRun, PipelineRunId, NewPipelineRun>
+  readonly modelVersions: Register<ModelVersion, ModelVersionId, NewModelVersion>
+}
+export interface Register<T, Id, New> {
+  create(principal: Principal, wanted: New): Promise<T>
+  get(principal: Principal, id: Id): Promise<T>
+  /** @param workspaceId null = all that the caller may see */
+  page(
+    principal: Principal,
+    workspaceId: string | null,
+    page: { readonly limit: number; readonly before: string | null },
+  ): Promise<readonly T[]>
+  delete(principal: Principal, id: Id): Promise<void>
+}
+export type NewPipelineRun = Pick<
+  PipelineRun,
+  "workspaceId" | "name" | "pipelineName" | "status" | "modelVersionId"
+>
+export type NewModelVersion = Pick<ModelVersion, "workspaceId" | "modelName" | "name" | "stage">
+
+/** Who made a record, as the family shows it. */
+export interface Maker {
+  readonly id: UserId
+  readonly name: string
+}
