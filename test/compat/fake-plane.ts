@@ -227,6 +227,8 @@ function servicesOf(
     capacity: plane.capacity,
     workloads: plane.workloads,
     endpoints: plane.endpoints,
+    serviceRecords: plane.serviceRecords,
+    serviceRegisters: plane.serviceRegisters,
     journal: store.journal,
     store,
     readiness: plane.readiness,

@@ -53,6 +53,7 @@ import {
   type RayStore,
 } from "./domain/ray/index.ts"
 import { claimChanged, createQueue, queueControlChanged, type ClaimStore } from "./domain/queue/index.ts"
+import { createServiceRecords, createServiceRegisters, type ServiceStore } from "./domain/services/index.ts"
 import {
   createEndpoints,
   createRoutes,
@@ -93,6 +94,7 @@ export interface Rows {
   readonly gpuRequests: GpuRequestStore
   readonly gpuSettings: GpuSettingsStore
   readonly ray: RayStore
+  readonly services: ServiceStore
 }
 
 export interface ControlPlaneOptions {
@@ -356,6 +358,17 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     trouble: theRunner().trouble,
   })
 
+  const registering = {
+    store,
+    rows: rows.services,
+    clock,
+    ids,
+    users: () => directory.users(),
+    workspaceRow,
+  }
+  const serviceRecords = createServiceRecords(registering)
+  const serviceRegisters = createServiceRegisters(registering)
+
   const isPublished = (workspaceId: string) => workspaceIndex.find(workspaceId)?.policy.publishServices
   const routes = createRoutes()
   const services = createServiceControl({
@@ -552,6 +565,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     endpoints,
     services,
     ray,
+    serviceRecords,
+    serviceRegisters,
     control,
     rayControl,
     rayLife: theRayRunner().life,

@@ -320,6 +320,8 @@ function servicesOf(parts: {
     workloads: plane.workloads,
     endpoints: plane.endpoints,
     ray: plane.ray,
+    serviceRecords: plane.serviceRecords,
+    serviceRegisters: plane.serviceRegisters,
     journal: store.journal,
     store,
     readiness() {

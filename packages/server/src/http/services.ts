@@ -7,6 +7,7 @@ import type { InventoryService } from "../domain/inventory/index.ts"
 import type { JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
 import type { RayObjects } from "../domain/ray/index.ts"
+import type { ServiceRecords, ServiceRegisters } from "../domain/services/index.ts"
 import type { EndpointService, WorkloadService } from "../domain/workloads/index.ts"
 import type { WorkspaceService } from "../domain/workspaces/index.ts"
 
@@ -36,6 +37,9 @@ export interface Services {
   readonly endpoints: EndpointService
   /** Absent: the server has no Ray. */
   readonly ray?: RayObjects
+  /** Records of model servers, and what they link to. */
+  readonly serviceRecords: ServiceRecords
+  readonly serviceRegisters: ServiceRegisters
   readonly journal: JournalReads
   readonly store: Pick<Store, "committed" | "subscribe">
   /** `/readyz`: recovered and planning; the sentence says what is missing. */

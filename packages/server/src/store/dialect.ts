@@ -24,6 +24,8 @@ export interface Dialect {
   readonly isLive: RawBuilder<SqlBool>
   /** The JSON text of a member, an object or a list, of the JSON object that a text column holds. */
   readonly jsonMember: (column: string, member: string) => RawBuilder<string>
+  /** The number that a text begins with; 0 where it begins with none. */
+  readonly numberIn: (column: string) => RawBuilder<number>
   readonly events: EventOrder
   /** What tells the counters of several writers apart, where there are several. */
   readonly counterShard: readonly "shard"[]

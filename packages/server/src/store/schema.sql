@@ -214,6 +214,17 @@ CREATE TABLE membership (
   primary key (workspace_id, user_id)
 ) strict;
 
+CREATE TABLE model_version (
+  id text not null primary key,
+  workspace_id text not null,
+  model_name text not null,
+  number integer not null,
+  body text not null,
+  version integer not null
+) strict;
+
+CREATE UNIQUE INDEX model_version_by_number on model_version (workspace_id, model_name, number);
+
 CREATE TABLE node (
   id text not null primary key,
   cluster_id text not null,
@@ -246,6 +257,15 @@ CREATE TABLE node_hold (
 CREATE INDEX node_hold_by_request on node_hold (request_id);
 
 CREATE INDEX node_hold_by_workspace on node_hold (workspace_id);
+
+CREATE TABLE pipeline_run (
+  id text not null primary key,
+  workspace_id text not null,
+  body text not null,
+  version integer not null
+) strict;
+
+CREATE INDEX pipeline_run_by_workspace on pipeline_run (workspace_id, id);
 
 CREATE TABLE queue_control (
   name text not null primary key,
@@ -375,6 +395,41 @@ CREATE TABLE schema_version (
   name text not null,
   applied_at_ms integer not null
 ) strict;
+
+CREATE TABLE service_record (
+  id text not null primary key,
+  workspace_id text not null,
+  user_id text,
+  name text not null,
+  type text not null,
+  flavor text not null,
+  pipeline_name text,
+  pipeline_step_name text,
+  state text,
+  model_version_id text,
+  pipeline_run_id text,
+  created_at_us integer not null,
+  updated_at_us integer not null,
+  config_hash text not null,
+  config text not null,
+  body text not null,
+  version integer not null
+) strict;
+
+CREATE INDEX service_record_by_age on service_record (created_at_us, id);
+
+CREATE UNIQUE INDEX service_record_by_config on service_record (config_hash);
+
+CREATE INDEX service_record_by_model_version on service_record (model_version_id)
+  where model_version_id is not null;
+
+CREATE INDEX service_record_by_name on service_record (lower(name));
+
+CREATE INDEX service_record_by_run on service_record (pipeline_run_id) where pipeline_run_id is not null;
+
+CREATE INDEX service_record_by_user on service_record (user_id) where user_id is not null;
+
+CREATE INDEX service_record_by_workspace on service_record (workspace_id, created_at_us, id);
 
 CREATE TABLE signing_key (
   kid text not null primary key,

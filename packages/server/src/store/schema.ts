@@ -451,6 +451,48 @@ interface RayConfigEntryTable {
   version: number
 }
 
+interface ServiceRecordTable {
+  /** 32 hex digits, as all ids of these tables. */
+  id: string
+  workspace_id: string
+  user_id: string | null
+  name: string
+  type: string
+  flavor: string
+  pipeline_name: string | null
+  pipeline_step_name: string | null
+  state: string | null
+  model_version_id: string | null
+  pipeline_run_id: string | null
+  created_at_us: number
+  updated_at_us: number
+  /** SHA-256 of `config`, lower-case hex. */
+  config_hash: string
+  /** JsonText. */
+  config: string
+  /** JSON of what nothing is looked for by. */
+  body: string
+  version: number
+}
+
+interface PipelineRunTable {
+  id: string
+  workspace_id: string
+  /** JSON of PipelineRun, without the version. */
+  body: string
+  version: number
+}
+
+interface ModelVersionTable {
+  id: string
+  workspace_id: string
+  model_name: string
+  number: number
+  /** JSON of ModelVersion, without the version. */
+  body: string
+  version: number
+}
+
 /** The tables, as both dialects have them; `migrations/` makes them and `schema.sql` shows the outcome. */
 export interface Database {
   event: EventTable
@@ -483,4 +525,7 @@ export interface Database {
   ray_event: RayEventTable
   ray_template: RayTemplateTable
   ray_config_entry: RayConfigEntryTable
+  service_record: ServiceRecordTable
+  pipeline_run: PipelineRunTable
+  model_version: ModelVersionTable
 }

@@ -4,6 +4,7 @@ import type { InventoryStore } from "../domain/inventory/index.ts"
 import type { JournalReads } from "../domain/journal/index.ts"
 import type { ClaimStore } from "../domain/queue/index.ts"
 import type { RayStore } from "../domain/ray/index.ts"
+import type { ServiceStore } from "../domain/services/index.ts"
 import type { EndpointStore, ReplicaStore, WorkloadStore } from "../domain/workloads/index.ts"
 import type { WorkspaceStore } from "../domain/workspaces/index.ts"
 import { claimStore } from "./claims.ts"
@@ -15,6 +16,7 @@ import { journalReads } from "./journal.ts"
 import { endpointStore } from "./endpoints.ts"
 import { rayStore } from "./ray.ts"
 import { replicaStore } from "./replicas.ts"
+import { serviceStore } from "./services.ts"
 import { signingKeyStore } from "./signing-keys.ts"
 import { workloadStore } from "./workloads.ts"
 import { workspaceStore } from "./workspaces.ts"
@@ -33,6 +35,7 @@ export interface SliceStores {
   readonly gpuRequests: GpuRequestStore
   readonly gpuSettings: GpuSettingsStore
   readonly ray: RayStore
+  readonly services: ServiceStore
 }
 
 export const sliceStores: SliceStores = {
@@ -48,4 +51,5 @@ export const sliceStores: SliceStores = {
   gpuRequests: gpuRequestStore,
   gpuSettings: gpuSettingsStore,
   ray: rayStore,
+  services: serviceStore,
 }

@@ -8,6 +8,7 @@ import { journalCases } from "./suite/journal.ts"
 import { rayCases } from "./suite/ray.ts"
 import { rayConfigCases } from "./suite/ray-config.ts"
 import { rowCases } from "./suite/rows.ts"
+import { serviceCases } from "./suite/services.ts"
 import { transactionCases } from "./suite/transactions.ts"
 import { workloadCases } from "./suite/workloads.ts"
 
@@ -46,6 +47,9 @@ export function storeSuite(name: string, open: OpenHarness, traits: SuiteTraits)
     })
     describe("what Ray's objects are made of", () => {
       rayConfigCases(open)
+    })
+    describe("records of model servers", () => {
+      serviceCases(open)
     })
   })
 }

@@ -34,6 +34,9 @@ export const operations = [
   "ray.get", // clusters, jobs, services, templates, config maps; submissions and their logs
   "ray.env", // see values of variables
   "ray.write", // make, change and delete them; the dashboard
+  "service.list",
+  "service.get", // records of model servers; runs and model versions that they link to
+  "service.write",
   "secret.list", // their names and keys; nobody reads values
   "secret.write",
   "price.list",

@@ -93,6 +93,9 @@ export type SubjectKind =
   | "ray-job"
   | "ray-service"
   | "ray-submission"
+  | "service-record"
+  | "pipeline-run"
+  | "model-version"
 
 export interface Subject {
   readonly kind: SubjectKind

@@ -1,4 +1,4 @@
-import type { Principal, UserId } from "../identity/index.ts"
+import type { Principal } from "../identity/index.ts"
 import type {
   JsonText,
   ModelVersion,
@@ -67,8 +67,7 @@ export interface ServiceRecords {
   /**
    * Checks in this order: right, same config, run, model version.
    * @throws AppError `not_found` (resource `workspace`, `pipeline-run`, `model-version`), `forbidden`,
-   *   `already_exists` (resource `service-record`, detail `config`), `conflict` detail `deleting` (the workspace),
-   *   `too_many` detail `objects_full`
+   *   `already_exists` (resource `service-record`, detail `config`), `conflict` detail `deleting` (the workspace)
    */
   create(principal: Principal, wanted: NewServiceRecord): Promise<ServiceRecordView>
   /** @throws AppError `not_found` (resource `service-record`), `forbidden` */
@@ -104,9 +103,3 @@ export type NewPipelineRun = Pick<
   "workspaceId" | "name" | "pipelineName" | "status" | "modelVersionId"
 >
 export type NewModelVersion = Pick<ModelVersion, "workspaceId" | "modelName" | "name" | "stage">
-
-/** Who made a record, as the family shows it. */
-export interface Maker {
-  readonly id: UserId
-  readonly name: string
-}

@@ -163,7 +163,8 @@ export interface ServiceStore {
       from: Reads,
       query: ServiceQuery & { readonly workspaceIds: readonly string[] | null },
     ): Promise<{ readonly total: number; readonly items: readonly ServiceRecord[] }>
-    countIn(from: Reads, workspaceId: string): Promise<number>
+    /** The one on the server with exactly this config. */
+    bySameConfig(from: Reads, config: JsonText): Promise<ServiceId | undefined>
     /** @throws AppError `already_exists` (resource `service-record`, detail `config`) when one has the same config */
     insert(tx: Tx, record: ServiceRecord): Promise<void>
     /** Writes version + 1. @throws AppError `stale` */
@@ -172,8 +173,8 @@ export interface ServiceStore {
   }
   readonly runs: ServiceRegister<PipelineRun, PipelineRunId>
   readonly modelVersions: ServiceRegister<ModelVersion, ModelVersionId> & {
-    /** 0 = the model has none. */
-    lastNumber(from: Reads, workspaceId: string, modelName: string): Promise<number>
+    /** The one with the highest number of a model. */
+    last(from: Reads, workspaceId: string, modelName: string): Promise<ModelVersion | undefined>
   }
   /** Everything of a workspace that is no more; at most `limit` rows. @returns how many; 0 = nothing is left */
   deleteIn(tx: Tx, workspaceId: string, limit: number): Promise<number>

@@ -157,6 +157,9 @@ const subjectKinds: Readonly<Record<SubjectKind, true>> = {
   "ray-job": true,
   "ray-service": true,
   "ray-submission": true,
+  "service-record": true,
+  "pipeline-run": true,
+  "model-version": true,
 }
 
 function isSubjectKind(word: string): word is SubjectKind {

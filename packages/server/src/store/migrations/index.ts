@@ -9,6 +9,7 @@ import { tokens } from "./0008-tokens.ts"
 import { likelyStarts } from "./0009-likely-starts.ts"
 import { claimsOfSeveralSizes } from "./0010-claims-of-several-sizes.ts"
 import { ray } from "./0011-ray.ts"
+import { serviceRecords } from "./0012-service-records.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -24,5 +25,6 @@ export const migrations: readonly Migration[] = [
   likelyStarts,
   claimsOfSeveralSizes,
   ray,
+  serviceRecords,
 ]
 export type { Migration } from "./migration.ts"

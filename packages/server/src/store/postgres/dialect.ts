@@ -11,6 +11,9 @@ import type { Dialect } from "../dialect.ts"
 import { transactionOrder } from "../event-order.ts"
 import type { Database } from "../schema.ts"
 
+/** What SQLite takes for the number at a text's beginning, of a size that no number of PostgreSQL overflows at. */
+const numberForm = String.raw`^\s*([-+]?(?:\d{1,100}(?:\.\d{0,100})?|\.\d{1,100})(?:[eE][-+]?\d{1,2})?)`
+
 /** The SQL of PostgreSQL. Texts compare by code point, as on SQLite, whatever the database's own collation is. */
 export const postgresDialect: Dialect = {
   name: "postgres",
@@ -29,6 +32,8 @@ export const postgresDialect: Dialect = {
   },
   isLive: sql<SqlBool>`is_live`,
   jsonMember: (column, member) => sql<string>`(${sql.ref(column)}::json -> ${sql.lit(member)})::text`,
+  numberIn: (column) =>
+    sql<number>`coalesce(substring(${sql.ref(column)} from ${sql.lit(numberForm)})::float8, 0)`,
   events: transactionOrder,
   counterShard: ["shard"],
   ddl: {

@@ -29,6 +29,7 @@ export const sqliteDialect: Dialect = {
   },
   isLive: sql<SqlBool>`state <> 'gone'`,
   jsonMember: (column, member) => sql<string>`json_extract(${sql.ref(column)}, ${sql.lit(`$.${member}`)})`,
+  numberIn: (column) => sql<number>`cast(${sql.ref(column)} as real)`,
   events: sequenceOrder,
   counterShard: [],
   ddl: {

@@ -1,0 +1,226 @@
+import type { Clock } from "../../kit/clock.ts"
+import { AppError } from "../../kit/errors.ts"
+import { type Ids, ulidToUuid } from "../../kit/ids.ts"
+import {
+  authorize,
+  isAllowed,
+  record as writeRecord,
+  type Operation,
+  type Principal,
+  type User,
+} from "../identity/index.ts"
+import type { Reads, Store, Tx } from "../journal/index.ts"
+import type { Workspace } from "../workspaces/index.ts"
+import type { NewServiceRecord, ServiceRecordChange, ServiceRecords, ServiceRecordView } from "./commands.ts"
+import type { ServiceCondition, ServiceId, ServiceRecord, ServiceStore } from "./types.ts"
+import { matchedUsers } from "./user-conditions.ts"
+
+export interface ServiceRecordsOptions {
+  readonly store: Pick<Store, "tx" | "committed">
+  readonly rows: ServiceStore
+  readonly clock: Clock
+  readonly ids: Pick<Ids, "ulid">
+  /** Everybody, in memory. */
+  readonly users: () => readonly User[]
+  /** As the transaction sees it. */
+  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+}
+
+const resource = "service-record"
+
+/** Records of model servers: rules and rights. */
+export function createServiceRecords(options: ServiceRecordsOptions): ServiceRecords {
+  const { store, rows, clock } = options
+  const nowUs = growingMicroseconds(clock)
+
+  async function found(from: Reads, principal: Principal, id: ServiceId, operation: Operation) {
+    const row = await rows.records.byId(from, id)
+    if (!row || principal.roleIn(row.workspaceId) === null) throw notThere(resource, id)
+    authorize(principal, operation, { workspaceId: row.workspaceId })
+    return row
+  }
+
+  async function create(principal: Principal, wanted: NewServiceRecord): Promise<ServiceRecord> {
+    const { workspaceId } = wanted
+    authorize(principal, "service.write", { workspaceId })
+    const createdAtUs = nowUs()
+    const record: ServiceRecord = {
+      ...wanted,
+      id: ulidToUuid(options.ids.ulid()) as ServiceId,
+      userId: principal.userId,
+      createdAtUs,
+      updatedAtUs: createdAtUs,
+      version: 1,
+    }
+    await store.tx(async (tx) => {
+      await refuseDeleting(options, tx, workspaceId)
+      if (await rows.records.bySameConfig(tx, record.config)) throw sameConfig(record.name)
+      await requireLinks(rows, tx, workspaceId, wanted)
+      await rows.records.insert(tx, record)
+      await tell(tx, principal, record, "created", clock.nowMs())
+    })
+    return record
+  }
+
+  async function update(
+    principal: Principal,
+    id: ServiceId,
+    change: ServiceRecordChange,
+  ): Promise<ServiceRecord> {
+    const updatedAtUs = nowUs()
+    return store.tx(async (tx) => {
+      const before = await found(tx, principal, id, "service.write")
+      await requireLinks(rows, tx, before.workspaceId, change)
+      const after: ServiceRecord = { ...before, ...change, updatedAtUs }
+      await rows.records.update(tx, after)
+      await tell(tx, principal, after, "updated", clock.nowMs())
+      return after
+    })
+  }
+
+  return {
+    create: async (principal, wanted) => viewOf(rows, store.committed, await create(principal, wanted)),
+    get: async (principal, id) =>
+      viewOf(rows, store.committed, await found(store.committed, principal, id, "service.get")),
+    update: async (principal, id, change) =>
+      viewOf(rows, store.committed, await update(principal, id, change)),
+    async delete(principal, id) {
+      await store.tx(async (tx) => {
+        const row = await found(tx, principal, id, "service.write")
+        await rows.records.delete(tx, id)
+        await tell(tx, principal, row, "deleted", clock.nowMs())
+      })
+    },
+    async list(principal, { users, ...query }) {
+      if (query.workspaceId === null) authorize(principal, "service.list", { workspaceId: null })
+      else authorize(principal, "service.list", { workspaceId: query.workspaceId })
+      const conditions = [...query.conditions, ...madeBy(users, options.users())]
+      const workspaceIds = query.workspaceId === null ? workspacesToList(principal) : null
+      const { total, items } = await rows.records.list(store.committed, {
+        ...query,
+        conditions,
+        workspaceIds,
+      })
+      return { total, items: await viewsOf(rows, store.committed, items) }
+    },
+  }
+}
+
+/** null = all of them. */
+function workspacesToList(principal: Principal): readonly string[] | null {
+  return (
+    principal.workspaces()?.filter((workspaceId) => isAllowed(principal, "service.list", { workspaceId })) ??
+    null
+  )
+}
+
+function madeBy(
+  conditions: Parameters<ServiceRecords["list"]>[1]["users"],
+  users: readonly User[],
+): readonly ServiceCondition[] {
+  return conditions.map((condition) => ({
+    column: "user",
+    op: "one_of",
+    values: matchedUsers(condition, users).map(({ id }) => id),
+  }))
+}
+
+/** Instants of this process grow, also within a millisecond and when the clock is set back. */
+function growingMicroseconds(clock: Clock): () => number {
+  let last = 0
+  return () => (last = Math.max(last + 1, Math.trunc(clock.nowMs()) * 1000))
+}
+
+/** The run, then the model version; each in the record's workspace. */
+async function requireLinks(
+  rows: ServiceStore,
+  tx: Tx,
+  workspaceId: string,
+  links: Partial<Pick<ServiceRecord, "pipelineRunId" | "modelVersionId">>,
+): Promise<void> {
+  const { pipelineRunId, modelVersionId } = links
+  if (pipelineRunId) {
+    const run = await rows.runs.byId(tx, pipelineRunId)
+    if (run?.workspaceId !== workspaceId) throw notThere("pipeline-run", pipelineRunId)
+  }
+  if (modelVersionId) {
+    const model = await rows.modelVersions.byId(tx, modelVersionId)
+    if (model?.workspaceId !== workspaceId) throw notThere("model-version", modelVersionId)
+  }
+}
+
+async function viewOf(rows: ServiceStore, from: Reads, record: ServiceRecord): Promise<ServiceRecordView> {
+  const { pipelineRunId, modelVersionId } = record
+  const run = pipelineRunId ? await rows.runs.byId(from, pipelineRunId) : undefined
+  const modelVersion = modelVersionId ? await rows.modelVersions.byId(from, modelVersionId) : undefined
+  return { record, run: run ?? null, modelVersion: modelVersion ?? null }
+}
+
+/** Each run and model version is read once, however many records of the page link to it. */
+async function viewsOf(
+  rows: ServiceStore,
+  from: Reads,
+  records: readonly ServiceRecord[],
+): Promise<readonly ServiceRecordView[]> {
+  const runs = new Map<string, ServiceRecordView["run"]>()
+  const models = new Map<string, ServiceRecordView["modelVersion"]>()
+  for (const { pipelineRunId, modelVersionId } of records) {
+    if (pipelineRunId && !runs.has(pipelineRunId))
+      runs.set(pipelineRunId, (await rows.runs.byId(from, pipelineRunId)) ?? null)
+    if (modelVersionId && !models.has(modelVersionId))
+      models.set(modelVersionId, (await rows.modelVersions.byId(from, modelVersionId)) ?? null)
+  }
+  return records.map((record) => ({
+    record,
+    run: runs.get(record.pipelineRunId ?? "") ?? null,
+    modelVersion: models.get(record.modelVersionId ?? "") ?? null,
+  }))
+}
+
+/** Else something could be born into a workspace whose deletion is being finished in the same batch. */
+async function refuseDeleting(
+  { workspaceRow }: Pick<ServiceRecordsOptions, "workspaceRow">,
+  tx: Tx,
+  id: string,
+): Promise<void> {
+  const workspace = await workspaceRow(tx, id)
+  if (workspace?.state === "active") return
+  throw new AppError("conflict", `The workspace ${id} is being deleted and takes nothing new.`, {
+    resource: "workspace",
+    name: id,
+    detail: "deleting",
+  })
+}
+
+function notThere(kind: "service-record" | "pipeline-run" | "model-version", id: string): AppError {
+  return new AppError("not_found", `There is no ${kind.replace("-", " ")} ${id}.`, {
+    resource: kind,
+    name: id,
+  })
+}
+
+function sameConfig(name: string): AppError {
+  return new AppError("already_exists", `There is a service with the same configuration as "${name}".`, {
+    resource,
+    name,
+    detail: "config",
+  })
+}
+
+async function tell(
+  tx: Tx,
+  principal: Principal,
+  { id, workspaceId, name, state }: ServiceRecord,
+  did: "created" | "updated" | "deleted",
+  atMs: number,
+): Promise<void> {
+  await writeRecord(tx, {
+    operation: "service.write",
+    event: `service-record.${did}`,
+    subject: { kind: resource, id },
+    workspace: workspaceId,
+    actor: principal.actor,
+    atMs,
+    data: { name, state },
+  })
+}

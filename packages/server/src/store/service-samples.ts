@@ -1,0 +1,76 @@
+import type { UserId } from "../domain/identity/index.ts"
+import type {
+  JsonText,
+  ModelVersion,
+  ModelVersionId,
+  PipelineRun,
+  PipelineRunId,
+  ServiceId,
+  ServiceRecord,
+} from "../domain/services/index.ts"
+
+/** A UUID that ends with a number: of two, the one with the greater number is the later one. */
+export function uuidOf(number: number): string {
+  return `0190a5e0-0000-7000-8000-${number.toString(16).padStart(12, "0")}`
+}
+
+/** A record with a config of its own, for tests of stores. */
+export function sampleRecord(number: number, change: Partial<ServiceRecord> = {}): ServiceRecord {
+  return {
+    id: uuidOf(number) as ServiceId,
+    workspaceId: "a",
+    userId: "usr_1" as UserId,
+    name: `svc-${number}`,
+    type: { type: "model-serving", flavor: "vllm", name: "", description: "", logoUrl: "" },
+    source: null,
+    adminState: null,
+    config: `{"number": ${number}}` as JsonText,
+    pipelineName: null,
+    pipelineStepName: null,
+    labels: null,
+    status: null,
+    endpoint: null,
+    state: null,
+    predictionUrl: null,
+    healthCheckUrl: null,
+    modelVersionId: null,
+    pipelineRunId: null,
+    createdAtUs: 1_700_000_000_000_000 + number * 1_000_000,
+    updatedAtUs: 1_700_000_000_000_000 + number * 1_000_000,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleRun(number: number, change: Partial<PipelineRun> = {}): PipelineRun {
+  return {
+    id: uuidOf(number) as PipelineRunId,
+    workspaceId: "a",
+    userId: null,
+    name: `run-${number}`,
+    pipelineName: "train",
+    status: "completed",
+    modelVersionId: null,
+    createdAtUs: number,
+    updatedAtUs: number,
+    version: 1,
+    ...change,
+  }
+}
+
+export function sampleModelVersion(number: number, change: Partial<ModelVersion> = {}): ModelVersion {
+  return {
+    id: uuidOf(number) as ModelVersionId,
+    workspaceId: "a",
+    userId: null,
+    modelName: "churn",
+    modelId: uuidOf(1),
+    number,
+    name: null,
+    stage: null,
+    createdAtUs: number,
+    updatedAtUs: number,
+    version: 1,
+    ...change,
+  }
+}

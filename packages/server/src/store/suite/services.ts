@@ -1,0 +1,280 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { UserId } from "../../domain/identity/index.ts"
+import type { Tx } from "../../domain/journal/index.ts"
+import {
+  type JsonText,
+  serviceRecordChanged,
+  type ServiceCondition,
+  type ServiceRecord,
+  type ServiceStore,
+} from "../../domain/services/index.ts"
+import { sampleModelVersion, sampleRecord, sampleRun, uuidOf } from "../service-samples.ts"
+import { failure, type OpenHarness, outcomes, type StoreHarness } from "./harness.ts"
+
+type Query = Parameters<ServiceStore["records"]["list"]>[1]
+const everything: Query = {
+  workspaceId: null,
+  workspaceIds: null,
+  scopeUserId: null,
+  match: "all",
+  conditions: [],
+  sort: { column: "created", descending: false },
+  offset: 0,
+  limit: 100,
+}
+
+/** Records of model servers: what goes in comes out, one config once, each condition of a list. */
+export function serviceCases(open: OpenHarness): void {
+  let harness: StoreHarness
+  let services: ServiceStore
+  beforeEach(async () => {
+    harness = await open()
+    services = harness.store.services
+  })
+  afterEach(() => harness.dispose())
+  const write = <T>(closure: (tx: Tx) => Promise<T>) => harness.store.tx(closure)
+  const read = () => harness.store.committed
+  const insert = (...records: readonly ServiceRecord[]) =>
+    write(async (tx) => {
+      for (const one of records) await services.records.insert(tx, one)
+    })
+  async function names(query: Partial<Query>): Promise<readonly string[]> {
+    const { items } = await services.records.list(read(), { ...everything, ...query })
+    return items.map(({ name }) => name)
+  }
+
+  describe("records", () => {
+    const whole = sampleRecord(1, {
+      name: "Churn",
+      type: { type: "t", flavor: "f", name: "n", description: "d", logoUrl: "l" },
+      source: "a.b.C",
+      adminState: "active",
+      config: '{"2": 1.0, "1": "\\u00e9"}' as JsonText,
+      pipelineName: "p",
+      pipelineStepName: "s",
+      labels: { "10": "ten", "9": "nine" },
+      status: '{"state": "error"}' as JsonText,
+      endpoint: '{"port": 1}' as JsonText,
+      state: "error",
+      predictionUrl: "http://x",
+      healthCheckUrl: "",
+      modelVersionId: sampleModelVersion(7).id,
+      pipelineRunId: sampleRun(8).id,
+    })
+
+    it("come back whole, change from the version that was seen, and go", async () => {
+      const told: string[] = []
+      harness.store.subscribe(serviceRecordChanged, ({ record, gone }) => {
+        told.push(`${record.name} ${record.version}${gone ? " gone" : ""}`)
+      })
+      await insert(whole)
+      expect(await services.records.byId(read(), whole.id)).toEqual(whole)
+      expect((await services.records.list(read(), everything)).items).toEqual([whole])
+      const changed: ServiceRecord = {
+        ...whole,
+        name: "other",
+        state: null,
+        status: null,
+        updatedAtUs: 9,
+        userId: null,
+      }
+      await write((tx) => services.records.update(tx, changed))
+      expect(await services.records.byId(read(), whole.id)).toEqual({ ...changed, version: 2 })
+      const late = write((tx) => services.records.update(tx, whole))
+      await expect(late).rejects.toMatchObject(failure("stale"))
+      await write((tx) => services.records.delete(tx, whole.id))
+      expect(await services.records.byId(read(), whole.id)).toBeUndefined()
+      expect(told).toEqual(["Churn 1", "other 2", "other 2 gone"])
+    })
+
+    it("have a config that no other on the server has, also of several made at once", async () => {
+      const same = [1, 2, 3].map((number) =>
+        sampleRecord(number, { config: "{}" as JsonText, workspaceId: `w${number}` }),
+      )
+      expect((await outcomes(same.map((one) => insert(one)))).toSorted()).toEqual(["config", "config", "ok"])
+      const { items } = await services.records.list(read(), everything)
+      expect(await services.records.bySameConfig(read(), "{}" as JsonText)).toBe(items[0]?.id)
+      expect(await services.records.bySameConfig(read(), "{ }" as JsonText)).toBeUndefined()
+      await insert(
+        sampleRecord(4, { config: '{"a": 1}' as JsonText }),
+        sampleRecord(5, { config: '{"a": 1.0}' as JsonText }),
+      )
+      expect(await names({})).toHaveLength(3)
+    })
+  })
+
+  describe("lists", () => {
+    const ann = "usr_A" as UserId
+    const rows = [
+      sampleRecord(1, {
+        name: "Iris_1",
+        pipelineName: "7",
+        type: typed("model-serving", "mlflow"),
+        userId: ann,
+      }),
+      sampleRecord(2, { name: "iris-2", pipelineName: "train", workspaceId: "b", userId: null }),
+      sampleRecord(3, { name: "100%", pipelineStepName: "Deploy", modelVersionId: sampleModelVersion(7).id }),
+      sampleRecord(4, { name: "", pipelineName: "12.5x", pipelineRunId: sampleRun(8).id, state: "active" }),
+    ]
+    function typed(type: string, flavor: string): ServiceRecord["type"] {
+      return { type, flavor, name: "", description: "", logoUrl: "" }
+    }
+    beforeEach(() => insert(...rows))
+
+    const at = (number: number) => sampleRecord(number).createdAtUs
+    const cases: readonly (readonly [ServiceCondition, readonly string[]])[] = [
+      [{ column: "name", op: "equals", value: "IRIS-2" }, ["iris-2"]],
+      [{ column: "name", op: "equals", value: "" }, [""]],
+      [{ column: "name", op: "not_equals", value: "iris_1" }, ["iris-2", "100%", ""]],
+      [{ column: "name", op: "contains", value: "RIS" }, ["Iris_1", "iris-2"]],
+      [{ column: "name", op: "contains", value: "s_" }, ["Iris_1"]],
+      [{ column: "name", op: "contains", value: "%" }, ["100%"]],
+      [{ column: "name", op: "contains", value: "" }, ["Iris_1", "iris-2", "100%", ""]],
+      [{ column: "name", op: "not_contains", value: "iris" }, ["100%", ""]],
+      [{ column: "name", op: "starts_with", value: "IRIS" }, ["Iris_1", "iris-2"]],
+      [{ column: "name", op: "starts_with", value: "_" }, []],
+      [{ column: "name", op: "ends_with", value: "2" }, ["iris-2"]],
+      [{ column: "name", op: "ends_with", value: "a longer text than any name" }, []],
+      [{ column: "name", op: "one_of", values: ["IRIS_1", "100%"] }, ["Iris_1", "100%"]],
+      [{ column: "name", op: "one_of", values: [] }, []],
+      [{ column: "name", op: "not_one_of", values: ["iris_1"] }, ["iris-2", "100%", ""]],
+      [{ column: "name", op: "greater", number: 50 }, ["100%"]],
+      [{ column: "id", op: "equals", value: uuidOf(2) }, ["iris-2"]],
+      [{ column: "id", op: "starts_with", value: "0190A5E0-00" }, ["Iris_1", "iris-2", "100%", ""]],
+      [{ column: "id", op: "ends_with", value: "00-000000000003" }, ["100%"]],
+      [{ column: "id", op: "contains", value: "nope" }, []],
+      [{ column: "model_version_id", op: "equals", value: uuidOf(7) }, ["100%"]],
+      [{ column: "model_version_id", op: "not_equals", value: uuidOf(9) }, ["100%"]],
+      [{ column: "pipeline_run_id", op: "is_not_null" }, [""]],
+      [{ column: "pipeline_run_id", op: "is_null" }, ["Iris_1", "iris-2", "100%"]],
+      [{ column: "pipeline_name", op: "greater", number: 8 }, [""]],
+      [{ column: "pipeline_name", op: "less", number: 8 }, ["Iris_1"]],
+      [{ column: "pipeline_name", op: "equals", value: "TRAIN" }, []],
+      [{ column: "pipeline_name", op: "contains", value: "TRAIN" }, ["iris-2"]],
+      [{ column: "pipeline_step_name", op: "equals", value: "Deploy" }, ["100%"]],
+      [{ column: "flavor", op: "equals", value: "mlflow" }, ["Iris_1"]],
+      [{ column: "type", op: "starts_with", value: "model" }, ["Iris_1", "iris-2", "100%", ""]],
+      [{ column: "user", op: "one_of", values: ["usr_A"] }, ["Iris_1"]],
+      [{ column: "created", op: "greater", number: at(2) }, ["100%", ""]],
+      [{ column: "created", op: "equals_at", number: at(2) }, ["iris-2"]],
+      [{ column: "updated", op: "at_most", number: at(2) }, ["Iris_1", "iris-2"]],
+      [{ column: "created", op: "between", from: at(2), to: at(3) }, ["iris-2", "100%"]],
+    ]
+    it.each(cases)("%j gives %j", async (condition, expected) => {
+      expect(await names({ conditions: [condition] })).toEqual(expected)
+    })
+
+    it("combine conditions by and or or, within workspace and maker", async () => {
+      const conditions: ServiceCondition[] = [
+        { column: "name", op: "contains", value: "iris" },
+        { column: "pipeline_name", op: "equals", value: "7" },
+      ]
+      expect(await names({ conditions })).toEqual(["Iris_1"])
+      expect(await names({ conditions, match: "any" })).toEqual(["Iris_1", "iris-2"])
+      expect(await names({ conditions, match: "any", workspaceId: "b" })).toEqual(["iris-2"])
+      expect(await names({ conditions: [], match: "any" })).toHaveLength(4)
+      expect(await names({ workspaceIds: ["b", "c"] })).toEqual(["iris-2"])
+      expect(await names({ workspaceIds: [] })).toEqual([])
+      expect(await names({ scopeUserId: ann })).toEqual(["Iris_1"])
+    })
+
+    it("are sorted by every column, ties by id the same way, and cut into pages", async () => {
+      expect(await names({ sort: { column: "name", descending: false } })).toEqual([
+        "",
+        "100%",
+        "Iris_1",
+        "iris-2",
+      ])
+      expect(await names({ sort: { column: "flavor", descending: false } })).toEqual([
+        "Iris_1",
+        "iris-2",
+        "100%",
+        "",
+      ])
+      expect(await names({ sort: { column: "type", descending: true } })).toEqual([
+        "",
+        "100%",
+        "iris-2",
+        "Iris_1",
+      ])
+      expect(await names({ sort: { column: "pipeline_name", descending: false } })).toEqual([
+        "100%",
+        "",
+        "Iris_1",
+        "iris-2",
+      ])
+      expect(await names({ sort: { column: "pipeline_name", descending: true } })).toEqual([
+        "iris-2",
+        "Iris_1",
+        "",
+        "100%",
+      ])
+      expect(await names({ sort: { column: "id", descending: true }, limit: 2 })).toEqual(["", "100%"])
+      const page = await services.records.list(read(), { ...everything, offset: 3, limit: 2 })
+      expect(page).toEqual({ total: 4, items: [rows[3]] })
+      expect(await services.records.list(read(), { ...everything, offset: 4 })).toEqual({
+        total: 4,
+        items: [],
+      })
+      for (const column of [
+        "user",
+        "updated",
+        "model_version_id",
+        "pipeline_run_id",
+        "pipeline_step_name",
+      ] as const)
+        expect(await names({ sort: { column, descending: true } }), column).toHaveLength(4)
+    })
+  })
+
+  describe("runs and model versions", () => {
+    it("come back, newest first, and what linked to one that is deleted links to nothing", async () => {
+      const run = sampleRun(8)
+      const models = [1, 2].map((number) => sampleModelVersion(number))
+      const record = sampleRecord(3, { pipelineRunId: run.id, modelVersionId: models[0]?.id ?? null })
+      await write(async (tx) => {
+        for (const one of [run, sampleRun(9, { workspaceId: "b" })]) await services.runs.insert(tx, one)
+        for (const one of models) await services.modelVersions.insert(tx, one)
+        await services.records.insert(tx, record)
+      })
+      const page = { limit: 10, before: null }
+      expect((await services.runs.page(read(), null, page)).map(({ name }) => name)).toEqual([
+        "run-9",
+        "run-8",
+      ])
+      expect(await services.runs.page(read(), ["a"], page)).toEqual([run])
+      expect(await services.runs.page(read(), [], page)).toEqual([])
+      expect(await services.runs.page(read(), null, { limit: 10, before: uuidOf(9) })).toEqual([run])
+      expect(await services.modelVersions.last(read(), "a", "churn")).toEqual(models[1])
+      expect(await services.modelVersions.last(read(), "b", "churn")).toBeUndefined()
+      const twin = write((tx) =>
+        services.modelVersions.insert(tx, { ...sampleModelVersion(2), id: sampleModelVersion(9).id }),
+      )
+      await expect(twin).rejects.toMatchObject(failure("already_exists"))
+      await write((tx) => services.runs.update(tx, { ...run, status: "failed" }))
+      expect(await services.runs.byId(read(), run.id)).toEqual({ ...run, status: "failed", version: 2 })
+      await write(async (tx) => {
+        await services.runs.delete(tx, run.id)
+        if (models[0]) await services.modelVersions.delete(tx, models[0].id)
+      })
+      expect(await services.records.byId(read(), record.id)).toMatchObject({
+        pipelineRunId: null,
+        modelVersionId: null,
+      })
+    })
+
+    it("go with their workspace, in steps", async () => {
+      await write(async (tx) => {
+        await services.runs.insert(tx, sampleRun(8))
+        await services.modelVersions.insert(tx, sampleModelVersion(1))
+        for (const number of [2, 3]) await services.records.insert(tx, sampleRecord(number))
+        await services.records.insert(tx, sampleRecord(4, { workspaceId: "b" }))
+      })
+      const steps: number[] = []
+      do steps.push(await write((tx) => services.deleteIn(tx, "a", 1)))
+      while (steps.at(-1) !== 0 && steps.length < 10)
+      expect(steps).toEqual([1, 1, 1, 1, 0])
+      expect(await names({})).toEqual(["svc-4"])
+    })
+  })
+}
