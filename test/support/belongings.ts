@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs"
 import { join } from "node:path"
 import { openPodGroups, pidsInGroup } from "../../packages/server/src/drivers/local/pod-groups.ts"
 
@@ -15,20 +15,17 @@ export interface Belonging {
  * what it was started with, or by where it works. The server itself is none of them.
  */
 export function podProcesses(dataDir: string): readonly Belonging[] {
-  const pods = `${dataDir}/pods/`
+  const folders = driversOf(dataDir).map((folder) => `${folder}/pods/`)
   const found: Belonging[] = []
-  const root = openPodGroups(dataDir)?.root
-  const grouped = new Set(root === undefined ? [] : groupsIn(root).flatMap(pidsInGroup))
+  const grouped = new Set(rootsOf(dataDir).flatMap((root) => groupsIn(root).flatMap(pidsInGroup)))
   for (const name of readdirSync("/proc")) {
     const pid = Number(name)
     if (!Number.isInteger(pid) || pid === process.pid) continue
     const environ = read(`/proc/${name}/environ`)
     const command = read(`/proc/${name}/cmdline`)
-    const isOurs =
-      grouped.has(pid) ||
-      environ.includes(pods) ||
-      command.includes(pods) ||
-      workFolder(name).startsWith(pods)
+    const cwd = workFolder(name)
+    const isIn = (pods: string) => environ.includes(pods) || command.includes(pods) || cwd.startsWith(pods)
+    const isOurs = grouped.has(pid) || folders.some(isIn)
     if (!isOurs || !isAlive(pid)) continue
     const attemptId = /(?:^|\0)BERTH_ATTEMPT=([^\0]*)/.exec(environ)?.[1] ?? null
     found.push({ pid, attemptId, command: command.replaceAll("\0", " ").trim() })
@@ -50,10 +47,17 @@ export function killPodProcesses(dataDir: string): void {
  * @returns whether nothing is left of them; a process that was killed just now may still be in one
  */
 export function removePodGroups(dataDir: string): boolean {
-  const root = openPodGroups(dataDir)?.root
-  if (root === undefined) return true
-  const paths = [...groupsIn(root), root]
+  const paths = rootsOf(dataDir).flatMap((root) => [...groupsIn(root), root])
   return paths.map(removeFolder).every((isGone) => isGone)
+}
+
+/** The folders of its drivers of pods: of workloads, and of Ray nodes where there were any. */
+function driversOf(dataDir: string): readonly string[] {
+  return [dataDir, join(dataDir, "ray")].filter((folder, at) => at === 0 || existsSync(folder))
+}
+
+function rootsOf(dataDir: string): readonly string[] {
+  return driversOf(dataDir).flatMap((folder) => openPodGroups(folder)?.root ?? [])
 }
 
 function groupsIn(root: string): readonly string[] {

@@ -64,23 +64,37 @@ async function byBytes(args: readonly string[]): Promise<CurlAnswer> {
   return { status, text }
 }
 
-const withValue = new Set(["--data", "--data-raw", "--request", "-H"])
+/** As the documents write it → what it is. */
+const withValue: Readonly<Record<string, "body" | "method" | "header">> = {
+  "--data": "body",
+  "--data-raw": "body",
+  "-d": "body",
+  "--request": "method",
+  "-X": "method",
+  "--header": "header",
+  "-H": "header",
+}
 
-/** What the arguments ask for: those that the document uses. */
+/** What the arguments ask for: those that the documents use. */
 function readArgs(args: readonly string[]) {
-  const values = new Map<string, string>()
+  const values: Record<string, string> = {}
+  const headers: Record<string, string> = {}
   const rest: string[] = []
   for (let at = 0; at < args.length; at++) {
     const arg = args[at] ?? ""
-    if (withValue.has(arg)) values.set(arg, args[++at] ?? "")
+    const what = withValue[arg]
+    const value = what === undefined ? "" : (args[++at] ?? "")
+    if (what === "header") {
+      const [name = "", ...text] = value.split(": ")
+      headers[name.toLowerCase()] = text.join(": ")
+    } else if (what !== undefined) values[what] = value
     else if (!arg.startsWith("--")) rest.push(arg)
   }
-  const body = values.get("--data") ?? values.get("--data-raw")
-  const [name, value] = (values.get("-H") ?? "").split(": ", 2)
+  const { body } = values
   return {
-    method: values.get("--request") ?? (body === undefined ? "GET" : "POST"),
+    method: values["method"] ?? (body === undefined ? "GET" : "POST"),
     url: new URL(rest[0] ?? ""),
     body,
-    headers: name && value ? { [name.toLowerCase()]: value } : {},
+    headers,
   }
 }

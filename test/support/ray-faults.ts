@@ -1,3 +1,4 @@
+import type { RayCluster } from "../../packages/server/src/domain/ray/index.ts"
 import type { FakeRayWorld } from "../../packages/server/src/drivers/fake/fake-ray-world.ts"
 import type { OpenStore } from "../../packages/server/src/store/index.ts"
 
@@ -21,6 +22,12 @@ export async function faultsOfRay(store: OpenStore, world: FakeRayWorld): Promis
     if (state !== stateOf[pod.state]) faults.push(`${pod.name} is ${pod.state}, its claim ${state ?? "gone"}`)
     if (!clusters.has(pod.clusterKey)) faults.push(`${pod.name} is of a cluster that is gone`)
   }
+  for (const [key, heads] of Map.groupBy(
+    pods.filter((pod) => pod.groupName === null),
+    (pod) => pod.clusterKey,
+  ))
+    if (heads.length > 1) faults.push(`${clusters.get(key)?.name} has ${heads.length} heads`)
+  faults.push(...(await faultsOfParents(store, [...clusters.values()])))
   const held = new Set<string>(pods.map((pod) => pod.claimId))
   for (const claim of claims.values())
     if (claim.owner.kind === "ray-cluster" && !held.has(claim.id))
@@ -28,4 +35,17 @@ export async function faultsOfRay(store: OpenStore, world: FakeRayWorld): Promis
   const known = new Set(pods.map((pod) => pod.id))
   for (const { id, name } of world.live()) if (!known.has(id)) faults.push(`${name} runs, and no row says so`)
   return faults
+}
+
+/** Clusters whose job or service is there no more, and who was not told so. */
+async function faultsOfParents(store: OpenStore, clusters: readonly RayCluster[]): Promise<string[]> {
+  const { jobs, services } = store.ray
+  const from = store.committed
+  const keys = new Set<string>(
+    [...(await jobs.live(from)), ...(await services.live(from))].map(({ key }) => key),
+  )
+  return clusters.flatMap(({ name, state, parent }) => {
+    const isOrphan = parent !== null && state !== "ending" && !keys.has(parent.key)
+    return isOrphan ? [`${name} is ${state}, and its ${parent.kind} ${parent.name} is gone`] : []
+  })
 }

@@ -2,6 +2,9 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
+import { createRayRuntimes } from "../../packages/server/src/drivers/local/ray/runtimes.ts"
+import { systemClock } from "../../packages/server/src/kit/clock.ts"
+import { silentLog } from "../../packages/server/src/kit/log.ts"
 
 /** Where tests find, or make, Ray versions; `close` removes what was made for this file alone. */
 export interface TestRay {
@@ -34,6 +37,24 @@ export function testRay(): TestRay | undefined {
       if (given === undefined) rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** A Python of this machine that has the version, installed where it was not yet. */
+export async function pythonWithRay({ version, home, searchPath }: TestRay): Promise<string> {
+  const runtimes = createRayRuntimes({
+    home,
+    searchPath,
+    clock: systemClock,
+    log: silentLog,
+    environment: process.env,
+    interpreters: {},
+    allowInstall: () => true,
+    allowUnauthenticated: () => false,
+  })
+  const want = { version, image: "", asServerOwner: true }
+  const { details } = await runtimes.prepare(want, () => undefined, new AbortController().signal)
+  if (typeof details["python"] !== "string") throw new Error("There is no Python with Ray.")
+  return details["python"]
 }
 
 function withoutModules(path: string): string {
