@@ -1,13 +1,11 @@
-import { execFile } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { RayClusterDetail } from "@berth/contract/berth"
 import { killQuietly, podProcesses } from "../support/belongings.ts"
 import { type RayServer, startRayServer } from "../support/ray-server.ts"
-import { pythonWithRay, testRay } from "../support/ray.ts"
+import { testRay } from "../support/ray.ts"
 
 /* What goes wrong with real Ray: servers and heads that are killed, ports that are taken, jobs that cannot be. */
 
@@ -127,32 +125,6 @@ describe.runIf(ray !== undefined)("a real Ray cluster", { timeout: 300_000 }, ()
     expect(await job.log()).toContain("passed")
     expect(its.lasting()).toEqual(before)
     expect((await its.seen("one")).headFailures).toBe(0)
-  })
-
-  it("takes what Ray's own client hands in through the dashboard's address", async () => {
-    if (!ray) return
-    const folder = join(on.server.home, "job")
-    mkdirSync(folder)
-    writeFileSync(join(folder, "hello.py"), "import ray\nray.init()\nprint('hello from', __file__)\n")
-    const address = `${on.server.url}/berth/v1/ray/clusters/default/one/dashboard`
-    const cli = join(await pythonWithRay(ray), "..", "ray")
-    const args = ["job", "submit", "--address", address, "--no-wait", "--submission-id", "by-hand"]
-    const asked = promisify(execFile)(cli, [...args, "--working-dir", folder, "--", "python", "hello.py"], {
-      env: {
-        PATH: ray.searchPath,
-        HOME: on.server.home,
-        RAY_JOB_HEADERS: JSON.stringify({ Authorization: `Bearer ${on.server.token}` }),
-      },
-      timeout: 60_000,
-    })
-    expect((await asked).stdout).toContain("by-hand")
-    const path = `${here}/jobsubmissions/one`
-    const done = await on.eventually("by-hand has ended", async () => {
-      const now = await on.kuberay<Submission>("GET", `${path}/by-hand`)
-      return ["SUCCEEDED", "FAILED"].includes(now.status) ? now : undefined
-    })
-    expect(done.status).toBe("SUCCEEDED")
-    expect((await on.kuberay<{ log: string }>("GET", `${path}/log/by-hand`)).log).toContain("hello from")
   })
 
   it("says of a program that is not there, and of an environment that cannot be, why they failed", async () => {
