@@ -274,10 +274,12 @@ describe("a Ray service", () => {
   })
 
   it("that cannot come up stays with one cluster to be, and takes a better configuration there", async () => {
-    const p = await start({ application: (name) => (name === "bad" ? { status: "DEPLOY_FAILED" } : {}) })
+    const failed = { status: "DEPLOY_FAILED", message: "No module named bad." } as const
+    const p = await start({ application: (name) => (name === "bad" ? failed : {}) })
     await create(p, { serveConfig: configOf("bad") })
     await p.advance(40 * minute)
     expect((await view(p)).active).toBe(null)
+    expect((await row(p)).message).toBe("The application bad cannot be deployed: No module named bad.")
     const [only, ...more] = await clusters(p)
     expect(more).toEqual([])
     await update(p)

@@ -45,6 +45,11 @@ function listsFor(message: string): readonly string[] {
     Workspace: "`berth workspace ls` lists those you have a role in.",
     Node: "`berth nodes` lists the nodes.",
     User: "`berth users ls` lists the users.",
+    Ray: "`berth ray ls -A` lists the clusters, jobs and services there are.",
+    Cluster: "`berth ray ls -A` lists the clusters there are.",
+    Compute: "`berth ray templates -A` lists the compute templates there are.",
+    Config: "`berth configmaps -A` lists the config maps there are.",
+    Secret: "`berth secrets -A` lists the secrets there are.",
   }[kind]
   return list === undefined ? [] : [list]
 }

@@ -3,6 +3,8 @@ import { afterEach, describe, expect, it } from "vitest"
 import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
 import { runCli } from "./program.ts"
 import { platformGroups } from "./platform-commands.ts"
+import { rayGroup } from "./ray-commands.ts"
+import { entryGroups } from "./ray-template-commands.ts"
 import { serverCommands } from "./server-commands.ts"
 import type { TestApi, TestCall, TestRoutes } from "./test-api.ts"
 import { sendLog, startTestApi } from "./test-api.ts"
@@ -82,7 +84,7 @@ describe("the command line", () => {
   const leaves = [
     ...[...workCommands, ...gpuCommands].map((spec) => [spec]),
     ...serverCommands([]).map((spec) => [spec]),
-    ...[...platformGroups, ...gpuGroups].flatMap((group) => [
+    ...[...platformGroups, ...gpuGroups, rayGroup, ...entryGroups].flatMap((group) => [
       ...group.commands.map((spec) => [{ usage: group.name }, spec]),
       ...(group.groups ?? []).flatMap((inner) =>
         inner.commands.map((spec) => [{ usage: group.name }, { usage: inner.name }, spec]),
@@ -109,6 +111,21 @@ describe("the command line", () => {
 
   it.each([
     [["nope"], "unknown command 'nope'"],
+    [["ray", "nope"], "unknown command or argument 'nope'"],
+    [["ray", "up"], "Give it a name."],
+    [["ray", "up", "a", "--version", "latest"], "--version takes a version of Ray such as 2."],
+    [["ray", "up", "a", "--memory", "2"], "--memory takes a size such as 512Mi or 8Gi"],
+    [["ray", "up", "a", "--worker-gpus", "1"], "There are no workers: say how many"],
+    [["ray", "up", "a", "--template", "t", "--cpu", "1"], "--template says the size"],
+    [["ray", "up", "a", "--environment", "HOME"], "--environment takes DEV, TESTING, STAGING, PRODUCTION"],
+    [["ray", "submit", "--cluster", "a"], "There is no command to run."],
+    [["ray", "submit", "--cluster", "a", "--cpu", "1", "x"], "--cluster names a cluster that is there"],
+    [["ray", "submit", "--entrypoint-gpus", "x", "y"], "--entrypoint-gpus takes a number such as"],
+    [["ray", "serve", "a"], "Say what to serve: -f serve.yaml."],
+    [["ray", "status", "a", "--kind", "pod"], "--kind takes cluster, job, service"],
+    [["configmaps", "put", "a"], "There are no values."],
+    [["configmaps", "put", "a", "--from-literal", "x"], "--from-literal takes KEY=VALUE"],
+    [["secrets", "put", "a", "--from-file", "-"], "--from-file takes KEY=PATH"],
     [["ps", "--nope"], "unknown option '--nope'"],
     [["logs"], "missing required argument 'workload'"],
     [["nodes", "assign", "a"], "missing required argument 'workspace'"],

@@ -6,6 +6,8 @@ import { exitCodes } from "./exit-codes.ts"
 import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
 import type { GroupSpec } from "./platform-commands.ts"
 import { platformGroups } from "./platform-commands.ts"
+import { rayGroup } from "./ray-commands.ts"
+import { entryGroups } from "./ray-template-commands.ts"
 import { configGroup, serverCommands } from "./server-commands.ts"
 import type { Terminal } from "./terminal.ts"
 import { harmless, paint } from "./terminal.ts"
@@ -56,7 +58,7 @@ function buildProgram(
       write(`${paint(terminal, "red", "error:")} ${unexpectedWord(text.replace(/^error: /, ""))}`),
   })
   for (const spec of [...workCommands, ...gpuCommands]) addCommand(program, spec, terminal, done)
-  const groups = [...gpuGroups, ...platformGroups, configGroup(settings)]
+  const groups = [...gpuGroups, rayGroup, ...entryGroups, ...platformGroups, configGroup(settings)]
   for (const group of groups) addGroup(program, group, { terminal, done })
   for (const spec of serverCommands(settings)) addCommand(program, spec, terminal, done)
   for (const made of program.commands) inheritAll(program, made)
@@ -77,7 +79,7 @@ interface Adding {
 }
 
 function addGroup(parent: Command, group: GroupSpec, adding: Adding): void {
-  const made = new Command(group.name).description(group.sentence)
+  const made = new Command(group.name).description(group.sentence).enablePositionalOptions()
   for (const alias of group.aliases ?? []) made.alias(alias)
   for (const spec of group.commands) addCommand(made, spec, adding.terminal, adding.done)
   for (const inner of group.groups ?? []) addGroup(made, inner, adding)
@@ -96,6 +98,7 @@ Begin with:
   berth run --gpus 1 -- python train.py    run something
   berth gpus get --gpus 8 --for 4h         have GPU nodes to yourself for a time
   berth serve --port 8000 -- python app.py keep something up
+  berth ray up demo                        a Ray cluster
   berth COMMAND --help                     flags and examples
 
 The server is found by --server, BERTH_SERVER, ~/.config/berth/config.yaml (server, tokenFile, workspace), then

@@ -1,4 +1,5 @@
 import { homedir } from "node:os"
+import { text } from "node:stream/consumers"
 import type { Terminal } from "./terminal.ts"
 
 /** The process's own terminal. Ends the process quietly when whoever reads its output has gone. */
@@ -24,6 +25,7 @@ export function createSystemTerminal(env: Readonly<Record<string, string | undef
     isRoot: process.getuid?.() === 0,
     homeDir: homedir(),
     nowMs: () => Date.now(),
+    input: () => text(process.stdin),
     exit: (code) => process.exit(code),
     onInterrupt(listener, hangup = false) {
       const onInt = () => listener("SIGINT")

@@ -16,6 +16,8 @@ export interface Terminal {
   readonly isRoot: boolean
   readonly homeDir: string
   nowMs(): number
+  /** All of standard input, as text. */
+  input(): Promise<string>
   /**
    * Calls the listener on Ctrl-C (SIGINT) and SIGTERM; returns how to stop listening.
    * @param hangup also when the terminal goes (as SIGTERM); not for what `nohup` is to keep

@@ -18,6 +18,8 @@ export interface TestTerminalOptions {
   readonly cwd?: string
   readonly nowMs?: number
   readonly isRoot?: boolean
+  /** Standard input. */
+  readonly input?: string
 }
 
 export function createTestTerminal(options: TestTerminalOptions = {}): TestTerminal {
@@ -27,6 +29,7 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
     cwd = "/",
     nowMs = Date.UTC(2030, 0, 1),
     isRoot = false,
+    input = "",
   } = options
   const written = { out: "", err: "" }
   const listeners = new Set<(signal: "SIGINT" | "SIGTERM") => void>()
@@ -44,6 +47,7 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
     isRoot,
     homeDir,
     nowMs: () => nowMs + passedMs,
+    input: () => Promise.resolve(input),
     advance: (ms) => void (passedMs += ms),
     onInterrupt(listener) {
       listeners.add(listener)

@@ -8,6 +8,7 @@ import type { ScaleOptions } from "./commands/scale.ts"
 import type { ServeOptions } from "./commands/serve.ts"
 import type { StopOptions } from "./commands/stop.ts"
 import type { UpdateOptions } from "./commands/update.ts"
+import type { WhyOptions } from "./commands/why.ts"
 import type { CommonOptions } from "./connect.ts"
 
 const cwdFlag = flag(
@@ -187,10 +188,12 @@ export const workCommands: readonly CommandSpec[] = [
     examples: ["berth rm train-x7kqd train-b2c4d"],
     run: async (terminal, ids, options) => (await import("./commands/stop.ts")).rm(terminal, ids, options),
   }),
-  command<CommonOptions>({
+  command<WhyOptions>({
     usage: "why <id>",
-    sentence: "say why a workload or a GPU request waits, who is ahead, and what happened to it",
-    examples: ["berth why train-x7kqd", "berth why gpr-1a2b3c4d-5e6f"],
+    sentence:
+      "say why a workload, a GPU request or something of Ray (ray/NAME) waits, who is ahead, and what happened to it",
+    flags: [flag("-w, --workspace <WORKSPACE>", "of ray/NAME (default `default`) [BERTH_WORKSPACE]")],
+    examples: ["berth why train-x7kqd", "berth why gpr-1a2b3c4d-5e6f", "berth why ray/demo"],
     run: async (terminal, [id = ""], options) =>
       (await import("./commands/why.ts")).why(terminal, id, options),
   }),

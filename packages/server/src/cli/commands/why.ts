@@ -8,10 +8,17 @@ import { isGpuRequest, whyGpus } from "../why-gpus.ts"
 import { writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
+import { rayWhy } from "./ray-status.ts"
 import { endSentence, hasEnded } from "../workload-facts.ts"
 
-/** `berth why`: why a workload or a GPU request waits, who is ahead, what happened to it. */
-export async function why(terminal: Terminal, id: string, options: CommonOptions): Promise<void> {
+export interface WhyOptions extends CommonOptions {
+  readonly workspace?: string
+}
+
+/** `berth why`: why a workload, a GPU request or something of Ray waits, who is ahead, what happened to it. */
+export async function why(terminal: Terminal, id: string, options: WhyOptions): Promise<void> {
+  const [, ofRay] = /^ray\/(.+)$/.exec(id) ?? []
+  if (ofRay !== undefined) return rayWhy(terminal, ofRay, options)
   const session = await connect(terminal, options)
   if (isGpuRequest(id)) return whyGpus(session, id)
   const explanation = await session.client.berth.explainWorkload(id)

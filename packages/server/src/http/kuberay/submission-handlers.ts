@@ -60,7 +60,13 @@ export function submissionHandlers({
       return create(EmptySchema)
     },
     async deleteJobSubmission(principal, { namespace, clustername, submissionid }) {
-      await submissions.delete(principal, { namespace, name: clustername }, submissionid)
+      try {
+        await submissions.delete(principal, { namespace, name: clustername }, submissionid)
+      } catch (error) {
+        // What is not there is deleted: upstream never looks at what the dashboard says.
+        if (!(error instanceof AppError) || error.resource !== "ray-submission") throw error
+        if (error.code !== "not_found") throw error
+      }
       return create(EmptySchema)
     },
   }

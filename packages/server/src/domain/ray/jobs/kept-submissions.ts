@@ -7,7 +7,7 @@ const mostLogBytes = 1_048_576
 
 /** A submission as it is sent: Ray has said nothing of it. */
 export function newSubmissionInfo(
-  { entrypoint, metadata }: Pick<RayEntrypoint, "entrypoint" | "metadata">,
+  { entrypoint, metadata }: RayEntrypoint,
   submissionId: string,
   atMs: number,
 ): SubmissionInfo {
@@ -48,12 +48,13 @@ export function tailOf(log: string): string {
   return bytes.subarray(Math.max(0, start)).toString()
 }
 
-/** What Ray answers; undefined where it does not, says no, or says too much. */
+/** What Ray answers; undefined where it does not, or says no. @throws what the signal was aborted with */
 export async function answerOf<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof AppError && error.code !== "internal") return undefined
+    const isNoAnswer = error instanceof AppError && ["unavailable", "timeout", "invalid"].includes(error.code)
+    if (isNoAnswer) return undefined
     throw error
   }
 }

@@ -219,7 +219,19 @@ function messageOf(sight: ServiceSight): string {
     return mark !== null && applied === refusedMark(mark)
   }
   const stays = isRefused(pending, service.appliedToPending) || isRefused(active, service.appliedToActive)
-  return stays ? service.message : ""
+  return stays ? service.message : whyNotDeployed(sight)
+}
+
+const mostWhyLength = 1000
+
+/** Nobody sees the applications of a cluster that does not serve yet: what is wrong with them is said here. */
+function whyNotDeployed({ seen, applications }: ServiceSight): string {
+  const failed = seen.pending?.applications.find(
+    ({ name, status }) => applications.includes(name) && status === "DEPLOY_FAILED",
+  )
+  if (!failed) return ""
+  const why = failed.message === "" ? "" : `: ${failed.message.slice(0, mostWhyLength)}`
+  return `The application ${failed.name} cannot be deployed${why}`
 }
 
 function nextLookMs(sight: ServiceSight): number | null {

@@ -1,0 +1,143 @@
+import type { RayCluster } from "@berth/contract/berth"
+import type { RayService } from "@berth/contract/kuberay"
+import { collect } from "@berth/sdk"
+import { clusterFailed, createLooks } from "./await-ray.ts"
+import { CliError } from "./cli-error.ts"
+import { patiently } from "./patience.ts"
+import type { RaySession } from "./ray-place.ts"
+import { whereFlag } from "./ray-place.ts"
+import { createRayProgress } from "./ray-progress.ts"
+import { serviceState } from "./ray-facts.ts"
+import { isStatus } from "./ray-templates.ts"
+import { harmless, paint } from "./terminal.ts"
+
+/** What a service is to be before the wait is over. */
+export interface WantedService {
+  readonly name: string
+  /** Of its applications. */
+  readonly applications: readonly string[]
+  /** It served before: what it serves may still be the old. */
+  readonly isUpdate: boolean
+  /** What stood in its way before; "" = nothing. */
+  readonly messageBefore: string
+}
+
+/** What was running before runs on until the change is there: so long it must look well. */
+const steadyMs = 3000
+
+/**
+ * Waits until all applications of a service run, on the cluster that was asked for, and tells meanwhile what is done
+ * for it. Survives restarts of the server.
+ * @throws CliError when an application or the cluster has failed; the signal's reason when that aborts; BerthError
+ */
+export async function awaitService(
+  session: RaySession,
+  wanted: WantedService,
+  signal: AbortSignal,
+): Promise<RayService> {
+  const { terminal, client, namespace } = session
+  const { name, applications } = wanted
+  const progress = createRayProgress(session)
+  const looks = createLooks(signal)
+  const isThere = createSteadiness(session, wanted)
+  let said = ""
+  for (;;) {
+    const service = await patiently(terminal, signal, () =>
+      client.kuberay.getRayService({ namespace, name }, { signal }),
+    )
+    const newest = await patiently(terminal, signal, () => newestCluster(session, name, signal))
+    if (isThere(runsAll(service, applications) && newest?.name === service.rayServiceStatus?.rayClusterName))
+      return service
+    if (newest && newest.state !== "ready") await tellCluster(session, newest.name, progress, signal)
+    const now = `${name} is ${serviceState(service)}`
+    if (now !== said) terminal.err(`${paint(terminal, "dim", harmless(now))}\n`)
+    said = now
+    throwWhereFailed(session, service, wanted)
+    throwWhereTold(session, wanted, await patiently(terminal, signal, () => messageOf(session, name, signal)))
+    await looks.next()
+  }
+}
+
+/** What stands in a service's way, as the server says it; "" = nothing. @throws BerthError */
+export async function messageOf(
+  { client, namespace }: RaySession,
+  name: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const options = signal ? { signal } : {}
+  return (await client.berth.explainRay("ray-service", namespace, name, options)).message
+}
+
+/** What was said before a change is not about it. */
+function throwWhereTold(session: RaySession, { name, messageBefore }: WantedService, message: string): void {
+  if (message === "" || message === messageBefore) return
+  throw new CliError(
+    `The service ${name} cannot serve: ${message}`,
+    `Mend its configuration and say the same again. More: berth ray why ${name}${whereFlag(session)}`,
+  )
+}
+
+/** Told at each look whether all is well; whether it has been for long enough. */
+function createSteadiness(
+  { terminal }: RaySession,
+  { isUpdate }: WantedService,
+): (isWell: boolean) => boolean {
+  let sinceMs: number | null = null
+  return (isWell) => {
+    sinceMs = isWell ? (sinceMs ?? terminal.nowMs()) : null
+    return sinceMs !== null && (!isUpdate || terminal.nowMs() - sinceMs >= steadyMs)
+  }
+}
+
+function runsAll({ rayServiceStatus: status }: RayService, names: readonly string[]): boolean {
+  const running = new Set(
+    status?.serveApplicationStatus.filter((one) => one.status === "RUNNING").map((one) => one.name),
+  )
+  return running.size > 0 && names.every((name) => running.has(name))
+}
+
+/** The one that serves, or is to serve when it is ready: the last that was made for it. */
+async function newestCluster(
+  { client, namespace }: RaySession,
+  service: string,
+  signal: AbortSignal,
+): Promise<RayCluster | undefined> {
+  const clusters = await collect((page) => client.berth.rayClusters({ namespace, ...page }, { signal }))
+  return clusters
+    .filter(({ parent }) => parent?.kind === "service" && parent.name === service)
+    .reduce<RayCluster | undefined>(
+      (latest, one) => (latest && latest.createdAt >= one.createdAt ? latest : one),
+      undefined,
+    )
+}
+
+async function tellCluster(
+  session: RaySession,
+  name: string,
+  progress: ReturnType<typeof createRayProgress>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const cluster = await session.client.berth.rayCluster(session.namespace, name, { signal })
+    await progress.tell(cluster, signal)
+    if (cluster.state === "failed") throw clusterFailed(session, cluster)
+  } catch (error) {
+    // it has gone meanwhile
+    if (!isStatus(error, 404)) throw error
+  }
+}
+
+function throwWhereFailed(
+  session: RaySession,
+  service: RayService,
+  { name, applications }: WantedService,
+): void {
+  const failed = service.rayServiceStatus?.serveApplicationStatus.find(
+    (one) => one.status === "DEPLOY_FAILED" && applications.includes(one.name),
+  )
+  if (!failed) return
+  throw new CliError(
+    `The application ${failed.name} of ${name} cannot be deployed: ${failed.message}`,
+    `Mend its configuration and say the same again. More: berth ray status ${name}${whereFlag(session)}`,
+  )
+}
