@@ -228,6 +228,13 @@ describe("a Ray cluster", () => {
     await p.assertSound()
   })
 
+  it("gets a new token where the one that it had was sealed with another server's key", async () => {
+    const p = await start()
+    const key = await create(p, [], { sealedToken: "of another server" })
+    await reaches(p, key, "ready")
+    await p.assertSound()
+  })
+
   it("fails with the sentence of an installation that cannot be", async () => {
     const message = "There is no Python here."
     const p = await start({ install: () => ({ fails: { detail: "no_python", message } }) })

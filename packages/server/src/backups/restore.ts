@@ -18,6 +18,7 @@ import {
 import { open, type FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import { systemActor } from "../domain/journal/index.ts"
+import type { RayPod } from "../domain/ray/index.ts"
 import type { Attempt } from "../domain/workloads/index.ts"
 import type { Clock } from "../kit/clock.ts"
 import { AppError } from "../kit/errors.ts"
@@ -132,6 +133,8 @@ async function prepare(
       await store.claims.setControl(tx, control)
       for (const attempt of await store.workloads.liveAttempts(tx))
         await store.workloads.updateAttempt(tx, asRestored(attempt, dataDir))
+      for (const pod of await store.ray.pods.live(tx))
+        if (pod.state !== "wanted") await store.ray.pods.update(tx, rayPodAsRestored(pod, dataDir))
       const subject = { kind: "server", id: "database" } as const
       const data = { madeAt: manifest.madeAt, schemaVersion: manifest.schemaVersion }
       const what = { subject, workspace: null, actor, atMs: nowMs, data }
@@ -148,12 +151,23 @@ async function prepare(
  * folder, processes that bear its mark are another directory's, not for this server to end or to start again.
  */
 function asRestored(attempt: Attempt, dataDir: string): Attempt {
-  const places = [dataDir, join(dataDir, "clusters", attempt.clusterId)]
-  const isHere = places.some((place) => existsSync(join(place, "pods", attempt.id)))
   const handle = { ...attempt.handle, isRestored: true }
   if (attempt.state !== "assigned") return { ...attempt, handle }
   // what was about to be started is started only where that had begun: else it counts as lost with its node
+  const isHere = hasFolder(dataDir, attempt.clusterId, join("pods", attempt.id))
   return isHere ? attempt : { ...attempt, handle, state: "starting" }
+}
+
+/** As an attempt, for a Ray node with a place. */
+function rayPodAsRestored(pod: RayPod, dataDir: string): RayPod {
+  const handle = { ...pod.handle, isRestored: true }
+  if (pod.state !== "placed") return { ...pod, handle }
+  const isHere = hasFolder(dataDir, pod.clusterId ?? "", join("ray", "pods", pod.id))
+  return isHere ? pod : { ...pod, handle, state: "starting" }
+}
+
+function hasFolder(dataDir: string, clusterId: string, folder: string): boolean {
+  return [dataDir, join(dataDir, "clusters", clusterId)].some((place) => existsSync(join(place, folder)))
 }
 
 function openSound(path: string, manifest: Manifest, parts: { clock: Clock; log: Log }): OpenStore {

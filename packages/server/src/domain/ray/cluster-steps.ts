@@ -186,12 +186,17 @@ export function createClusterSteps(
       if (outcome.kind === "failed") return notInstalled(tx, row, outcome.error, nowMs)
       const { version, hasTokens, details } = outcome.runtime
       const runtime: JsonObject = { version, hasTokens, details }
-      const sealedToken = hasTokens
-        ? (row.sealedToken ?? options.vault.seal(options.makeToken(), row.key))
-        : null
+      const sealedToken = hasTokens ? sealedTokenOf(row) : null
       await rows.clusters.update(tx, { ...row, state: "starting", runtime, sealedToken, message: "" })
     })
     options.lookAt(cluster.key, clock.nowMs())
+  }
+
+  /** The one it has, unless that was sealed with another key: the database was restored without it. */
+  function sealedTokenOf({ key, sealedToken }: RayCluster): string {
+    const { vault } = options
+    if (sealedToken !== null && vault.open(sealedToken, key) !== undefined) return sealedToken
+    return vault.seal(options.makeToken(), key)
   }
 
   /** What trying again may help is tried again, by the same ways as a lost head. */

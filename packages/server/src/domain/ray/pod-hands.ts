@@ -20,13 +20,18 @@ export interface PodHands {
   tokenOf(cluster: RayCluster): string | null
 }
 
-const nothingLeft: RayPodObservation = {
-  state: "lost",
-  startedAtMs: null,
-  exitCode: null,
-  cause: "lost",
-  message: "nothing is known of it any more",
-  isGone: true,
+function nothingLeft({ handle }: RayPod): RayPodObservation {
+  const isRestored = handle?.["isRestored"] === true
+  return {
+    state: "lost",
+    startedAtMs: null,
+    exitCode: null,
+    cause: isRestored ? "node_lost" : "lost",
+    message: isRestored
+      ? "it was running when the backup was made that the database was restored from"
+      : "nothing is known of it any more",
+    isGone: true,
+  }
 }
 
 export function createPodHands(
@@ -65,12 +70,12 @@ export function createPodHands(
     tokenOf,
     async look(pod) {
       const handle = await handleOf(pod)
-      const seen = handle === null ? nothingLeft : await backendOf(pod).inspect(pod.id, handle)
+      const seen = handle === null ? nothingLeft(pod) : await backendOf(pod).inspect(pod.id, handle)
       return { handle, seen }
     },
     async end(pod) {
       const handle = await handleOf(pod)
-      if (handle === null) return { handle, seen: nothingLeft }
+      if (handle === null) return { handle, seen: nothingLeft(pod) }
       if (!told.has(pod.id)) {
         const graceMs = options.graceSecondsOf(pod.workspaceId) * 1000
         await backendOf(pod).stop(pod.id, handle, { cause: "stopped", message: pod.message }, graceMs)

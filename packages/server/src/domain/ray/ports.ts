@@ -32,7 +32,10 @@ export interface RayBackend {
   ensure(launch: RayPodLaunch, signal: AbortSignal): Promise<RayPodStarted>
   /** The truth now, from the processes themselves. */
   inspect(id: RayPodId, handle: JsonObject): Promise<RayPodObservation>
-  /** After a restart of the server: takes over what runs. null = never started. */
+  /**
+   * After a restart of the server: takes over what runs. null = never started. A handle with the member
+   * `isRestored: true` comes from a backup: only what is found in a place of this server is taken over.
+   */
   recover(id: RayPodId, handle: JsonObject | null): Promise<JsonObject | null>
   /** Tells a pod to end; returns at once. Whatever belongs to it is gone when `inspect` says `isGone`. */
   stop(

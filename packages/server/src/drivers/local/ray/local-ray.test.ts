@@ -262,3 +262,19 @@ test.runIf(python !== undefined)(
     expect(await next.inspect(launch.id, handle)).toMatchObject({ state: "lost" })
   },
 )
+
+test.runIf(python !== undefined)(
+  "a node of a backup is taken over where its folder is, and nowhere else",
+  async () => {
+    const { backend, launch } = world(family)
+    const { handle } = await backend.ensure(launch, never)
+    const restored = { ...handle, isRestored: true }
+    const elsewhere = world(family).backend
+    expect(await elsewhere.recover(launch.id, restored)).toBeNull()
+    expect(await elsewhere.inspect(launch.id, restored)).toMatchObject({ state: "lost", isGone: true })
+    expect(await backend.recover(launch.id, restored)).toEqual(handle)
+    expect(await backend.inspect(launch.id, restored)).toMatchObject({ state: "running" })
+    await backend.stop(launch.id, restored, { cause: "stopped", message: "enough" }, 30_000)
+    await until(async () => (await backend.inspect(launch.id, restored)).isGone)
+  },
+)
