@@ -232,6 +232,7 @@ describe("a Ray cluster", () => {
     const p = await start()
     const key = await create(p, [], { sealedToken: "of another server" })
     await reaches(p, key, "ready")
+    expect((await seen(p, key)).sealedToken).not.toBe("of another server")
     await p.assertSound()
   })
 

@@ -341,6 +341,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)) +
       (await rows.gpuRequests.liveIn(from, workspaceId)) +
       (await rows.ray.clusters.liveIn(from, workspaceId)) +
+      (await rows.ray.jobs.liveIn(from, workspaceId)) +
       (await rows.ray.services.liveIn(from, workspaceId)),
   })
   const workloads = createWorkloads({

@@ -1,5 +1,5 @@
 import type { Clock } from "../kit/clock.ts"
-import { rayClusterChanged } from "../domain/ray/index.ts"
+import { rayClusterChanged, rayJobChanged, rayServiceChanged } from "../domain/ray/index.ts"
 import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
 import { gpuRequestChanged, isLive, nodeHoldChanged } from "../domain/gpu-requests/index.ts"
@@ -208,6 +208,12 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     }),
     store.subscribe(rayClusterChanged, (cluster) => {
       if (cluster.state === "gone") somethingEnded(cluster.workspaceId)
+    }),
+    store.subscribe(rayJobChanged, ({ job, gone }) => {
+      if (gone) somethingEnded(job.workspaceId)
+    }),
+    store.subscribe(rayServiceChanged, ({ service, gone }) => {
+      if (gone) somethingEnded(service.workspaceId)
     }),
   ]
 

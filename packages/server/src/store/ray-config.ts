@@ -62,11 +62,6 @@ const deleteEntry = statement<EntryName>("primary")((db, p) =>
     .where("namespace", "=", p("namespace"))
     .where("name", "=", p("name")),
 )
-/** When a workspace is deleted: no index is kept for it. */
-const deleteEntriesIn = statement<{ workspaceId: string }>("scan")((db, p) =>
-  db.deleteFrom("ray_config_entry").where("workspace_id", "=", p("workspaceId")),
-)
-
 function templatesQuery({ db, unindexed }: Dialect, scope: RayScope): BoundSql {
   let query = db.selectFrom("ray_template").select("body").orderBy("namespace").orderBy("name")
   if ("namespace" in scope) query = query.where("namespace", "=", scope.namespace)
@@ -150,8 +145,5 @@ export const rayEntries: RayStore["entries"] = {
   },
   async delete(tx, kind, namespace, name) {
     await deleteEntry.post(tx, { kind, namespace, name })
-  },
-  async deleteIn(tx, workspaceId) {
-    await deleteEntriesIn.post(tx, { workspaceId })
   },
 }

@@ -10,6 +10,7 @@ import {
 import { assertInserted, assertMoved, fromJson, toFlag, toJson } from "./codec.ts"
 import { removeBinding, removeTemplatesOf } from "./gpu-settings.ts"
 import { removeMemberships } from "./identity.ts"
+import { removeRayOf } from "./ray-removal.ts"
 import type { Database } from "./schema.ts"
 import { slotsOf, statement } from "./statement.ts"
 
@@ -86,8 +87,8 @@ function fromWorkspace(workspace: Workspace): Row {
 }
 
 /**
- * Workspaces. `insert` throws AppError `already_exists`; `delete` takes the memberships, the binding and
- * the templates with it and throws `not_found`. Workloads and GPU requests of a deleted workspace stay listed.
+ * Workspaces. `insert` throws AppError `already_exists`; `delete` takes the memberships, the binding, the templates
+ * and what Ray keeps by name with it and throws `not_found`. Workloads and GPU requests of a deleted workspace stay listed.
  */
 export const workspaceStore: WorkspaceStore = {
   async workspaces(from) {
@@ -113,6 +114,7 @@ export const workspaceStore: WorkspaceStore = {
     await removeMemberships(tx, id)
     await removeBinding(tx, id)
     await removeTemplatesOf(tx, id)
+    await removeRayOf(tx, id)
     tx.publish(workspaceChanged, { workspace: toWorkspace(row), gone: true })
   },
 }

@@ -329,7 +329,6 @@ export interface RayStore {
     /** @throws AppError `stale` */
     update(tx: Tx, entry: ConfigEntry): Promise<void>
     delete(tx: Tx, kind: ConfigEntry["kind"], namespace: string, name: string): Promise<void>
-    deleteIn(tx: Tx, workspaceId: string): Promise<void>
   }
   /** `gone` and `ending` ones are not live by name; `live` has the `ending` ones too. */
   readonly clusters: RayObjectStore<RayCluster, RayClusterKey>

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Tx } from "../../domain/journal/index.ts"
 import type { RayStore } from "../../domain/ray/index.ts"
-import { sampleComputeTemplate, sampleConfigEntry } from "../ray-samples.ts"
+import {
+  clusterKey,
+  sampleComputeTemplate,
+  sampleConfigEntry,
+  sampleRayCluster,
+  sampleRayJob,
+  sampleRaySubmission,
+} from "../ray-samples.ts"
+import { sampleWorkspace } from "../samples.ts"
 import { type OpenHarness, type StoreHarness, failure, outcomes } from "./harness.ts"
 
 /** Compute templates, config maps and secrets: what goes in comes out, names are kept apart, versions guard. */
@@ -63,7 +71,7 @@ export function rayConfigCases(open: OpenHarness): void {
       await expect(twin).rejects.toMatchObject({ ...failure("already_exists"), resource: "secret" })
     })
 
-    it("are changed only from the version that was seen, and go alone or with their workspace", async () => {
+    it("are changed only from the version that was seen, and go one by one", async () => {
       const { entries } = ray
       const others = [sampleConfigEntry("one"), sampleConfigEntry("two", { workspaceId: "b" })]
       await write(async (tx) => {
@@ -76,11 +84,38 @@ export function rayConfigCases(open: OpenHarness): void {
       await expect(late).rejects.toMatchObject({ ...failure("stale"), resource: "secret" })
       await write((tx) => entries.delete(tx, "configMap", "team", "token"))
       expect(await entries.get(read(), "secret", "team", "token"), "another kind").toBeDefined()
-      await write((tx) => entries.deleteIn(tx, "a"))
-      expect(await entries.list(read(), "secret", { workspaceIds: null })).toEqual([])
-      expect(await entries.list(read(), "configMap", { workspaceIds: null })).toEqual([others[1]])
+      expect(await entries.list(read(), "configMap", { workspaceIds: null })).toEqual(others)
+      await write((tx) => entries.delete(tx, "secret", "team", "token"))
+      await write((tx) => entries.delete(tx, "configMap", "team", "one"))
       await write((tx) => entries.delete(tx, "configMap", "team", "two"))
       expect(await entries.list(read(), "configMap", { workspaceIds: null })).toEqual([])
     })
+  })
+
+  it("what is a workspace's goes with it: templates, config maps, secrets, jobs, and what was submitted", async () => {
+    const { workspaces } = harness.store
+    const at = (workspaceId: string) => ({ namespace: workspaceId, workspaceId })
+    await write(async (tx) => {
+      for (const [n, id] of ["a", "b"].entries()) {
+        await workspaces.insert(tx, sampleWorkspace(id))
+        await ray.templates.insert(tx, sampleComputeTemplate("small", at(id)))
+        await ray.entries.insert(tx, sampleConfigEntry("code", at(id)))
+        await ray.entries.insert(tx, sampleConfigEntry("token", { kind: "secret", ...at(id) }))
+        await ray.clusters.insert(tx, sampleRayCluster(n, { ...at(id), state: "gone", endedAtMs: 1 }))
+        await ray.submissions.put(tx, sampleRaySubmission(n, { clusterKey: clusterKey(n), log: "x" }))
+        await ray.jobs.insert(tx, sampleRayJob(n, { ...at(id), phase: "Complete", finishedAtMs: 1 }))
+      }
+    })
+    await write((tx) => workspaces.delete(tx, "a"))
+    const left = async (id: string, n: number) => [
+      ...(await ray.templates.list(read(), { workspaceIds: [id] })),
+      ...(await ray.entries.list(read(), "configMap", { workspaceIds: [id] })),
+      ...(await ray.entries.list(read(), "secret", { workspaceIds: [id] })),
+      ...(await ray.submissions.ofCluster(read(), clusterKey(n))),
+      ...(await ray.jobs.page(read(), { workspaceIds: [id] }, { limit: null, after: null })).items,
+    ]
+    expect(await left("a", 0)).toEqual([])
+    expect(await left("b", 1)).toHaveLength(5)
+    expect(await ray.clusters.byKey(read(), clusterKey(0)), "pruned like all that is over").toBeDefined()
   })
 }
