@@ -1,15 +1,10 @@
-import type {
-  RayDashboard,
-  RayForward,
-  RayForwarded,
-  RayHeadAddress,
-  RaySubmit,
-} from "../domain/ray/index.ts"
+import type { RayDashboard, RayHeadAddress, RaySubmit } from "../domain/ray/index.ts"
 import type { Clock } from "../kit/clock.ts"
 import { AppError } from "../kit/errors.ts"
 import type { JsonObject } from "../kit/json.ts"
 import { isObject, listOf, member, nodeOf, parseJson, serveViewOf, submissionOf } from "./ray-answers.ts"
-import { callRay, streamRay, type RayAnswer } from "./ray-http.ts"
+import { callRay, type RayAnswer } from "./ray-http.ts"
+import { forwardToRay } from "./ray-forward.ts"
 
 export interface RayDashboardOptions {
   readonly clock: Clock
@@ -23,32 +18,6 @@ export interface RayDashboardOptions {
 const readMs = 2000
 const writeMs = 10_000
 const mostMessageLength = 4096
-/** Of one connection, not to be handed on (RFC 9110 7.6.1), and those by which a caller speaks for itself. */
-const ownHeaders = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "expect",
-  "host",
-  "authorization",
-  "cookie",
-])
-/** Answers that would plant something at the place of the proxy. */
-const keptBack = new Set([
-  "set-cookie",
-  "connection",
-  "keep-alive",
-  "transfer-encoding",
-  "upgrade",
-  "trailer",
-])
-
 /** Ray's own HTTP API: dashboard, jobs, Serve. */
 export function createRayDashboard(options: RayDashboardOptions): RayDashboard {
   const { clock, address } = options
@@ -119,7 +88,8 @@ export function createRayDashboard(options: RayDashboardOptions): RayDashboard {
     },
     serve: async (signal) =>
       serveViewOf(parseJson(good(await call("GET", "/api/serve/applications/", signal)).text)),
-    forward: (request, signal) => forward(options, credentials, request, signal),
+    forward: (request, signal) =>
+      forwardToRay({ clock, dashboardUrl: address.dashboardUrl, credentials }, request, signal),
   }
 }
 
@@ -163,34 +133,4 @@ function withServe(config: JsonObject, options: JsonObject): JsonObject {
     merged[section] = isObject(values) ? { ...(isObject(asked) ? asked : {}), ...values } : values
   }
   return merged
-}
-
-async function forward(
-  options: RayDashboardOptions,
-  credentials: Readonly<Record<string, string>>,
-  request: RayForward,
-  signal: AbortSignal,
-): Promise<RayForwarded> {
-  if (!request.path.startsWith("/")) throw new AppError("invalid", "The path does not begin with /.")
-  const handed = Object.entries(request.headers).filter(([name]) => !ownHeaders.has(name.toLowerCase()))
-  const answer = await streamRay(
-    options.clock,
-    {
-      method: request.method,
-      // put together as text: nothing in the path can name another host
-      url: options.address.dashboardUrl + request.path,
-      headers: { ...Object.fromEntries(handed), ...credentials },
-      body: request.body,
-      deadlineMs: writeMs,
-    },
-    signal,
-  )
-  const headers = Object.entries(answer.headers).flatMap(([name, value]) =>
-    value === undefined || keptBack.has(name) ? [] : [[name, String(value)]],
-  )
-  return {
-    status: answer.statusCode ?? 502,
-    headers: Object.fromEntries(headers) as Record<string, string>,
-    body: answer,
-  }
 }

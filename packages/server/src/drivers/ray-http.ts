@@ -7,8 +7,8 @@ export interface RayCall {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | AsyncIterable<Uint8Array> | null
-  /** Until the answer is whole; of a stream: until it begins. */
+  readonly body: string | null
+  /** Until the answer is whole. */
   readonly deadlineMs: number
 }
 
@@ -40,21 +40,6 @@ export async function callRay(clock: Clock, call: RayCall, signal: AbortSignal):
   }
 }
 
-/** As `callRay`, but the answer's body streams; it ends with the signal. */
-export async function streamRay(clock: Clock, call: RayCall, signal: AbortSignal): Promise<IncomingMessage> {
-  const deadline = new AbortController()
-  const cancel = clock.alarm(call.deadlineMs, () => deadline.abort())
-  try {
-    return await begin(call, AbortSignal.any([signal, deadline.signal]))
-  } catch (error) {
-    signal.throwIfAborted()
-    if (deadline.signal.aborted) throw tooSlow(call.deadlineMs)
-    throw asUnreachable(error)
-  } finally {
-    cancel()
-  }
-}
-
 function begin(call: RayCall, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // a connection of its own each time: a head that was started anew has the same address
@@ -64,24 +49,8 @@ function begin(call: RayCall, signal: AbortSignal): Promise<IncomingMessage> {
       resolve,
     )
     sent.on("error", reject)
-    if (call.body === null || typeof call.body === "string") sent.end(call.body ?? undefined)
-    else
-      void sendBody(call.body, sent).catch((error: unknown) => {
-        sent.destroy(error instanceof Error ? error : new Error(String(error)))
-      })
+    sent.end(call.body ?? undefined)
   })
-}
-
-async function sendBody(body: AsyncIterable<Uint8Array>, sent: ReturnType<typeof request>): Promise<void> {
-  for await (const chunk of body) {
-    if (sent.destroyed) return
-    if (!sent.write(chunk))
-      await new Promise<void>((resolve) => {
-        sent.once("drain", resolve)
-        sent.once("close", resolve)
-      })
-  }
-  sent.end()
 }
 
 async function readAll(answer: IncomingMessage): Promise<string> {
@@ -100,7 +69,8 @@ function tooSlow(deadlineMs: number): AppError {
   return new AppError("timeout", `Ray's dashboard did not answer within ${deadlineMs / 1000} s.`)
 }
 
-function asUnreachable(error: unknown): AppError {
+/** What a request to Ray failed with, as an AppError; one that is such already stays as it is. */
+export function asUnreachable(error: unknown): AppError {
   if (error instanceof AppError) return error
   return new AppError("unavailable", "Ray's dashboard cannot be reached.", {
     detail: "unreachable",

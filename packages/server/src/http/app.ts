@@ -26,6 +26,7 @@ import { refusalOf } from "./plugins/refused.ts"
 import { requestIdOf } from "./plugins/request-id.ts"
 import { createRouteTable, type RouteTable } from "./plugins/route-table.ts"
 import type { Streams } from "./plugins/streams.ts"
+import { createTunnelChoice, routeTunnels } from "./plugins/tunnels.ts"
 import type { Services } from "./services.ts"
 import { addWellKnown } from "./well-known.ts"
 
@@ -95,6 +96,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const limitFailure = createFailureLimit(config.failureLimit, services.clock)
   const respond = createResponder(options.families, limitFailure)
   const app = createServer(options, respond)
+  routeTunnels(app)
   app.server.maxConnections = config.mostConnections ?? defaultMostConnections
   const isClosing = watchClosing(app)
   addRequestLife(app, options)
@@ -117,6 +119,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 function createServer(options: AppOptions, respond: Respond): FastifyInstance {
   const { config, services } = options
   const logger: FastifyBaseLogger = options.log
+  const connection = {
+    maxHeaderSize: longestHeadBytes,
+    shouldUpgradeCallback: createTunnelChoice(options.families),
+  }
   return fastify({
     loggerInstance: logger,
     // One logger for all: the request id is a field of the one line that is written.
@@ -132,8 +138,8 @@ function createServer(options: AppOptions, respond: Respond): FastifyInstance {
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: true,
     return503OnClosing: false,
-    http: { maxHeaderSize: longestHeadBytes },
-    ...(options.tls ? { https: { ...options.tls, maxHeaderSize: longestHeadBytes } } : {}),
+    http: connection,
+    ...(options.tls ? { https: { ...options.tls, ...connection } } : {}),
     frameworkErrors: (error, request, reply) => {
       void respond(error, request, reply)
     },
@@ -218,7 +224,8 @@ function addRequestLife(app: FastifyInstance, options: AppOptions): void {
     reply.header("x-request-id", request.id)
     answering += 1
     // Fastify's own deadline makes an AbortController and a DOMException for each request: some 3 % of a submit.
-    const cancelDeadline = clock.alarm(deadlineMs, () => giveUp(reply, deadlineMs))
+    const afterMs = request.routeOptions.config?.deadlineMs ?? deadlineMs
+    const cancelDeadline = clock.alarm(afterMs, () => giveUp(reply, afterMs))
     // Also when the client went away, which Fastify's onResponse does not see.
     reply.raw.once("close", () => {
       cancelDeadline()

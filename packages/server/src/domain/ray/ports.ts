@@ -195,7 +195,11 @@ export interface RayDashboard {
   /** The whole wanted state; what is not in it is taken away. Ports are the backend's to choose. */
   applyServe(config: JsonObject, signal: AbortSignal): Promise<void>
   serve(signal: AbortSignal): Promise<ServeView>
-  /** Any request to it, for the proxy: with the cluster's token, without the caller's headers. Body and answer stream. */
+  /**
+   * Any request to it, for the proxy: with the cluster's token instead of the caller's credentials. Body and answer
+   * stream; neither the taking of the body nor the beginning of the answer may stand still for 60 s. With the header
+   * `upgrade: websocket` an answer 101 opens a tunnel: body and answer are the bytes of its two directions.
+   */
   forward(request: RayForward, signal: AbortSignal): Promise<RayForwarded>
 }
 

@@ -17,6 +17,7 @@ import { inventoryHandlers } from "./inventory.ts"
 import { podLogHandlers } from "./pod-log.ts"
 import { queueHandlers } from "./queue.ts"
 import { rayClusterHandlers } from "./ray-clusters.ts"
+import { addRayDashboards, isRayDashboard } from "./ray-dashboards.ts"
 import { rayExplainHandlers } from "./ray-explain.ts"
 import { serverHandlers } from "./server.ts"
 import { workspaceHandlers } from "./workspaces.ts"
@@ -56,7 +57,9 @@ export function createBerthFamily(options: BerthFamilyOptions): Family {
       const handlers = allHandlers(services, options)
       for (const name of Object.keys(berthRoutes) as BerthRouteName[])
         addRoute(app, name, handlers[name], options.openDocuments && documented.includes(name))
+      addRayDashboards(app, services, options)
     },
+    takesTunnels: isRayDashboard,
     errorAnswer: plainErrorAnswer,
   }
 }
@@ -107,11 +110,11 @@ function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandl
       operation: route.operation,
       isOpen,
       ...(routeLimit === undefined ? {} : { bodyLimit: routeLimit }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
     },
     exposeHeadRoute: route.method === "GET" && !streamed.includes(name),
     ...("body" in route ? { schema: { body: route.body } } : {}),
     ...(routeLimit === undefined ? {} : { bodyLimit: routeLimit }),
-    ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
     handler: async (request, reply) => {
       const answer = await handle(request, reply)
       if (reply.sent || answer === reply) return reply

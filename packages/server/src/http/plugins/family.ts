@@ -44,6 +44,11 @@ export interface Family {
   /** Query and body schemas of its routes are enforced (Ajv, no coercion, unknown members refused). Default false. */
   readonly validates?: boolean
   /**
+   * Whether a GET of this path (without query) may become a tunnel: with `Upgrade: websocket` its route then finds
+   * one (plugins/tunnels.ts). Default none.
+   */
+  readonly takesTunnels?: (path: string) => boolean
+  /**
    * Adds the routes, with full paths. Give each `config: { operation: "workload.create" }`: the label of its metrics
    * and log lines.
    */
@@ -69,6 +74,8 @@ declare module "fastify" {
     readonly isEarly?: boolean
     /** Largest body where it is not the family's; for the error's words. */
     readonly bodyLimit?: number
+    /** Until it is answered, where that is not the server's; what has taken its reply over has rules of its own. */
+    readonly deadlineMs?: number
   }
   interface FastifyRequest {
     /** Who asks, with the rights of this moment. @throws AppError `unauthenticated` on an open route */

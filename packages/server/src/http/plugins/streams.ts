@@ -28,7 +28,15 @@ export interface StreamOptions {
   readonly onHeartbeat: () => string | undefined
 }
 
-/** All open streams of the server: log followers and event followers. */
+/** Something else that stays open and is counted among the streams. */
+export interface HeldStream {
+  /** Asked every `heartbeatMs`: whether the caller still has a right to it. */
+  readonly mayGoOn: () => boolean
+  /** Ends it: the right is gone, or the server closes. At most once. */
+  readonly end: () => void
+}
+
+/** All open streams of the server: log followers, event followers, and tunnels. */
 export interface Streams {
   /**
    * Takes over the reply and sends its head.
@@ -36,6 +44,11 @@ export interface Streams {
    *   site's page; nothing has been sent then
    */
   open(request: FastifyRequest, reply: FastifyReply, options: StreamOptions): OpenStream
+  /**
+   * Counts something that the caller keeps open. @returns to be called when it is over; idempotent
+   * @throws AppError as `open`
+   */
+  hold(request: FastifyRequest, held: HeldStream): () => void
   readonly count: number
   readonly most: number
   /** Ends all and takes no more. Idempotent. */
@@ -60,7 +73,7 @@ export function createStreams(options: {
   readonly onCount?: (count: number) => void
 }): Streams {
   const { clock, most } = options
-  const open = new Set<OpenStream>()
+  const open = new Set<{ end(): void }>()
   /** Users by how many of them they have. */
   const held = new Map<string, number>()
   let isClosed = false
@@ -83,28 +96,51 @@ export function createStreams(options: {
       )
   }
 
+  /** @throws AppError when the caller can have none now */
+  function admit(request: FastifyRequest): string {
+    if (isCrossSite(request.headers))
+      throw new AppError("forbidden", "A page of another site may not do this.", { detail: "origin" })
+    if (isClosed) throw new AppError("unavailable", "The server is shutting down.", { retryAfterMs: 1000 })
+    const { userId } = request.principal
+    refuseBeyond(userId)
+    return userId
+  }
+
+  /** @returns that it is over */
+  function add(stream: { end(): void }, userId: string): () => void {
+    open.add(stream)
+    count(userId, 1)
+    options.onCount?.(open.size)
+    return () => {
+      if (!open.delete(stream)) return
+      count(userId, -1)
+      options.onCount?.(open.size)
+    }
+  }
+
   return {
     get count() {
       return open.size
     },
     most,
     open(request, reply, stream) {
-      if (isCrossSite(request.headers))
-        throw new AppError("forbidden", "A page of another site may not do this.", { detail: "origin" })
-      if (isClosed) throw new AppError("unavailable", "The server is shutting down.", { retryAfterMs: 1000 })
-      const { userId } = request.principal
-      refuseBeyond(userId)
+      const userId = admit(request)
       const opened = begin(clock, reply, stream)
       if (opened.signal.aborted) return opened
-      open.add(opened)
-      count(userId, 1)
-      options.onCount?.(open.size)
-      opened.signal.addEventListener("abort", () => {
-        open.delete(opened)
-        count(userId, -1)
-        options.onCount?.(open.size)
-      })
+      opened.signal.addEventListener("abort", add(opened, userId))
       return opened
+    },
+    hold(request, held) {
+      const over = add(held, admit(request))
+      const beat = () => {
+        if (held.mayGoOn()) cancel = clock.alarm(heartbeatMs, beat)
+        else held.end()
+      }
+      let cancel = clock.alarm(heartbeatMs, beat)
+      return () => {
+        cancel()
+        over()
+      }
     },
     close() {
       isClosed = true
