@@ -247,6 +247,16 @@ describe("a pod's log", () => {
     expect(reader.text()).not.toContain("too late")
   })
 
+  it("ends with the next heartbeat once its user is frozen", async () => {
+    const { log } = await runningJob()
+    const token = await server.member("leaves", { default: "viewer" })
+    const reader = await follow(log, { authorization: `Bearer ${token}` })
+    await server.call("PATCH", "/berth/v1/users/leaves", { json: { frozen: true } })
+    await server.clock.advance(15_000)
+    await until(() => reader.isOver())
+    expect(server.streams.count).toBe(0)
+  })
+
   it("is plain text without an Accept for events: tail, since, follow", async () => {
     const { pod, log } = await runningJob()
     server.world.print(attempt(), pod, "old")

@@ -1,6 +1,7 @@
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
 import { afterEach, expect, test } from "vitest"
 import { createVirtualClock, systemClock, type Clock } from "../kit/clock.ts"
 import { createRayDashboard } from "./ray-dashboard.ts"
@@ -215,4 +216,82 @@ test("a forwarded request loses the caller's credentials, gets the token, and st
   expect(asked[0]).toMatchObject({ line: "PUT /api/x?y=1", body: "one two" })
   expect(asked[0]?.headers).toMatchObject({ authorization: "Bearer secret", "x-kept": "yes" })
   expect(asked[0]?.headers.cookie).toBeUndefined()
+})
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = ""
+  for await (const chunk of body) text += Buffer.from(chunk).toString()
+  return text
+}
+
+test("a forwarded body may take its time, as long as something moves", async () => {
+  const clock = createVirtualClock()
+  const { asked, dashboard } = await world(says(200, "taken"), clock)
+  async function* body() {
+    for (const part of ["one ", "two ", "three"]) {
+      yield Buffer.from(part)
+      await clock.advance(50_000)
+    }
+  }
+  const answer = await dashboard.forward({ method: "DELETE", path: "/x", headers: {}, body: body() }, never)
+  expect([await textOf(answer.body), asked[0]?.body]).toEqual(["taken", "one two three"])
+})
+
+test("a forwarded body that stands still is given up", async () => {
+  const clock = createVirtualClock()
+  const { dashboard } = await world(says(200, "taken"), clock)
+  const stuck = Promise.withResolvers<void>()
+  async function* body() {
+    yield Buffer.from("one")
+    stuck.resolve()
+    await new Promise(() => {})
+  }
+  const request = { method: "PUT", path: "/x", headers: {}, body: body() }
+  const call = dashboard.forward(request, never).catch((error: unknown) => error)
+  await stuck.promise
+  await clock.advance(60_000)
+  expect(await call).toMatchObject({ code: "timeout" })
+})
+
+test("a forwarded WebSocket is a tunnel that ends with its signal", async () => {
+  const { server, dashboard } = await world(says(404, "no"))
+  const closed = Promise.withResolvers<void>()
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
+    socket.once("close", () => closed.resolve())
+    socket.on("error", () => {})
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\nX-Token: ${request.headers.authorization}\r\n\r\nhello `,
+    )
+    socket.pipe(socket)
+  })
+  async function* body() {
+    yield await Promise.resolve(Buffer.from("ping"))
+    await new Promise(() => {})
+  }
+  const over = new AbortController()
+  const headers = { Upgrade: "WebSocket", Connection: "Upgrade", "Sec-WebSocket-Key": "a" }
+  const answer = await dashboard.forward({ method: "GET", path: "/t", headers, body: body() }, over.signal)
+  expect([answer.status, answer.headers["x-token"]]).toEqual([101, "Bearer secret"])
+  let text = ""
+  for await (const chunk of answer.body) {
+    text += Buffer.from(chunk).toString()
+    if (text === "hello ping") break
+  }
+  over.abort()
+  await closed.promise
+})
+
+test("a WebSocket that Ray refuses is an answer as any other", async () => {
+  const { dashboard } = await world(says(404, "no"))
+  const headers = { upgrade: "websocket", "sec-websocket-key": "a" }
+  const answer = await dashboard.forward({ method: "GET", path: "/t", headers, body: null }, never)
+  expect([answer.status, await textOf(answer.body)]).toEqual([404, "no"])
+})
+
+test("a redirect to the dashboard's own address is one to a path", async () => {
+  const { dashboard } = await world((seen, reply) => {
+    reply.writeHead(302, { location: `http://${seen.headers.host}/login?a=b` }).end()
+  })
+  const answer = await dashboard.forward({ method: "GET", path: "/", headers: {}, body: null }, never)
+  expect(answer.headers["location"]).toBe("/login?a=b")
 })

@@ -480,6 +480,19 @@ describe("requests", () => {
     expect([answer.statusCode, answer.json()]).toEqual([504, { oops: "timeout" }])
   })
 
+  it("of a route with a deadline of its own have that one", async () => {
+    const family = testFamily((app) => {
+      app.get("/test/slow", { config: { deadlineMs: 60_000 } }, async ({ headers }) => {
+        // by its answer the server's deadline is over
+        await app.inject({ url: "/test/never", headers })
+        return { slow: true }
+      })
+    })
+    const { app } = await makeApp({ requestDeadlineMs: 20 }, { family })
+    const answer = await app.inject({ url: "/test/slow", headers: auth })
+    expect([answer.statusCode, answer.json()]).toEqual([200, { slow: true }])
+  })
+
   it("with bad escapes, unknown paths and wrong methods are worded by the family of the path", async () => {
     const { app } = await makeApp()
     const ask = async (method: "GET" | "POST" | "DELETE", url: string) => {

@@ -308,7 +308,8 @@ function renewed(authenticate: () => Principal): Principal | undefined {
   try {
     return authenticate()
   } catch (error) {
-    if (error instanceof AppError && error.code === "unauthenticated") return undefined
+    // also a user who is frozen now
+    if (error instanceof AppError && ["unauthenticated", "forbidden"].includes(error.code)) return undefined
     throw error
   }
 }

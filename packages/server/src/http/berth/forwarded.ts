@@ -24,6 +24,8 @@ export interface Passage {
 
 /** An answer, or its reader, that stands still for so long is cut. */
 const idleMs = 300_000
+/** For the client to close a WebSocket that has ended. */
+const closeMs = 5_000
 
 /** Sends what the dashboard answers, as it comes; what breaks off there breaks off here. */
 export async function sendForwarded(passage: Passage, found: RayForwarded): Promise<void> {
@@ -62,7 +64,7 @@ export async function sendTunnel(
   streams: Streams,
   ask: (body: AsyncIterable<Uint8Array>, more: Readonly<Record<string, string>>) => Promise<RayForwarded>,
 ): Promise<void> {
-  const { request, reply, over, mayGoOn } = passage
+  const { clock, request, reply, over, mayGoOn } = passage
   const release = streams.hold(request, {
     mayGoOn,
     end: () => over.abort(new AppError("unavailable", "The stream is over.")),
@@ -77,6 +79,8 @@ export async function sendTunnel(
   reply.raw.flushHeaders()
   try {
     await pipeline(found.body, socket, { signal: over.signal })
+    // The other end closes too, or is left.
+    clock.alarm(closeMs, () => socket.destroy())
   } catch (err) {
     request.log.debug({ err, requestId: request.id }, "a WebSocket of a Ray dashboard broke off")
     socket.destroy()
