@@ -227,6 +227,7 @@ function servicesOf(
     capacity: plane.capacity,
     workloads: plane.workloads,
     endpoints: plane.endpoints,
+    idempotency: plane.idempotency,
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
     journal: store.journal,

@@ -38,8 +38,10 @@ import {
   type NodeSource,
 } from "./domain/inventory/index.ts"
 import {
+  createIdempotency,
   createRefusals,
   systemActor,
+  type IdempotencyStore,
   type JournalReads,
   type Reads,
   type Store,
@@ -83,6 +85,7 @@ import { makeRsaSigningKey } from "./kit/jwt.ts"
 /** The rows of every slice. */
 export interface Rows {
   readonly journal: JournalReads
+  readonly idempotency: IdempotencyStore
   readonly identity: IdentityStore
   readonly signingKeys: SigningKeyStore
   readonly inventory: InventoryStore
@@ -148,7 +151,9 @@ const pruneEveryMs = 5 * 60_000
  * `start` recovers what runs and only then plans (DESIGN 3, Boot).
  */
 export async function createControlPlane(options: ControlPlaneOptions) {
-  const { store, clock, ids, log } = options
+  const { clock, ids, log } = options
+  const idempotency = createIdempotency({ store: options.store, rows: options.rows.idempotency, clock })
+  const { store } = idempotency
   const rows = {
     ...options.rows,
     workloads: withEndpointsEnded(options.rows.workloads, options.rows.endpoints),
@@ -505,6 +510,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     }
     for (let step = 0; step < 1000; step++)
       if ((await store.tx((tx) => rows.journal.prune(tx, keep, pruneStep))) === 0) break
+    for (let step = 0; step < 1000; step++) if ((await idempotency.prune(pruneStep)) === 0) break
     for (let step = 0; step < 1000; step++) {
       const gone = await store.tx((tx) => rows.workloads.prune(tx, nowMs - keepWorkloadsMs, pruneStep))
       if (gone.length === 0) break
@@ -566,6 +572,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     endpoints,
     services,
     ray,
+    idempotency,
     serviceRecords,
     serviceRegisters,
     control,

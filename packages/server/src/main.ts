@@ -320,6 +320,7 @@ function servicesOf(parts: {
     workloads: plane.workloads,
     endpoints: plane.endpoints,
     ray: plane.ray,
+    idempotency: plane.idempotency,
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
     journal: store.journal,

@@ -40,7 +40,10 @@ export interface ApiFamily {
 
 const anywhere = `
 Any answer has an \`X-Request-Id\`: the one that the request brought, or a new one. A HEAD is answered like the GET
-without its body. A request that is not well-formed HTTP gets 400, one whose head is larger than 16 KiB 431, one that
+without its body. A POST with an \`Idempotency-Key\` (1 to 255 visible ASCII characters; not where keys are made) is
+carried out once: whenever it comes again within a day it is answered as the first time, with
+\`Idempotent-Replayed: true\`; with another body it gets 422, while the first one still runs (20 s are waited) 429,
+and 409 where the first answer was lost with the server. A request that is not well-formed HTTP gets 400, one whose head is larger than 16 KiB 431, one that
 does not arrive within 60 s 408, all in the same form as other errors.`
 
 const workloadsFamily: ApiFamily = {

@@ -22,6 +22,7 @@ import { appErrorFrom } from "./plugins/foreign-errors.ts"
 import { checkOrigin, createHostCheck } from "./plugins/hosts.ts"
 import { createFailureLimit, createKeyLimit, type FailureLimit } from "./plugins/limits.ts"
 import { plainErrorAnswer } from "./plugins/plain-errors.ts"
+import { addIdempotency } from "./plugins/idempotency.ts"
 import { refusalOf } from "./plugins/refused.ts"
 import { requestIdOf } from "./plugins/request-id.ts"
 import { createRouteTable, type RouteTable } from "./plugins/route-table.ts"
@@ -168,7 +169,9 @@ function createResponder(families: readonly Family[], limitFailure: FailureLimit
     const bodyLimit = request.routeOptions.config?.bodyLimit ?? family?.bodyLimit ?? 0
     const error = limitFailure(appErrorFrom(thrown, bodyLimit), request.ip)
     const place: RequestPlace = { method: request.method, url, requestId: request.id }
-    const answer = family ? family.errorAnswer(error, place) : plainErrorAnswer(error, place)
+    const worded = family ? family.errorAnswer(error, place) : plainErrorAnswer(error, place)
+    // in every family (DESIGN 5)
+    const answer = error.detail === "key_reused" ? { ...worded, status: 422 } : worded
     // Not there when the router itself refused: no hook ran.
     if (request.trace as RequestTrace | undefined) request.trace.failure = error
     return sendError(reply, answer, error, request.id)
@@ -270,6 +273,7 @@ function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => bo
   app.decorateRequest("chargeKey", charge)
   app.decorateRequest("heldPrincipal")
   app.decorateRequest("heldClaims")
+  app.decorateRequest("heldIdempotency")
   app.decorateRequest("principal", { getter: principalOf })
   app.decorateRequest("renewPrincipal", function renew(this: FastifyRequest) {
     return renewed(() => authentication.again(this))
@@ -334,6 +338,7 @@ function principalOf(this: FastifyRequest): Principal {
 async function addFamily(scope: FastifyInstance, family: Family, services: Services): Promise<void> {
   takeBuffers(scope, family.bodyLimit)
   if (family.validates !== true) scope.setValidatorCompiler(() => () => true)
+  addIdempotency(scope, services.idempotency, family.replaysAnyBody === true)
   // Schemas describe answers; compiled serialisers would change them (null becomes 0).
   scope.setSerializerCompiler(() => JSON.stringify)
   await family.register(scope, services)

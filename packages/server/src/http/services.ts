@@ -4,7 +4,7 @@ import type { Ids } from "../kit/ids.ts"
 import type { GpuRequestService, GpuSettingsService } from "../domain/gpu-requests/index.ts"
 import type { Directory, IdentityService, Principal, Tokens } from "../domain/identity/index.ts"
 import type { InventoryService } from "../domain/inventory/index.ts"
-import type { JournalReads, Store } from "../domain/journal/index.ts"
+import type { Idempotency, JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
 import type { RayObjects } from "../domain/ray/index.ts"
 import type { ServiceRecords, ServiceRegisters } from "../domain/services/index.ts"
@@ -40,6 +40,7 @@ export interface Services {
   /** Records of model servers, and what they link to. */
   readonly serviceRecords: ServiceRecords
   readonly serviceRegisters: ServiceRegisters
+  readonly idempotency: Pick<Idempotency, "begin">
   readonly journal: JournalReads
   readonly store: Pick<Store, "committed" | "subscribe">
   /** `/readyz`: recovered and planning; the sentence says what is missing. */

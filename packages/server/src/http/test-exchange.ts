@@ -80,6 +80,8 @@ export function checkStreamEvent(url: string, event: string, data: unknown): voi
 function isSaidOnce(name: ApiFamilyName, { method, status }: Exchange): boolean {
   // To the clean path.
   if (name === "kuberay" && status === 307) return true
+  // Another body under the same Idempotency-Key.
+  if (method === "POST" && status === 422) return true
   // HTTP's own.
   if ([408, 431].includes(status)) return true
   // Bodies of GET that are too large: only this API reads them.

@@ -202,6 +202,18 @@ CREATE TABLE gpu_template (
   version integer not null
 ) strict;
 
+CREATE TABLE idempotency (
+  user_id text not null,
+  route text not null,
+  "key" text not null,
+  body_hash text not null,
+  answer text,
+  created_at_ms integer not null,
+  primary key (user_id, route, "key")
+) strict;
+
+CREATE INDEX idempotency_by_age on idempotency (created_at_ms);
+
 CREATE TABLE journal_mark (
   name text not null primary key,
   value integer not null

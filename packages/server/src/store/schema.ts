@@ -493,6 +493,17 @@ interface ModelVersionTable {
   version: number
 }
 
+interface IdempotencyTable {
+  user_id: string
+  /** SHA-256 of method and path. */
+  route: string
+  key: string
+  body_hash: string
+  /** JSON of KeptAnswer. */
+  answer: string | null
+  created_at_ms: number
+}
+
 /** The tables, as both dialects have them; `migrations/` makes them and `schema.sql` shows the outcome. */
 export interface Database {
   event: EventTable
@@ -528,4 +539,5 @@ export interface Database {
   service_record: ServiceRecordTable
   pipeline_run: PipelineRunTable
   model_version: ModelVersionTable
+  idempotency: IdempotencyTable
 }

@@ -1,7 +1,7 @@
 import type { GpuRequestStore, GpuSettingsStore } from "../domain/gpu-requests/index.ts"
 import type { IdentityStore, SigningKeyStore } from "../domain/identity/index.ts"
 import type { InventoryStore } from "../domain/inventory/index.ts"
-import type { JournalReads } from "../domain/journal/index.ts"
+import type { IdempotencyStore, JournalReads } from "../domain/journal/index.ts"
 import type { ClaimStore } from "../domain/queue/index.ts"
 import type { RayStore } from "../domain/ray/index.ts"
 import type { ServiceStore } from "../domain/services/index.ts"
@@ -11,6 +11,7 @@ import { claimStore } from "./claims.ts"
 import { gpuRequestStore } from "./gpu-requests.ts"
 import { gpuSettingsStore } from "./gpu-settings.ts"
 import { identityStore } from "./identity.ts"
+import { idempotencyStore } from "./idempotency.ts"
 import { inventoryStore } from "./inventory.ts"
 import { journalReads } from "./journal.ts"
 import { endpointStore } from "./endpoints.ts"
@@ -24,6 +25,7 @@ import { workspaceStore } from "./workspaces.ts"
 /** The ports of all slices. They hold nothing: where a call runs is decided by the handle it is given. */
 export interface SliceStores {
   readonly journal: JournalReads
+  readonly idempotency: IdempotencyStore
   readonly identity: IdentityStore
   readonly signingKeys: SigningKeyStore
   readonly inventory: InventoryStore
@@ -40,6 +42,7 @@ export interface SliceStores {
 
 export const sliceStores: SliceStores = {
   journal: journalReads,
+  idempotency: idempotencyStore,
   identity: identityStore,
   signingKeys: signingKeyStore,
   inventory: inventoryStore,

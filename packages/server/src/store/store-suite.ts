@@ -4,6 +4,7 @@ import { faultCases } from "./suite/faults.ts"
 import type { OpenHarness, SuiteTraits } from "./suite/harness.ts"
 import { gpuRequestCases } from "./suite/gpu-requests.ts"
 import { gpuSettingsCases } from "./suite/gpu-settings.ts"
+import { idempotencyCases } from "./suite/idempotency.ts"
 import { journalCases } from "./suite/journal.ts"
 import { rayCases } from "./suite/ray.ts"
 import { rayConfigCases } from "./suite/ray-config.ts"
@@ -26,6 +27,9 @@ export function storeSuite(name: string, open: OpenHarness, traits: SuiteTraits)
       })
     describe("the journal", () => {
       journalCases(open, traits)
+    })
+    describe("answers to requests that come again", () => {
+      idempotencyCases(open)
     })
     describe("rows", () => {
       rowCases(open)

@@ -109,6 +109,7 @@ function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandl
     config: {
       operation: route.operation,
       isOpen,
+      isSecret: name === "createKey",
       ...(routeLimit === undefined ? {} : { bodyLimit: routeLimit }),
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
     },

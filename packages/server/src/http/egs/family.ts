@@ -55,7 +55,7 @@ function addRoute(app: FastifyInstance, name: EgsOperation, handle: EgsHandler):
   app.route({
     method: route.method,
     url: route.path,
-    config: { operation: `egs.${name}`, isOpen: route.isOpen ?? false },
+    config: { operation: `egs.${name}`, isOpen: route.isOpen ?? false, isSecret: name === "createApiKey" },
     handler: async (request, reply) => {
       const text = JSON.stringify(envelope(await handle(request, reply)))
       // As bytes: of text the framework would add a character set to the media type.

@@ -41,6 +41,8 @@ export interface Family {
   readonly prefixes: readonly string[]
   /** Largest body in bytes; above it AppError `too_large` with facts `{ limitBytes }`. */
   readonly bodyLimit: number
+  /** A request that comes again under its `Idempotency-Key` is answered as before whatever its body. Default false. */
+  readonly replaysAnyBody?: boolean
   /** Query and body schemas of its routes are enforced (Ajv, no coercion, unknown members refused). Default false. */
   readonly validates?: boolean
   /**

@@ -10,6 +10,7 @@ import { likelyStarts } from "./0009-likely-starts.ts"
 import { claimsOfSeveralSizes } from "./0010-claims-of-several-sizes.ts"
 import { ray } from "./0011-ray.ts"
 import { serviceRecords } from "./0012-service-records.ts"
+import { idempotency } from "./0013-idempotency.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -26,5 +27,6 @@ export const migrations: readonly Migration[] = [
   claimsOfSeveralSizes,
   ray,
   serviceRecords,
+  idempotency,
 ]
 export type { Migration } from "./migration.ts"

@@ -1,0 +1,180 @@
+import type { Clock } from "../../kit/clock.ts"
+import { AppError } from "../../kit/errors.ts"
+import { createScope } from "../../kit/scope.ts"
+import type { Reads, Store, Tx } from "./ports.ts"
+
+/** A request that its sender may send again (DESIGN 5). */
+export interface IdempotentRequest {
+  readonly userId: string
+  /** Method and path. */
+  readonly route: string
+  /** As sent. */
+  readonly key: string
+  /** SHA-256 of the raw body, lower-case hex. */
+  readonly bodyHash: string
+}
+
+/** What was answered. */
+export interface KeptAnswer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
+
+export interface IdempotencyRow extends IdempotentRequest {
+  /** null: it was carried out, and the server ended before the answer was kept. */
+  readonly answer: KeptAnswer | null
+  readonly createdAtMs: number
+}
+
+export interface IdempotencyStore {
+  find(from: Reads, request: IdempotentRequest): Promise<IdempotencyRow | undefined>
+  /** Writes it without an answer, also over a row that is too old to be answered from. */
+  mark(tx: Tx, request: IdempotentRequest, atMs: number): Promise<void>
+  keep(tx: Tx, request: IdempotentRequest, answer: KeptAnswer): Promise<void>
+  drop(tx: Tx, request: IdempotentRequest): Promise<void>
+  /** Removes what is older than `beforeMs`, and the oldest beyond `most`; at most `limit`. @returns how many */
+  prune(tx: Tx, beforeMs: number, most: number, limit: number): Promise<number>
+}
+
+/** Requests that are carried out once, however often they are sent. */
+export interface Idempotency {
+  /** The store for all that requests may change: what a request writes first, it marks. */
+  readonly store: Store
+  /**
+   * What is to be done with a request: answer as before, or `run` it and tell the outcome. While one runs, the others
+   * wait for it, at most 20 s.
+   * @param replaysAnyBody another body is answered as the first one was
+   * @throws AppError `invalid` detail `key_reused` for another body; `too_many` detail `in_flight` when the first one
+   *   still runs; `conflict` detail `answer_lost` when it was carried out, but nobody knows the answer
+   */
+  begin(request: IdempotentRequest, replaysAnyBody: boolean): Promise<KeptAnswer | RunningRequest>
+  /** Removes what nobody asks for any more, in one small step. @returns how many; 0 = nothing is left */
+  prune(limit: number): Promise<number>
+}
+
+export interface RunningRequest {
+  /** Everything that `work` starts counts as the request's. */
+  run(work: () => void): void
+  /** Once, however it ended. null: it failed, and may be tried again under its key. */
+  end(answer: KeptAnswer | null): Promise<void>
+}
+
+const keepMs = 24 * 3_600_000
+const mostKept = 100_000
+const longestWaitMs = 20_000
+/** A longer answer is not kept. */
+const longestBody = 1024 * 1024
+
+interface Scope {
+  readonly request: IdempotentRequest
+  isMarked: boolean
+}
+
+export function createIdempotency(options: {
+  readonly store: Store
+  readonly rows: IdempotencyStore
+  readonly clock: Clock
+}): Idempotency {
+  const { rows, clock } = options
+  const inner = options.store
+  const scopes = createScope<Scope>()
+  const running = new Map<string, Promise<void>>()
+
+  const store: Store = {
+    get committed() {
+      return inner.committed
+    },
+    subscribe: (topic, listener) => inner.subscribe(topic, listener),
+    async tx(closure, txOptions) {
+      const scope = scopes.current()
+      if (!scope) return inner.tx(closure, txOptions)
+      const atMs = clock.nowMs()
+      const result = await inner.tx(async (tx) => {
+        const done = await closure(tx)
+        await rows.mark(tx, scope.request, atMs)
+        return done
+      }, txOptions)
+      scope.isMarked = true
+      return result
+    },
+  }
+
+  async function end(scope: Scope, answer: KeptAnswer | null): Promise<void> {
+    if (!scope.isMarked) return
+    const { request } = scope
+    const isKept = answer !== null && answer.body.length <= longestBody
+    await inner.tx((tx) => (isKept ? rows.keep(tx, request, answer) : rows.drop(tx, request)))
+  }
+
+  /** Resolves when nothing of that name runs, and takes its place. */
+  async function enter(name: string): Promise<() => void> {
+    const untilMono = clock.monotonicMs() + longestWaitMs
+    for (let other = running.get(name); other; other = running.get(name)) {
+      const leftMs = untilMono - clock.monotonicMs()
+      if (leftMs <= 0 || !(await settledWithin(clock, other, leftMs))) throw inFlight()
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    running.set(name, promise)
+    return () => {
+      running.delete(name)
+      resolve()
+    }
+  }
+
+  return {
+    store,
+    async begin(request, replaysAnyBody) {
+      const leave = await enter(JSON.stringify([request.userId, request.route, request.key]))
+      try {
+        const known = await rows.find(inner.committed, request)
+        if (!known || known.createdAtMs <= clock.nowMs() - keepMs) {
+          const scope: Scope = { request, isMarked: false }
+          return {
+            run: (work) => scopes.run(scope, work),
+            end: (answer) => end(scope, answer).finally(leave),
+          }
+        }
+        if (known.bodyHash !== request.bodyHash && !replaysAnyBody) throw reused()
+        if (known.answer === null) throw answerLost()
+        leave()
+        return known.answer
+      } catch (error) {
+        leave()
+        throw error
+      }
+    },
+    prune: (limit) =>
+      inner.tx((tx) => rows.prune(tx, clock.nowMs() - keepMs, mostKept, limit), { isLarge: true }),
+  }
+}
+
+async function settledWithin(clock: Clock, work: Promise<void>, withinMs: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>()
+  const cancel = clock.alarm(withinMs, () => late.resolve(false), true)
+  const isDone = await Promise.race([work.then(() => true), late.promise])
+  cancel()
+  return isDone
+}
+
+function inFlight(): AppError {
+  return new AppError("too_many", "A request with this Idempotency-Key is still being carried out.", {
+    detail: "in_flight",
+    retryAfterMs: 1000,
+  })
+}
+
+function reused(): AppError {
+  return new AppError("invalid", "This Idempotency-Key was used for a request with another body.", {
+    detail: "key_reused",
+    issues: [{ path: ["Idempotency-Key"], message: "was used for a request with another body" }],
+  })
+}
+
+function answerLost(): AppError {
+  return new AppError(
+    "conflict",
+    "The request with this Idempotency-Key was carried out, but its answer was lost: look what is there.",
+    { detail: "answer_lost" },
+  )
+}

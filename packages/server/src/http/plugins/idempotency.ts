@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto"
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
+import type { Idempotency, KeptAnswer, RunningRequest } from "../../domain/journal/index.ts"
+import { AppError } from "../../kit/errors.ts"
+
+const header = "idempotency-key"
+/** Visible ASCII: what a client makes up is a UUID or the like. */
+const keyForm = /^[\x21-\x7e]{1,255}$/
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Its answer holds a secret: it is never kept, and sent again it is done again. Default false. */
+    readonly isSecret?: boolean
+  }
+  interface FastifyRequest {
+    heldIdempotency: RunningRequest | undefined
+  }
+}
+
+/**
+ * Carries out a POST with an `Idempotency-Key` once, however often it comes, and answers the others as the first
+ * one was answered, with `Idempotent-Replayed: true` (DESIGN 5). Add it after what authenticates, in a family's scope.
+ * @param replaysAnyBody the family's clients may send another body under the same key
+ */
+export function addIdempotency(
+  scope: FastifyInstance,
+  idempotency: Pick<Idempotency, "begin">,
+  replaysAnyBody: boolean,
+): void {
+  scope.addHook("preHandler", (request, reply, done) => {
+    const key = keyOf(request)
+    if (key === undefined) return done()
+    void carryOut(() => begin(idempotency, request, key, replaysAnyBody), request, reply, done)
+  })
+  scope.addHook("onSend", async (request, reply, payload) => {
+    const running = request.heldIdempotency
+    if (!running) return payload
+    request.heldIdempotency = undefined
+    await running.end(answerOf(reply, payload))
+    return payload
+  })
+}
+
+/** Goes on with the request inside its scope, answers it as before, or refuses it. */
+async function carryOut(
+  start: () => Promise<KeptAnswer | RunningRequest>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void,
+): Promise<void> {
+  let outcome: KeptAnswer | RunningRequest
+  try {
+    outcome = await start()
+  } catch (error) {
+    return done(AppError.from(error))
+  }
+  if ("status" in outcome) return void replay(reply, outcome)
+  request.heldIdempotency = outcome
+  outcome.run(done)
+}
+
+function keyOf(request: FastifyRequest): string | undefined {
+  const value = request.headers[header]
+  const { isSecret, isOpen } = request.routeOptions.config
+  if (value === undefined || request.method !== "POST" || isSecret === true || isOpen === true)
+    return undefined
+  return Array.isArray(value) ? value.join() : value
+}
+
+async function begin(
+  idempotency: Pick<Idempotency, "begin">,
+  request: FastifyRequest,
+  key: string,
+  replaysAnyBody: boolean,
+): Promise<KeptAnswer | RunningRequest> {
+  if (!keyForm.test(key))
+    throw new AppError("invalid", "The Idempotency-Key must be 1 to 255 visible ASCII characters.", {
+      issues: [{ path: ["Idempotency-Key"], message: "must be 1 to 255 visible ASCII characters" }],
+    })
+  const { body, method, principal } = request
+  const bytes = body instanceof Uint8Array ? body : JSON.stringify(body ?? null)
+  const bodyHash = createHash("sha256").update(bytes).digest("hex")
+  const route = `${method} ${request.raw.url ?? ""}`
+  return idempotency.begin({ userId: principal.userId, route, key, bodyHash }, replaysAnyBody)
+}
+
+function replay(reply: FastifyReply, { status, contentType, body }: KeptAnswer): FastifyReply {
+  return reply.code(status).header("idempotent-replayed", "true").type(contentType).send(Buffer.from(body))
+}
+
+/** null: nothing that can be kept. */
+function answerOf(reply: FastifyReply, payload: unknown): KeptAnswer | null {
+  const status = reply.statusCode
+  if (status >= 400) return null
+  const contentType = String(reply.getHeader("content-type") ?? "application/json; charset=utf-8")
+  if (payload === undefined || payload === null) return { status, contentType, body: "" }
+  if (typeof payload === "string") return { status, contentType, body: payload }
+  return payload instanceof Uint8Array
+    ? { status, contentType, body: Buffer.from(payload).toString("utf8") }
+    : null
+}
