@@ -189,6 +189,7 @@ export function sampleRaySubmission(n: number, change: Partial<RaySubmission> = 
     clusterKey: clusterKey(1),
     submissionId: `raysubmit_${n}`,
     jobKey: null,
+    deleting: false,
     userId: "usr_1",
     info: {
       entrypoint: "python counter.py",

@@ -156,16 +156,20 @@ export interface RayObjects {
    * dashboard throws comes through (ports.ts).
    */
   readonly submissions: {
+    /** @throws AppError `invalid` with detail `entry_point` for what cannot be read; `already_exists` */
     submit(
       principal: Principal,
       cluster: RayName,
       job: RayEntrypoint & { readonly submissionId: string },
     ): Promise<string>
+    /** As last seen, where Ray does not know it any more. */
     get(principal: Principal, cluster: RayName, submissionId: string): Promise<SubmissionInfo>
+    /** Whole; the end that was kept, where Ray does not know it any more. */
     log(principal: Principal, cluster: RayName, submissionId: string): Promise<string>
     list(principal: Principal, cluster: RayName): Promise<readonly SubmissionInfo[]>
     /** No-op for one that has ended. */
     stop(principal: Principal, cluster: RayName, submissionId: string): Promise<void>
+    /** What has not ended is told to stop, and goes when it has. No-op for one that is not there. */
     delete(principal: Principal, cluster: RayName, submissionId: string): Promise<void>
   }
   /** The proxy to a cluster's dashboard: Viewer for GET and HEAD, Editor for the rest. */

@@ -262,6 +262,8 @@ export interface RaySubmission {
   readonly info: SubmissionInfo
   /** The end of its log, copied before the cluster goes; null before. At most 1 MiB. */
   readonly log: string | null
+  /** It was deleted while it ran: told to stop, and gone when it has. */
+  readonly deleting: boolean
   readonly createdAtMs: number
 }
 

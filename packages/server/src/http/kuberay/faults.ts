@@ -57,7 +57,8 @@ function invalidText(error: AppError, words: OperationWords, subject: Subject): 
     case "object":
       return internal(words, `${words.makes} ${placeOf(subject)}: ${objectText(error, words, subject)}`)
     case "refused":
-      // What the dashboard says is all that helps.
+    case "entry_point":
+      // What the dashboard says, or what it would not understand, is all that helps.
       return words.makes === "" ? message : joined(words.outer, message)
     default:
       return words.builds === ""

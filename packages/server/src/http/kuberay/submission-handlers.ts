@@ -60,13 +60,7 @@ export function submissionHandlers({
       return create(EmptySchema)
     },
     async deleteJobSubmission(principal, { namespace, clustername, submissionid }) {
-      try {
-        await submissions.delete(principal, { namespace, name: clustername }, submissionid)
-      } catch (error) {
-        // What is not there is deleted: upstream never looks at what the dashboard says.
-        if (!(error instanceof AppError) || error.resource !== "ray-submission") throw error
-        if (error.code !== "not_found") throw error
-      }
+      await submissions.delete(principal, { namespace, name: clustername }, submissionid)
       return create(EmptySchema)
     },
   }

@@ -192,20 +192,32 @@ export function rayCases(open: OpenHarness): void {
 
     it("that are over are listed, but not looked at any more: neither they nor their cluster are to go", async () => {
       const over = { phase: "Complete", finishedAtMs: 9 } as const
+      const asked = {
+        ...over,
+        clusterSelector: {},
+        clusterKey: clusterKey(1),
+        shutdownAfterJobFinishes: true,
+      }
       const jobs = [
         sampleRayJob(1),
         sampleRayJob(2, over),
-        sampleRayJob(3, { ...over, shutdownAfterJobFinishes: true }),
-        sampleRayJob(4, { ...over, shutdownAfterJobFinishes: true, clusterShutDown: true }),
+        sampleRayJob(3, asked),
+        sampleRayJob(4, { ...asked, clusterShutDown: true }),
         sampleRayJob(5, { ...over, deletingAtMs: 10 }),
+        sampleRayJob(6, { ...over, phase: "Failed", submissionId: "s", status: "RUNNING" }),
       ]
       await write(async (tx) => {
         for (const job of jobs) await ray.jobs.insert(tx, job)
       })
-      expect((await ray.jobs.live(read())).map(({ name }) => name)).toEqual(["job-1", "job-3", "job-5"])
-      expect(await ray.jobs.liveIn(read(), "a")).toBe(3)
+      expect((await ray.jobs.live(read())).map(({ name }) => name)).toEqual([
+        "job-1",
+        "job-3",
+        "job-5",
+        "job-6",
+      ])
+      expect(await ray.jobs.liveIn(read(), "a")).toBe(4)
       const { items } = await ray.jobs.page(read(), { namespace: "team" }, { limit: null, after: null })
-      expect(items.map(({ name }) => name)).toEqual(["job-1", "job-2", "job-3", "job-4"])
+      expect(items.map(({ name }) => name)).toEqual(["job-1", "job-2", "job-3", "job-4", "job-6"])
     })
   })
 

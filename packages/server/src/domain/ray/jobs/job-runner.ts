@@ -5,7 +5,7 @@ import type { ClusterLife } from "../cluster-life.ts"
 import type { PodHands } from "../pod-hands.ts"
 import { randomSuffix } from "../pods.ts"
 import type { RayRunnerOptions } from "../runner-options.ts"
-import type { RayClusterKey, RayJob, RayJobKey, RaySubmission } from "../types.ts"
+import type { RayClusterKey, RayJob, RayJobKey, RaySubmission, SubmissionInfo } from "../types.ts"
 import { readEntryPoint } from "./entry-point.ts"
 import { clusterOfJob } from "./job-cluster.ts"
 import { createJobEyes } from "./job-eyes.ts"
@@ -24,6 +24,8 @@ export interface RayJobSteps {
    */
   reconcile(key: RayJobKey, signal: AbortSignal): Promise<void>
 }
+
+type KeptOfJob = Omit<RaySubmission, "info" | "log">
 
 const actor = systemActor("ray")
 /** Far more than any way from one wait to the next has. */
@@ -114,13 +116,25 @@ export function createJobSteps(
     const log = dashboard ? await logTail(dashboard, job.submissionId, signal) : null
     await change(sight, async (tx, row, nowMs) => {
       await update(tx, row, changes, nowMs)
-      if (isNews && cluster) await rows.submissions.put(tx, { ...submissionOf(row, cluster.key), info, log })
+      if (isNews && cluster) await keepNews(tx, submissionOf(row, cluster.key), info, log)
     })
   }
 
-  function submissionOf(job: RayJob, clusterKey: RayClusterKey): Omit<RaySubmission, "info" | "log"> {
+  async function keepNews(tx: Tx, of: KeptOfJob, info: SubmissionInfo, log: string | null): Promise<void> {
+    const before = await rows.submissions.get(tx, of.clusterKey, of.submissionId)
+    await rows.submissions.put(tx, { ...(before ?? of), info, log })
+  }
+
+  function submissionOf(job: RayJob, clusterKey: RayClusterKey): KeptOfJob {
     const { submissionId, key: jobKey, userId, startedAtMs, createdAtMs } = job
-    return { clusterKey, submissionId, jobKey, userId, createdAtMs: startedAtMs ?? createdAtMs }
+    return {
+      clusterKey,
+      submissionId,
+      jobKey,
+      userId,
+      createdAtMs: startedAtMs ?? createdAtMs,
+      deleting: false,
+    }
   }
 
   async function makeCluster(sight: JobSight): Promise<void> {

@@ -7,7 +7,7 @@ const mostLogBytes = 1_048_576
 
 /** A submission as it is sent: Ray has said nothing of it. */
 export function newSubmissionInfo(
-  { entrypoint, metadata }: RayEntrypoint,
+  { entrypoint, metadata }: Pick<RayEntrypoint, "entrypoint" | "metadata">,
   submissionId: string,
   atMs: number,
 ): SubmissionInfo {
@@ -48,13 +48,12 @@ export function tailOf(log: string): string {
   return bytes.subarray(Math.max(0, start)).toString()
 }
 
-/** What Ray answers; undefined where it does not, or says no. @throws what the signal was aborted with */
+/** What Ray answers; undefined where it does not, says no, or says too much. */
 export async function answerOf<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer
   } catch (error) {
-    const isNoAnswer = error instanceof AppError && ["unavailable", "timeout", "invalid"].includes(error.code)
-    if (isNoAnswer) return undefined
+    if (error instanceof AppError && error.code !== "internal") return undefined
     throw error
   }
 }

@@ -13,8 +13,10 @@ export interface SubmissionKeeper {
   forget(clusterKey: RayClusterKey): void
 }
 
-/** A cluster that goes does not wait longer for the logs of what it ran. */
-const mostLastLookMs = 10_000
+/** For the logs of what has ended; a cluster that goes does not wait longer. */
+const mostLogsMs = 10_000
+/** What Ray does not know by then never reached it, or is lost. */
+const arrivalMs = 60_000
 /** Of one cluster; of more the oldest that have ended go. */
 const mostKept = 1000
 
@@ -25,6 +27,19 @@ export function createSubmissionKeeper({
 }: Pick<RayRunnerOptions, "store" | "rows" | "clock">): SubmissionKeeper {
   const looked = new Set<RayClusterKey>()
 
+  /** How a row is by what Ray says now; undefined = as it was. */
+  function rowBy(
+    row: RaySubmission,
+    info: SubmissionInfo | undefined,
+    isLast: boolean,
+  ): RaySubmission | undefined {
+    const nowMs = clock.nowMs()
+    if (!info)
+      return nowMs > row.createdAtMs + arrivalMs ? { ...row, info: lostInfo(row.info, nowMs) } : undefined
+    if (isLast) return { ...row, info: stoppedInfo(info, nowMs) }
+    return info.status === row.info.status ? undefined : { ...row, info }
+  }
+
   /** The rows as they are by what Ray says now. */
   async function changesOf(
     open: readonly RaySubmission[],
@@ -33,32 +48,47 @@ export function createSubmissionKeeper({
     isLast: boolean,
   ): Promise<readonly RaySubmission[]> {
     const infos = open.length === 0 ? undefined : await answerOf(dashboard.jobs(signal))
-    const byId = new Map(infos?.map((info) => [info.submissionId, info]))
-    const untilMs = clock.nowMs() + mostLastLookMs
+    if (!infos) return []
+    const byId = new Map(infos.map((info) => [info.submissionId, info]))
+    const untilMs = clock.nowMs() + mostLogsMs
     const changed: RaySubmission[] = []
     for (const row of open) {
       const info = byId.get(row.submissionId)
-      if (!info || (!isLast && info.status === row.info.status)) continue
-      const isLogWanted = isLast ? clock.nowMs() < untilMs : hasEndedAs(info.status)
+      const next = rowBy(row, info, isLast)
+      if (!next) continue
+      const isLogWanted = info && hasEndedAs(next.info.status) && clock.nowMs() < untilMs
       const log = isLogWanted ? await logTail(dashboard, row.submissionId, signal) : null
-      changed.push({ ...row, info: isLast ? stoppedInfo(info, clock.nowMs()) : info, log })
+      changed.push({ ...next, log })
     }
     return changed
   }
 
+  /** Those that were deleted while they ran, and that Ray keeps no more. */
+  async function removedOf(
+    ended: readonly RaySubmission[],
+    dashboard: RayDashboard,
+    signal: AbortSignal,
+  ): Promise<readonly RaySubmission[]> {
+    const removed: RaySubmission[] = []
+    for (const row of ended)
+      if (row.deleting && (await answerOf(dashboard.remove(row.submissionId, signal))) !== undefined)
+        removed.push(row)
+    return removed
+  }
+
   async function keep(key: RayClusterKey, dashboard: RayDashboard, signal: AbortSignal, isLast: boolean) {
     const kept = await rows.submissions.ofCluster(store.committed, key)
-    const [ended = [], open = []] = [true, false].map((is) =>
-      kept.filter(({ info }) => hasEndedAs(info.status) === is),
-    )
-    const changed = await changesOf(open, dashboard, signal, isLast)
+    const changed = await changesOf(kept.filter(isOpen), dashboard, signal, isLast)
+    const ended = [...kept, ...changed].filter((row) => !isOpen(row))
+    const removed = await removedOf(ended, dashboard, signal)
     const surplus = ended.slice(0, Math.max(0, kept.length - mostKept))
-    if (changed.length + surplus.length === 0) return
+    if (changed.length + surplus.length + removed.length === 0) return
     await store.tx(async (tx) => {
-      for (const { submissionId } of surplus) await rows.submissions.delete(tx, key, submissionId)
       for (const row of changed)
         // one that was deleted meanwhile stays so
         if (await rows.submissions.get(tx, key, row.submissionId)) await rows.submissions.put(tx, row)
+      for (const { submissionId } of [...surplus, ...removed])
+        await rows.submissions.delete(tx, key, submissionId)
     })
   }
 
@@ -73,8 +103,17 @@ export function createSubmissionKeeper({
   }
 }
 
+function isOpen({ info }: RaySubmission): boolean {
+  return !hasEndedAs(info.status)
+}
+
 /** What has not ended ends with its cluster. */
 function stoppedInfo(info: SubmissionInfo, nowMs: number): SubmissionInfo {
   if (hasEndedAs(info.status)) return info
   return { ...info, status: "STOPPED", message: "Its Ray cluster was ended.", endTimeMs: nowMs }
+}
+
+function lostInfo(info: SubmissionInfo, nowMs: number): SubmissionInfo {
+  const message = "Ray does not know it: it was lost with the head that it ran on, or never reached it."
+  return { ...info, status: "FAILED", message, endTimeMs: nowMs }
 }

@@ -2,7 +2,10 @@ import type { Principal } from "../../identity/index.ts"
 import { canonicalQuantity } from "../../inventory/index.ts"
 import type { Tx } from "../../journal/index.ts"
 import type { NewRayJob, RayList, RayName, RayObjects } from "../commands.ts"
-import type { RayJob, RayJobKey, RayPage } from "../types.ts"
+import { isWhereSent } from "../jobs/job-steps.ts"
+import { answerOf } from "../jobs/kept-submissions.ts"
+import type { RayDashboard } from "../ports.ts"
+import type { RayClusterKey, RayJob, RayJobKey, RayPage } from "../types.ts"
 import { rayPoked } from "../types.ts"
 import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { type BuiltSpec, buildSpec, noVariables } from "./build-spec.ts"
@@ -38,17 +41,27 @@ export function createRayJobs(options: RayJobsOptions): RayObjects["jobs"] {
   }
 }
 
-/** What was kept of it, else what Ray has. */
-async function logOf(
-  { store, rows, dashboardOf }: RayJobsOptions,
-  { clusterKey, submissionId }: RayJob,
-): Promise<string> {
+/** What Ray has, whole; else the end that was kept of it. @throws AppError Ray's, where nothing is kept */
+async function logOf(options: RayJobsOptions, job: RayJob): Promise<string> {
+  const { clusterKey, submissionId } = job
   if (clusterKey === null || submissionId === "") return ""
-  const kept = await rows.submissions.get(store.committed, clusterKey, submissionId)
-  if (kept?.log !== null && kept?.log !== undefined) return kept.log
+  const { store, rows } = options
+  const row = await rows.submissions.get(store.committed, clusterKey, submissionId)
+  const kept = row?.log ?? null
+  const dashboard = await dashboardOfJob(options, job, clusterKey)
+  const answer = dashboard?.log(submissionId, new AbortController().signal)
+  const log = kept === null || !answer ? await answer : await answerOf(answer)
+  return log ?? kept ?? ""
+}
+
+/** undefined where its submission is not on a cluster that is there. */
+async function dashboardOfJob(
+  { store, rows, dashboardOf }: RayJobsOptions,
+  job: RayJob,
+  clusterKey: RayClusterKey,
+): Promise<RayDashboard | undefined> {
   const cluster = await rows.clusters.byKey(store.committed, clusterKey)
-  const dashboard = cluster?.state === "ready" ? dashboardOf(cluster) : undefined
-  return (await dashboard?.log(submissionId, new AbortController().signal)) ?? ""
+  return cluster?.state === "ready" && isWhereSent(job, cluster) ? dashboardOf(cluster) : undefined
 }
 
 async function createJob(options: RayJobsOptions, principal: Principal, wanted: NewRayJob): Promise<RayJob> {

@@ -47,6 +47,7 @@ export interface RayClustersOptions extends RayConfigOptions {
 /** What needs a cluster that runs. */
 export interface RayDashboardsOptions extends Pick<RayClustersOptions, "store" | "clock"> {
   readonly rows: RayStore
+  readonly ids: Pick<Ids, "random">
   /** undefined while the head has no address. @throws AppError `unavailable` when its cluster has no backend */
   readonly dashboardOf: (cluster: RayCluster) => RayDashboard | undefined
 }

@@ -11,7 +11,7 @@ export async function tellRay(
   object: RayName & { readonly workspaceId: string },
   step: {
     readonly resource: Exclude<RayResource, "namespace" | "pod">
-    readonly did: "created" | "updated" | "deleted"
+    readonly did: "created" | "updated" | "stopped" | "deleted"
     readonly operation: Operation
     readonly atMs: number
     /** Never a value of a secret or of a variable. */
