@@ -158,7 +158,10 @@ describe("a job with a cluster of its own", () => {
     expect(await logOf(p)).toBe("as far as that\n")
     if (!clusterKey) throw new Error("It had no cluster.")
     const kept = await p.store.ray.submissions.get(p.store.committed, clusterKey, submissionId)
-    expect(kept?.info).toMatchObject({ status: "STOPPED", message: "Its Ray cluster was ended." })
+    expect(kept?.info).toMatchObject({
+      status: "STOPPED",
+      message: "Its Ray cluster was ended or lost its place.",
+    })
     await expectNothingRuns(p)
   })
 
@@ -175,17 +178,21 @@ describe("a job with a cluster of its own", () => {
   })
 
   it("is suspended with its cluster, and is run anew when that has its place again", async () => {
-    const p = await startRayPlane(plane, { count: { runMs: 60_000 } }, { lends: true })
+    const p = await startRayPlane(plane, { count: { runMs: 60_000, log: "so far\n" } }, { lends: true })
     await p.plane.ray.templates.delete(p.owner, { ...at, name: "small" })
     await makeTemplate(p, "default", 8)
     await create(p)
     const before = await jobReaches(p, "Running")
+    await p.advance(10_000)
     const [auto] = p.plane.board.live()
     await p.plane.gpuRequests.release(p.owner, auto?.shownId ?? "")
     expect(await jobReaches(p, "Suspended")).toMatchObject({ status: "", submissionId: "" })
     const again = await jobReaches(p, "Running")
     expect(again.submissionId).not.toBe(before.submissionId)
     expect(again.clusterKey).toBe(before.clusterKey)
+    const { key } = await clusterOf(p, before.clusterName)
+    const kept = await p.store.ray.submissions.get(p.store.committed, key, before.submissionId)
+    expect(kept).toMatchObject({ log: "so far\n", info: { status: "STOPPED" } })
     expect(await jobReaches(p, "Complete")).toMatchObject({ status: "SUCCEEDED" })
     await p.assertSound()
   })
@@ -319,6 +326,22 @@ describe("a job that selects a cluster", () => {
   })
 })
 
+it("a head that does not answer is asked now and then, not once for each of its jobs", async () => {
+  let asked = 0
+  const onStep = (step: string) => void (step === "ray job <" && asked++)
+  const p = await start({ count: { runMs: null } }, { onStep })
+  await makeCluster(p)
+  const names = Array.from({ length: 10 }, (_, at) => `count-${at}`)
+  for (const name of names) await select(p, { name })
+  for (const name of names) await jobReaches(p, "Running", name)
+  p.ray.setDashboard(theHead(p).id, "hangs")
+  await p.advance(10_000)
+  asked = 0
+  await p.advance(30_000)
+  expect(asked).toBeGreaterThan(2)
+  expect(asked).toBeLessThan(30)
+})
+
 describe("deleted", () => {
   it.each<RayJob["phase"]>(["", "Initializing", "Running", "Complete"])(
     "at once after %s, a job goes with its cluster",
@@ -375,6 +398,25 @@ describe("a restart of the server", () => {
     expect(job.status).toBe("SUCCEEDED")
     await p.advance(60_000)
     expect(await logOf(p)).toBe("1\n")
+    await expectNothingRuns(p)
+  })
+
+  it.each(writes.slice(0, 8))("at write %i of a deletion leaves nothing of it", async (nth) => {
+    const p = await start({ count: { runMs: null } })
+    const job = await create(p)
+    await jobReaches(p, "Running")
+    let seen = 0
+    await p.restart((name, kill) => {
+      if (name === "tx >" && ++seen === nth) kill()
+    })
+    // a server that dies meanwhile never answers
+    if (!p.life.isDead) void remove(p).catch(() => undefined)
+    await p.advance(10_000)
+    await p.restart()
+    if (await p.store.ray.jobs.byName(p.store.committed, "default", "count")) await remove(p)
+    await p.until(() => isGone(p, job))
+    await p.advance(30_000)
+    expect(p.ray.live()).toEqual([])
     await expectNothingRuns(p)
   })
 

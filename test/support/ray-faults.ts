@@ -1,4 +1,4 @@
-import type { RayCluster } from "../../packages/server/src/domain/ray/index.ts"
+import type { RayCluster, RayJobKey, RayServiceKey } from "../../packages/server/src/domain/ray/index.ts"
 import type { FakeRayWorld } from "../../packages/server/src/drivers/fake/fake-ray-world.ts"
 import type { OpenStore } from "../../packages/server/src/store/index.ts"
 
@@ -39,13 +39,21 @@ export async function faultsOfRay(store: OpenStore, world: FakeRayWorld): Promis
 
 /** Clusters whose job or service is there no more, and who was not told so. */
 async function faultsOfParents(store: OpenStore, clusters: readonly RayCluster[]): Promise<string[]> {
-  const { jobs, services } = store.ray
-  const from = store.committed
-  const keys = new Set<string>(
-    [...(await jobs.live(from)), ...(await services.live(from))].map(({ key }) => key),
-  )
-  return clusters.flatMap(({ name, state, parent }) => {
-    const isOrphan = parent !== null && state !== "ending" && !keys.has(parent.key)
-    return isOrphan ? [`${name} is ${state}, and its ${parent.kind} ${parent.name} is gone`] : []
-  })
+  const faults: string[] = []
+  for (const { name, state, parent } of clusters)
+    if (parent && state !== "ending" && !(await isThere(store, parent)))
+      faults.push(`${name} is ${state}, and its ${parent.kind} ${parent.name} is gone`)
+  return faults
+}
+
+/** A job that is over is: its cluster may stay. */
+async function isThere(
+  { ray, committed }: OpenStore,
+  { kind, key }: NonNullable<RayCluster["parent"]>,
+): Promise<boolean> {
+  const row =
+    kind === "job"
+      ? await ray.jobs.byKey(committed, key as RayJobKey)
+      : await ray.services.byKey(committed, key as RayServiceKey)
+  return row !== undefined
 }

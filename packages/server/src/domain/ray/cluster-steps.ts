@@ -90,7 +90,7 @@ export function createClusterSteps(
         life.end(tx, row, { actor, message: "Its workspace is being deleted." }, nowMs),
       )
     const pods = await rows.pods.live(store.committed, key)
-    if (cluster.state === "ending") await keepWhatRan(cluster, pods, signal)
+    if (cluster.state === "ending" || cluster.state === "waiting") await keepWhatRan(cluster, pods, signal)
     for (const pod of pods) if (pod.state === "ending") await finish(cluster, pod)
     return advance(cluster, pods, signal)
   }
@@ -126,8 +126,7 @@ export function createClusterSteps(
     signal: AbortSignal,
   ): Promise<void> {
     const ran = pods.some((pod) => pod.groupName === null && pod.handle !== null)
-    const dashboard = ran ? hands.dashboardOf(cluster) : undefined
-    if (dashboard) await keeper.lastLook(cluster.key, dashboard, signal)
+    if (ran) await keeper.lastLook(cluster.key, hands.dashboardOf(cluster), signal)
   }
 
   /** A pod that was told to end: its claim is gone when its processes are. */

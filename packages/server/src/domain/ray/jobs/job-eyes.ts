@@ -1,6 +1,7 @@
 import type { PodHands } from "../pod-hands.ts"
 import type { RayRunnerOptions } from "../runner-options.ts"
-import type { RayCluster, RayJob, RayJobKey, SubmissionInfo } from "../types.ts"
+import type { RayDashboard } from "../ports.ts"
+import type { RayCluster, RayClusterKey, RayJob, RayJobKey, SubmissionInfo } from "../types.ts"
 import { readEntryPoint } from "./entry-point.ts"
 import { hasOwnCluster, isFinal, isLeftOver, isWhereSent, type JobSight } from "./job-steps.ts"
 import { answerOf } from "./kept-submissions.ts"
@@ -11,12 +12,40 @@ export interface JobEyes {
   look(key: RayJobKey, signal: AbortSignal): Promise<JobSight | undefined>
 }
 
+const silenceMs = 5000
+const mostSilent = 1000
+
 export function createJobEyes({
   store,
   rows,
   clock,
   hands,
 }: Pick<RayRunnerOptions, "store" | "rows" | "clock"> & { readonly hands: PodHands }): JobEyes {
+  /** Heads that gave no answer, and until when they are not asked: their jobs would hold up everybody else's. */
+  const silentUntilMs = new Map<RayClusterKey, number>()
+
+  async function ask(
+    { key }: RayCluster,
+    dashboard: RayDashboard,
+    submissionId: string,
+    signal: AbortSignal,
+  ): Promise<SubmissionInfo | null | undefined> {
+    const untilMs = silentUntilMs.get(key)
+    if (untilMs !== undefined && clock.nowMs() < untilMs) return undefined
+    // one of its jobs finds out whether it answers again
+    if (untilMs !== undefined) beSilent(key)
+    // Ray's not knowing it is an answer: null; no answer is undefined
+    const info = await answerOf(dashboard.job(submissionId, signal).then((found) => found ?? null))
+    if (info === undefined) beSilent(key)
+    else silentUntilMs.delete(key)
+    return info
+  }
+
+  function beSilent(key: RayClusterKey): void {
+    if (silentUntilMs.size >= mostSilent) silentUntilMs.clear()
+    silentUntilMs.set(key, clock.nowMs() + silenceMs)
+  }
+
   async function clusterOf(job: RayJob): Promise<RayCluster | undefined> {
     const from = store.committed
     if (job.clusterKey !== null) {
@@ -39,8 +68,7 @@ export function createJobEyes({
     const isToAsk = !isFinal(job.phase) || isLeftOver(job) || job.deletingAtMs !== null
     if (cluster?.state !== "ready" || !isToAsk || !isWhereSent(job, cluster)) return undefined
     const dashboard = hands.dashboardOf(cluster)
-    // Ray's not knowing it is an answer: null; no answer is undefined
-    return dashboard && answerOf(dashboard.job(job.submissionId, signal).then((info) => info ?? null))
+    return dashboard && ask(cluster, dashboard, job.submissionId, signal)
   }
 
   return {

@@ -7,8 +7,11 @@ import { answerOf, hasEndedAs, logTail } from "./kept-submissions.ts"
 export interface SubmissionKeeper {
   /** Stores what has changed of those that had not ended, with the logs of those that have. */
   look(clusterKey: RayClusterKey, dashboard: RayDashboard, signal: AbortSignal): Promise<void>
-  /** As `look`, once in this life of the server, before the cluster goes: what runs is stopped by that. */
-  lastLook(clusterKey: RayClusterKey, dashboard: RayDashboard, signal: AbortSignal): Promise<void>
+  /**
+   * As `look`, once before the cluster goes or loses its place: what runs is stopped by that.
+   * @param dashboard undefined: the one of the last look, where there was one in this life of the server
+   */
+  lastLook(clusterKey: RayClusterKey, dashboard: RayDashboard | undefined, signal: AbortSignal): Promise<void>
   /** The cluster is gone: nothing of it is kept in memory. */
   forget(clusterKey: RayClusterKey): void
 }
@@ -25,7 +28,9 @@ export function createSubmissionKeeper({
   rows,
   clock,
 }: Pick<RayRunnerOptions, "store" | "rows" | "clock">): SubmissionKeeper {
-  const looked = new Set<RayClusterKey>()
+  /** Of clusters that were looked at and not for the last time. */
+  const looked = new Map<RayClusterKey, RayDashboard>()
+  const over = new Set<RayClusterKey>()
 
   /** How a row is by what Ray says now; undefined = as it was. */
   function rowBy(
@@ -93,13 +98,22 @@ export function createSubmissionKeeper({
   }
 
   return {
-    look: (key, dashboard, signal) => keep(key, dashboard, signal, false),
-    async lastLook(key, dashboard, signal) {
-      if (looked.has(key)) return
-      await keep(key, dashboard, signal, true)
-      looked.add(key)
+    async look(key, dashboard, signal) {
+      looked.set(key, dashboard)
+      over.delete(key)
+      await keep(key, dashboard, signal, false)
     },
-    forget: (key) => void looked.delete(key),
+    async lastLook(key, given, signal) {
+      const dashboard = given ?? looked.get(key)
+      if (!dashboard || over.has(key)) return
+      await keep(key, dashboard, signal, true)
+      over.add(key)
+      looked.delete(key)
+    },
+    forget(key) {
+      looked.delete(key)
+      over.delete(key)
+    },
   }
 }
 
@@ -110,7 +124,12 @@ function isOpen({ info }: RaySubmission): boolean {
 /** What has not ended ends with its cluster. */
 function stoppedInfo(info: SubmissionInfo, nowMs: number): SubmissionInfo {
   if (hasEndedAs(info.status)) return info
-  return { ...info, status: "STOPPED", message: "Its Ray cluster was ended.", endTimeMs: nowMs }
+  return {
+    ...info,
+    status: "STOPPED",
+    message: "Its Ray cluster was ended or lost its place.",
+    endTimeMs: nowMs,
+  }
 }
 
 function lostInfo(info: SubmissionInfo, nowMs: number): SubmissionInfo {
