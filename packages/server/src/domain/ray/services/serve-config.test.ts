@@ -39,7 +39,7 @@ describe("a serve configuration", () => {
     ["nothing", "# nothing", "The serve configuration is no YAML mapping."],
     ["no YAML", "a: 1\nb: [s3cret", "The serve configuration is no YAML: line 2, column 11 (bad indent)."],
     ["a key twice", "a: 1\na: 2", "The serve configuration is no YAML: line 2, column 1 (duplicate key)."],
-    ["too large", `a: ${"x".repeat(1024 * 1024)}`, "The serve configuration is larger than 1 MiB."],
+    ["too large", `a: ${"x".repeat(128 * 1024)}`, "The serve configuration is larger than 128 KiB."],
   ])("that is %s is refused in a sentence", (_, text, message) => {
     expect(messageOf(text)).toBe(message)
   })
@@ -51,7 +51,7 @@ describe("a serve configuration", () => {
         .join(", ")}]\n`
     const laughs = `l0: &l0 [lol]\n${[1, 2, 3, 4, 5, 6, 7, 8, 9].map(level).join("")}`
     expect(messageOf(laughs)).toMatch(/cannot be read/)
-    expect(messageOf(`a: ${"[".repeat(200_000)}`)).toMatch(/cannot be read|no YAML/)
+    expect(messageOf(`a: ${"[".repeat(100_000)}`)).toMatch(/cannot be read|no YAML/)
     expect(messageOf("a: &a [*a]")).toMatch(/cannot be read|no YAML/)
   })
 })

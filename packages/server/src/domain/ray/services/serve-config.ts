@@ -12,7 +12,8 @@ export type ServeConfig =
   /** A sentence; nothing of the text is in it, for it may hold secrets. */
   | { readonly ok: false; readonly message: string }
 
-const mostBytes = 1024 * 1024
+/** Far above any that people write; what is longer would hold up everybody for seconds while it is read. */
+const mostBytes = 128 * 1024
 /** A small text can mean a huge one by names for parts that hold names for parts. */
 const mostAliases = 100
 /** Ray's own name for an application that has none. */
@@ -20,7 +21,7 @@ const nameless = "default"
 
 /** Total: whatever the text is, it gives one of the two. */
 export function readServeConfig(text: string): ServeConfig {
-  if (Buffer.byteLength(text) > mostBytes) return refused("is larger than 1 MiB")
+  if (Buffer.byteLength(text) > mostBytes) return refused("is larger than 128 KiB")
   try {
     return configIn(text)
   } catch {
