@@ -44,6 +44,17 @@ const resolved =
   (): Promise<T> =>
     Promise.resolve(value)
 
+const anEvent = {
+  id: "test-cluster.0000000000000001",
+  objectKey: "rcl_1",
+  type: "Normal" as const,
+  reason: "CreatedService",
+  message: "made",
+  count: 3,
+  firstAtMs: createdAtMs,
+  lastAtMs: createdAtMs + 2000,
+}
+
 describe("clusters", () => {
   it("are shown as upstream shows them", async () => {
     const script = { clusters: { get: resolved({ cluster: clusterRow, events: [] }) } }
@@ -94,19 +105,9 @@ describe("clusters", () => {
   })
 
   it("show events with ids, names and times, and where they are reached", async () => {
-    const event = {
-      id: "test-cluster.0000000000000001",
-      objectKey: "rcl_1",
-      type: "Normal" as const,
-      reason: "CreatedService",
-      message: "made",
-      count: 3,
-      firstAtMs: createdAtMs,
-      lastAtMs: createdAtMs + 2000,
-    }
     const address = { endpoints: { dashboard: "8265" } } as unknown as typeof clusterRow.address
     const script = {
-      clusters: { get: resolved({ cluster: { ...clusterRow, address }, events: [event] }) },
+      clusters: { get: resolved({ cluster: { ...clusterRow, address }, events: [anEvent] }) },
     }
     const { answer } = await call("getCluster", { ...place, name: "c" }, script)
     expect(answer).toMatchObject({
@@ -125,6 +126,18 @@ describe("clusters", () => {
         },
       ],
     })
+  })
+
+  it("that were made for others have no version, and events named after the job or after nothing", async () => {
+    const event = { ...anEvent, id: "oj-zz49g.1" }
+    const shown = async (kind: "job" | "service") => {
+      const cluster = { ...clusterRow, parent: { kind, key: "k", name: "oj" } }
+      const script = { clusters: { get: resolved({ cluster, events: [event] }) } }
+      return (await call("getCluster", { ...place, name: "c" }, script)).answer
+    }
+    expect(await shown("job")).toMatchObject({ events: [{ name: "oj-oj-zz49g.1" }] })
+    expect(await shown("service")).toMatchObject({ events: [{ name: "-oj-zz49g.1" }] })
+    expect(await shown("service")).not.toHaveProperty("version")
   })
 
   it("show values of variables to those alone who may read them, and the cluster's own to nobody", async () => {

@@ -31,15 +31,22 @@ export function wireClusterOf({ cluster, events }: RayClusterView, show: ShowVal
     name,
     namespace,
     user,
-    version: rayVersion,
+    // as upstream: what was made for a job or service has no label of a version
+    version: cluster.parent ? "" : rayVersion,
     environment: (environment ?? 0) as Cluster_Environment,
     clusterSpec: wireSpecOf(cluster.spec, show),
     annotations: { ...annotations, "ray.io/creation-timestamp": goTimeText(cluster.createdAtMs) },
     createdAt: timestampOf(cluster.createdAtMs),
     clusterState: stateWordOf(cluster),
-    events: wireEvents(name, events),
+    events: wireEvents(eventOwnerOf(cluster), events),
     serviceEndpoint: { ...address?.endpoints },
   })
+}
+
+/** The label that upstream names a cluster's events after: a job's cluster has that of the job, a service's none. */
+function eventOwnerOf({ name, parent }: RayCluster): string {
+  if (!parent) return name
+  return parent.kind === "job" ? parent.name : ""
 }
 
 /** "" while it starts. */
