@@ -77,6 +77,8 @@ export interface BerthServer {
   /** The machine on which Ray runs: the first cluster's. */
   readonly ray: FakeRayWorld
   readonly plane: ControlPlane
+  /** What the families are given. */
+  readonly services: Services
   readonly store: OpenStore
   readonly streams: Streams
   /** The owner's token. */
@@ -228,6 +230,7 @@ export async function startBerthServer(
     network,
     ray,
     plane,
+    services,
     store,
     streams,
     token,

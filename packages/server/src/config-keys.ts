@@ -1,6 +1,7 @@
 import type { ConfigType, Parsed, RateLimitSetting } from "./config-types.ts"
 import {
   autoSwitchType,
+  boundListenType,
   choiceType,
   hostType,
   labelType,
@@ -8,6 +9,7 @@ import {
   listType,
   nodeLabelType,
   numberType,
+  optionalListenType,
   optionalTextType,
   pathType,
   portRangeType,
@@ -108,6 +110,18 @@ export const configKeys = {
     ["--listen", "BERTH_LISTEN"],
     { host: "127.0.0.1", port: 8080 },
     "Where to answer HTTP; an address that is not loopback needs TLS or --behind-proxy; port 0 takes a free one.",
+  ),
+  kuberayListen: key(
+    boundListenType,
+    ["--kuberay-listen", "BERTH_KUBERAY_LISTEN"],
+    null,
+    "A second address for clients of the KubeRay API that can send no key: requests without one act as the key of that name, which is one of a workspace. It answers nothing but that API; loopback, or TLS or --behind-proxy.",
+  ),
+  grpcListen: key(
+    optionalListenType,
+    ["--grpc-listen", "BERTH_GRPC_LISTEN"],
+    null,
+    "Where to answer the KubeRay API over gRPC, 127.0.0.1:8887 for example; loopback, or TLS or --behind-proxy.",
   ),
   simulate: key(
     listType(simulateType, 100),

@@ -144,6 +144,11 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** Where to listen, and the API key that acts for requests without a credential; null = none. */
+export interface BoundAddress extends ListenAddress {
+  readonly as: string | null
+}
+
 /** `HOST:PORT` or `[IPv6]:PORT`; port 0 = any free one. */
 export const listenType: ConfigType<ListenAddress> = single(
   "HOST:PORT",
@@ -159,6 +164,28 @@ export const listenType: ConfigType<ListenAddress> = single(
     return good({ host, port })
   },
   (value) => (value.host.includes(":") ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`),
+)
+
+/** An address, or null where none is given. */
+export const optionalListenType: ConfigType<ListenAddress | null> = single<ListenAddress | null>(
+  listenType.syntax,
+  (raw) => (raw === null ? good(null) : listenType.parse(raw)),
+  (value) => (value === null ? "" : listenType.format(value)),
+)
+
+/** `HOST:PORT`, then `,as=` and the name of an API key; null where none is given. */
+export const boundListenType: ConfigType<BoundAddress | null> = single<BoundAddress | null>(
+  "HOST:PORT[,as=KEYNAME]",
+  (raw) => {
+    if (raw === null) return good(null)
+    const text = typeof raw === "string" ? raw.trim() : ""
+    const [, address = "", , as] = /^([^,]*)(,as=(.+))?$/.exec(text) ?? []
+    const listen = listenType.parse(address)
+    return listen.ok
+      ? good({ ...listen.value, as: as ?? null })
+      : fail(`must be HOST:PORT[,as=KEYNAME] such as 127.0.0.1:8888,as=ray, not ${quoted(raw)}`)
+  },
+  (value) => (value === null ? "" : listenType.format(value) + (value.as === null ? "" : `,as=${value.as}`)),
 )
 
 /** A node's label and its value. */

@@ -52,6 +52,36 @@ describe("loadConfig", () => {
     })
   })
 
+  it("reads further addresses, and asks of each what it asks of the first", () => {
+    const both = { kuberayListen: "[::1]:8888,as=ray, of team", grpcListen: "127.0.0.1:8887" }
+    expect(load(both)).toMatchObject({
+      kuberayListen: { host: "::1", port: 8888, as: "ray, of team" },
+      grpcListen: { host: "127.0.0.1", port: 8887 },
+    })
+    expect(load()).toMatchObject({ kuberayListen: null, grpcListen: null })
+    const loaded = loadConfig(both, {}, null, host)
+    const shown = loaded.ok ? Object.fromEntries(loaded.entries.map((one) => [one.name, one.value])) : {}
+    expect(shown).toMatchObject(both)
+    expect(faults({ kuberayListen: "0.0.0.0:8888,as=ray" })).toEqual([
+      "--kuberay-listen 0.0.0.0 can be reached from other machines: give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS.",
+    ])
+    expect(faults({ grpcListen: "0.0.0.0:8887", noAuth: true, behindProxy: true })).toEqual([
+      "--no-auth is for loopback only: listen on 127.0.0.1 instead of 0.0.0.0, or leave it out.",
+    ])
+    expect(faults({ kuberayListen: "127.0.0.1:8888" })).toEqual([
+      "--kuberay-listen needs ,as=KEYNAME: the API key of a workspace that requests without a key act as.",
+    ])
+    expect(load({ kuberayListen: "127.0.0.1:8888", noAuth: true }).kuberayListen?.as).toBeNull()
+    for (const bad of ["8888", "127.0.0.1:8888,as=", "127.0.0.1:8888,ray"])
+      expect(faults({ kuberayListen: bad })).toEqual([
+        `--kuberay-listen must be HOST:PORT[,as=KEYNAME] such as 127.0.0.1:8888,as=ray, not "${bad}".`,
+      ])
+    expect(load({ grpcListen: "0.0.0.0:1", behindProxy: true }).rateLimit).toEqual({
+      perSecond: 500,
+      burst: 1000,
+    })
+  })
+
   it("reads labels of the machine's node, the last of a key, and refuses what is none", () => {
     const env = { BERTH_LOCAL_LABELS: "berth.dev/rack=7 zone= zone=b" }
     expect(load({}, env).local.labels).toEqual({ "berth.dev/rack": "7", zone: "b" })

@@ -2,14 +2,14 @@ import { isIP } from "node:net"
 import { parseDocument } from "yaml"
 import type { ConfigKey, ConfigKeyName, ConfigValues, Host } from "./config-keys.ts"
 import { configKeyNames, configKeys } from "./config-keys.ts"
-import type { ListenAddress, PortRange, UidRange } from "./config-types.ts"
+import type { BoundAddress, ListenAddress, PortRange, UidRange } from "./config-types.ts"
 import type { DatabaseUrl } from "./database-url.ts"
 import { blocksIn, portsPerBlock } from "./drivers/local/ray/ray-ports.ts"
 import type { SimulatedNodes } from "./drivers/local/simulate.ts"
 import type { LogLevel } from "./kit/log.ts"
 
 export type { Host } from "./config-keys.ts"
-export type { ListenAddress, UidRange } from "./config-types.ts"
+export type { BoundAddress, ListenAddress, UidRange } from "./config-types.ts"
 
 /** The server's settings, checked and frozen. Lengths and sizes carry their unit in the name. */
 export interface Config {
@@ -18,6 +18,10 @@ export interface Config {
   /** null = SQLite in the data directory. */
   readonly database: DatabaseUrl | null
   readonly listen: ListenAddress
+  /** null = none. Its `as` is null only with `noAuth`. */
+  readonly kuberayListen: BoundAddress | null
+  /** null = none. */
+  readonly grpcListen: ListenAddress | null
   /** Its clusters are among `clusters`. */
   readonly simulate: readonly SimulatedNodes[]
   readonly demo: boolean
@@ -222,25 +226,51 @@ function crossFaults(values: ConfigValues): ConfigFault[] {
   return [...reachFaults(values), ...clusterFaults(values), ...stepFaults(values), ...rayPortFaults(values)]
 }
 
-function reachFaults({ listen, tlsCert, tlsKey, behindProxy, noAuth }: ConfigValues): ConfigFault[] {
+function reachFaults(values: ConfigValues): ConfigFault[] {
+  const { tlsCert, tlsKey, noAuth, kuberayListen } = values
   const faults: ConfigFault[] = []
   if ((tlsCert === null) !== (tlsKey === null))
     faults.push({
       where: tlsCert === null ? "--tls-cert" : "--tls-key",
       message: "is missing: TLS needs both, a certificate and its key.",
     })
-  if (isLoopbackHost(listen.host)) return faults
+  for (const [where, address] of listenersOf(values)) faults.push(...openFaults(where, address.host, values))
+  if (kuberayListen?.as === null && !noAuth)
+    faults.push({
+      where: configKeys.kuberayListen.flag,
+      message: "needs ,as=KEYNAME: the API key of a workspace that requests without a key act as.",
+    })
+  return faults
+}
+
+/** What is wrong with listening where other machines reach it. */
+function openFaults(where: string, host: string, values: ConfigValues): ConfigFault[] {
+  const { tlsCert, tlsKey, behindProxy, noAuth } = values
+  const faults: ConfigFault[] = []
+  if (isLoopbackHost(host)) return faults
   if (tlsCert === null && tlsKey === null && !behindProxy)
     faults.push({
-      where: "--listen",
-      message: `${listen.host} can be reached from other machines: give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS.`,
+      where,
+      message: `${host} can be reached from other machines: give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS.`,
     })
   if (noAuth)
     faults.push({
       where: "--no-auth",
-      message: `is for loopback only: listen on 127.0.0.1 instead of ${listen.host}, or leave it out.`,
+      message: `is for loopback only: listen on 127.0.0.1 instead of ${host}, or leave it out.`,
     })
   return faults
+}
+
+type Reach = Pick<ConfigValues, "listen" | "kuberayListen" | "grpcListen">
+
+/** Every address that is listened on, with the flag that says it. */
+function listenersOf({ listen, kuberayListen, grpcListen }: Reach): [string, ListenAddress][] {
+  const all: [string, ListenAddress | null][] = [
+    [configKeys.listen.flag, listen],
+    [configKeys.kuberayListen.flag, kuberayListen],
+    [configKeys.grpcListen.flag, grpcListen],
+  ]
+  return all.flatMap(([flag, address]) => (address === null ? [] : [[flag, address]]))
 }
 
 function clusterFaults({ clusters, simulate }: ConfigValues): ConfigFault[] {
@@ -283,17 +313,21 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /** DESIGN 7: programs of this machine are nobody's to hold back. */
-function automaticRateLimit(listen: ListenAddress): Config["rateLimit"] {
-  return isLoopbackHost(listen.host) ? null : { perSecond: 500, burst: 1000 }
+function automaticRateLimit(values: Reach): Config["rateLimit"] {
+  return listenersOf(values).every(([, { host }]) => isLoopbackHost(host))
+    ? null
+    : { perSecond: 500, burst: 1000 }
 }
 
 function assemble(values: ConfigValues): Config {
   const { data, database, listen, simulate, demo, noAuth, tlsCert, tlsKey, behindProxy, allowHost } = values
-  const { rateLimit, openMetrics, logLevel, clusters, stopGraceSeconds } = values
+  const { rateLimit, openMetrics, logLevel, clusters, stopGraceSeconds, kuberayListen, grpcListen } = values
   return {
     data,
     database,
     listen,
+    kuberayListen,
+    grpcListen,
     simulate: simulate.map((declared) => declared.nodes),
     demo,
     noAuth,
@@ -301,7 +335,7 @@ function assemble(values: ConfigValues): Config {
     tlsKey,
     behindProxy,
     allowHost,
-    rateLimit: rateLimit === "auto" ? automaticRateLimit(listen) : rateLimit === "off" ? null : rateLimit,
+    rateLimit: rateLimit === "auto" ? automaticRateLimit(values) : rateLimit === "off" ? null : rateLimit,
     openMetrics,
     logLevel,
     clusters,

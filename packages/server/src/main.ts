@@ -1,8 +1,6 @@
-import { readFileSync, rmSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { join, resolve } from "node:path"
-import type { AddressInfo } from "node:net"
 import type { Config } from "./config.ts"
-import { isLoopbackHost } from "./config.ts"
 import { readEnvironment } from "./config-environment.ts"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
 import type { Gpu, Node } from "./domain/inventory/index.ts"
@@ -11,22 +9,20 @@ import type { Principal, UserId } from "./domain/identity/index.ts"
 import { localPaths } from "./drivers/local/attempt-files.ts"
 import { createLocalClusters, type LocalClusters } from "./local-clusters.ts"
 import { createBackups } from "./backups/create-backups.ts"
-import { createApp } from "./http/app.ts"
 import { createStreams } from "./http/plugins/streams.ts"
-import { publishedFamilies } from "./http/published-families.ts"
 import type { Services } from "./http/services.ts"
 import { sleep, systemClock } from "./kit/clock.ts"
-import { AppError } from "./kit/errors.ts"
+import type { AppError } from "./kit/errors.ts"
 import { createIds } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
 import { gpuLimitsOf } from "./gpu-limits.ts"
 import { createVault } from "./kit/vault.ts"
+import { startListeners } from "./listeners.ts"
 import { openDatabase } from "./open-database.ts"
 import { ensureOwnerKey, writePrivately } from "./owner-key.ts"
 import { lockDataDirectory, type OpenStore } from "./store/index.ts"
 import { createTelemetry, type GpuReading, type Telemetry } from "./telemetry/telemetry.ts"
 import { openSecretKey } from "./secret-key.ts"
-import { connectionLimit } from "./open-files.ts"
 import { version } from "./version.ts"
 
 export interface StartOptions {
@@ -37,6 +33,8 @@ export interface StartOptions {
 export interface RunningServer {
   /** Where it answers: scheme, host and port, without a slash at the end. */
   readonly url: string
+  /** Further addresses: what is there, and where. */
+  readonly others: readonly { readonly what: string; readonly address: string }[]
   /** The owner's token, 0600. */
   readonly ownerKeyFile: string
   /** Sentences that somebody should know: not root, no GPUs found, … */
@@ -64,7 +62,7 @@ const noteSlackMs = 10_000
  * Starts a server on a data directory: lock, database, listener, then recovery and planning (DESIGN 3, Boot).
  * It answers `/healthz` from here on; everything else once `ready`.
  * @throws AppError with detail `data_dir_locked`, `data_dir_unwritable`, `newer_database`, `corrupt_database`,
- *   `foreign_data_dir`, `address_in_use`, `address_unusable`, `tls_unreadable`, `secret_key_unreadable`, and on PostgreSQL `database_locked`, `database_unreachable` or `unsuitable_database`; nothing is left behind then
+ *   `foreign_data_dir`, `address_in_use`, `address_unusable`, `tls_unreadable`, `bound_key`, `secret_key_unreadable`, and on PostgreSQL `database_locked`, `database_unreachable` or `unsuitable_database`; nothing is left behind then
  */
 export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
   const undo: (() => Promise<void> | void)[] = []
@@ -146,40 +144,20 @@ async function build(
     accountsFile: localPaths(dataDir).accounts,
   })
   const services = servicesOf({ plane, store, ids, backups, shutdown: life.shutdown })
-  const isLoopback = isLoopbackHost(config.listen.host)
-  const tls = readTls(config)
-  const app = await createApp({
+  const listeners = await startListeners({
+    config,
     services,
+    directory: plane.directory,
     log,
     streams,
     meter: telemetry,
     metrics: telemetry,
     onRefused: (refusal) => plane.refusals.note(refusal, clock.nowMs()),
-    config: {
-      noAuth: config.noAuth,
-      allowedHosts: [config.listen.host, ...config.allowHost],
-      behindProxy: config.behindProxy,
-      openMetrics: config.openMetrics,
-      keyLimit: config.rateLimit,
-      listenIsLoopback: isLoopback,
-      mostConnections: connectionLimit(),
-    },
-    families: publishedFamilies(
-      {
-        streams,
-        noAuth: config.noAuth,
-        openDocuments: config.openMetrics,
-        startedAtMs: clock.nowMs(),
-        warnings: () => [...secretKey.warnings, ...clusters.warnings(), ...plane.warnings()],
-      },
-      config.egs,
-    ),
-    ...(tls ? { tls } : {}),
+    warnings: () => [...secretKey.warnings, ...clusters.warnings(), ...plane.warnings()],
   })
-  undo.push(() => app.close())
-  const port = await listen(app, config)
-  life.setApp(app)
-  const url = `${tls ? "https" : "http"}://${urlHost(config.listen.host)}:${port}`
+  undo.push(() => listeners.close())
+  life.setListeners(listeners)
+  const { url } = listeners
   writePrivately(join(dataDir, "run.json"), JSON.stringify({ url, pid: process.pid, version }))
   undo.push(() => rmSync(join(dataDir, "run.json"), { force: true }))
 
@@ -188,6 +166,7 @@ async function build(
   ready.catch((err: unknown) => log.error({ err }, "the server could not begin its work"))
   return {
     url,
+    others: listeners.others,
     ownerKeyFile,
     get warnings() {
       return [...keyWarnings, ...clusters.warnings()]
@@ -211,14 +190,14 @@ function createLife(parts: {
 }) {
   const { plane, clusters, store, log } = parts
   const closed = Promise.withResolvers<void>()
-  let app: { close(): Promise<unknown> } | undefined
+  let listeners: { close(): Promise<void> } | undefined
   let failure: AppError | undefined
   let stopping: Promise<{ readonly podsLeft: number }> | undefined
 
   async function end(pods: boolean): Promise<{ readonly podsLeft: number }> {
     try {
       if (pods) await stopPods(parts)
-      await app?.close()
+      await listeners?.close()
       await plane.stop()
       const podsLeft = clusters.liveAttempts()
       await clusters.close()
@@ -247,7 +226,7 @@ function createLife(parts: {
         log.error({ err }, "the server did not stop as it should"),
       )
     },
-    setApp: (made: { close(): Promise<unknown> }) => void (app = made),
+    setListeners: (started: { close(): Promise<void> }) => void (listeners = started),
     stop,
     /** The HTTP form: the answer goes out first. */
     shutdown(options: { readonly pods: boolean }): Promise<{ readonly podsLeft: number }> {
@@ -370,55 +349,4 @@ function toGpuReading(node: Node, gpu: Gpu): GpuReading {
   const { index, utilisationPercent, temperatureC, powerW, fault } = gpu
   const of = { cluster: node.clusterId, node: node.name, index }
   return { ...of, utilisationPercent, temperatureC, powerW, isFaulty: fault !== "" }
-}
-
-function readTls(config: Config): { readonly key: string; readonly cert: string } | undefined {
-  if (config.tlsCert === null || config.tlsKey === null) return undefined
-  const read = (path: string) => {
-    try {
-      return readFileSync(path, "utf8")
-    } catch (cause) {
-      throw new AppError("invalid", `The TLS file ${path} cannot be read.`, {
-        detail: "tls_unreadable",
-        cause,
-      })
-    }
-  }
-  return { cert: read(config.tlsCert), key: read(config.tlsKey) }
-}
-
-async function listen(
-  app: {
-    listen(options: { host: string; port: number }): Promise<string>
-    server: { address(): AddressInfo | string | null }
-  },
-  config: Config,
-): Promise<number> {
-  const { host, port } = config.listen
-  try {
-    await app.listen({ host, port })
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
-    if (code === "EADDRINUSE")
-      throw new AppError(
-        "conflict",
-        `Another program listens on ${host}:${port} already: choose another with --listen.`,
-        {
-          detail: "address_in_use",
-          cause,
-        },
-      )
-    throw new AppError("invalid", `The server cannot listen on ${host}:${port} (${code || String(cause)}).`, {
-      detail: "address_unusable",
-      cause,
-    })
-  }
-  const address = app.server.address()
-  return typeof address === "object" && address !== null ? address.port : port
-}
-
-function urlHost(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1"
-  if (host === "::") return "[::1]"
-  return host.includes(":") ? `[${host}]` : host
 }

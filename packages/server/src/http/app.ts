@@ -12,6 +12,9 @@ import { AppError } from "../kit/errors.ts"
 import type { RateLimit } from "../kit/rate-limiter.ts"
 import type { Log } from "../kit/log.ts"
 import { addProbes, type Metrics } from "./probes.ts"
+import type { BoundListener } from "./plugins/bound-listener.ts"
+import { connectionOptions, limitConnections } from "./plugins/connections.ts"
+import { createAnonymous, createCredentials } from "./plugins/credentials.ts"
 import { createAccessLog, type HttpMeter, type RequestTrace } from "./plugins/access-log.ts"
 import { createAuthentication } from "./plugins/authentication.ts"
 import { takeBuffers } from "./plugins/bodies.ts"
@@ -20,9 +23,10 @@ import { createFamilyFinder } from "./plugins/families.ts"
 import type { ErrorAnswer, Family, RequestPlace } from "./plugins/family.ts"
 import { appErrorFrom } from "./plugins/foreign-errors.ts"
 import { checkOrigin, createHostCheck } from "./plugins/hosts.ts"
-import { createFailureLimit, createKeyLimit, type FailureLimit } from "./plugins/limits.ts"
+import { createLimits, type Limits } from "./plugins/limits.ts"
 import { plainErrorAnswer } from "./plugins/plain-errors.ts"
 import { addIdempotency } from "./plugins/idempotency.ts"
+import { checkReady } from "./plugins/readiness.ts"
 import { refusalOf } from "./plugins/refused.ts"
 import { requestIdOf } from "./plugins/request-id.ts"
 import { createRouteTable, type RouteTable } from "./plugins/route-table.ts"
@@ -61,6 +65,10 @@ export interface AppOptions {
   readonly metrics: Metrics
   /** Told of each request that the audit counts as refused. */
   readonly onRefused?: (refusal: Refusal) => void
+  /** Those of the configuration; given where there are other ways in beside this application. */
+  readonly limits?: Limits
+  /** For clients that cannot send a credential. Whoever gives it calls its `listen`. */
+  readonly bound?: BoundListener
   /** Key and certificate as PEM: HTTPS. */
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer }
 }
@@ -68,14 +76,8 @@ export interface AppOptions {
 /** A path longer than this is nobody's. */
 const longestParameter = 4096
 const defaultDeadlineMs = 30_000
-/** To receive head and body of a request: slow senders hold no connection for ever. */
-const receiveDeadlineMs = 60_000
-const keepAliveMs = 72_000
 /** How long closing waits for requests that are being answered. */
 const closeDeadlineMs = 5_000
-/** Larger heads are refused with 431. */
-const longestHeadBytes = 16_384
-const defaultMostConnections = 8192
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -94,14 +96,15 @@ declare module "fastify" {
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, services } = options
   if (config.noAuth && !config.listenIsLoopback) throw new Error("--no-auth is for loopback addresses only.")
-  const limitFailure = createFailureLimit(config.failureLimit, services.clock)
-  const respond = createResponder(options.families, limitFailure)
+  const limits = options.limits ?? createLimits(config, services.clock)
+  const respond = createResponder(options, limits)
   const app = createServer(options, respond)
   routeTunnels(app)
-  app.server.maxConnections = config.mostConnections ?? defaultMostConnections
+  limitConnections(app.server, config.mostConnections)
   const isClosing = watchClosing(app)
   addRequestLife(app, options)
-  addGates(app, options, isClosing)
+  options.bound?.attach(app, services.ids)
+  addGates(app, options, limits, isClosing)
   const routes = createRouteTable(app)
   app.setErrorHandler((error, request, reply) => {
     // Fastify looks at the content type of some methods (QUERY) also where there is no route.
@@ -121,7 +124,7 @@ function createServer(options: AppOptions, respond: Respond): FastifyInstance {
   const { config, services } = options
   const logger: FastifyBaseLogger = options.log
   const connection = {
-    maxHeaderSize: longestHeadBytes,
+    maxHeaderSize: connectionOptions.maxHeaderSize,
     shouldUpgradeCallback: createTunnelChoice(options.families),
   }
   return fastify({
@@ -135,8 +138,8 @@ function createServer(options: AppOptions, respond: Respond): FastifyInstance {
     },
     routerOptions: { maxParamLength: longestParameter },
     trustProxy: config.behindProxy ? (_address, hop) => hop === 0 : false,
-    requestTimeout: receiveDeadlineMs,
-    keepAliveTimeout: keepAliveMs,
+    requestTimeout: connectionOptions.requestTimeout,
+    keepAliveTimeout: connectionOptions.keepAliveTimeout,
     forceCloseConnections: true,
     return503OnClosing: false,
     http: connection,
@@ -148,26 +151,34 @@ function createServer(options: AppOptions, respond: Respond): FastifyInstance {
   })
 }
 
+function nothingThere(request: FastifyRequest): AppError {
+  const name = request.raw.url ?? ""
+  return new AppError("not_found", "There is nothing at this path.", { resource: "route", name })
+}
+
 /** Nothing at this path, or not with this method. */
 function noRouteError(request: FastifyRequest, routes: RouteTable): AppError {
   const url = request.raw.url ?? ""
   const allow = routes.methodsOf(url)
-  const facts = allow.length > 0 ? { detail: "method", facts: { allow: allow.join(", ") } } : {}
-  const message =
-    allow.length > 0 ? `${request.method} is not possible here.` : "There is nothing at this path."
-  return new AppError("not_found", message, { resource: "route", name: url, ...facts })
+  if (allow.length === 0) return nothingThere(request)
+  return new AppError("not_found", `${request.method} is not possible here.`, {
+    resource: "route",
+    name: url,
+    detail: "method",
+    facts: { allow: allow.join(", ") },
+  })
 }
 
 type Respond = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
 /** Answers with an error in the words of the family that the path belongs to. */
-function createResponder(families: readonly Family[], limitFailure: FailureLimit): Respond {
+function createResponder({ families, bound }: AppOptions, limits: Limits): Respond {
   const familyOf = createFamilyFinder(families)
   return (thrown, request, reply) => {
     const url = request.raw.url ?? ""
-    const family = familyOf(url)
+    const family = bound?.has(request.raw) ? bound.family : familyOf(url)
     const bodyLimit = request.routeOptions.config?.bodyLimit ?? family?.bodyLimit ?? 0
-    const error = limitFailure(appErrorFrom(thrown, bodyLimit), request.ip)
+    const error = limits.failed(appErrorFrom(thrown, bodyLimit), request.ip)
     const place: RequestPlace = { method: request.method, url, requestId: request.id }
     const worded = family ? family.errorAnswer(error, place) : plainErrorAnswer(error, place)
     // in every family (DESIGN 5)
@@ -263,13 +274,15 @@ function giveUp(reply: FastifyReply, afterMs: number): void {
     )
 }
 
-/** The checks before every handler, in this order: host, origin, readiness, credential, rate. */
-function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => boolean): void {
-  const { config, services } = options
+/** The checks before every handler, in this order: host, origin, path, readiness, credential, rate. */
+function addGates(app: FastifyInstance, options: AppOptions, limits: Limits, isClosing: () => boolean): void {
+  const { config, services, bound } = options
+  const { charge } = limits
   const checkHost = createHostCheck(config.allowedHosts)
-  const { directory, tokens } = services
-  const authentication = createAuthentication({ directory, tokens, noAuth: config.noAuth })
-  const charge = createKeyLimit(config.keyLimit ?? null, services.clock)
+  const anonymous = createAnonymous(services.directory, config.noAuth)
+  const authentication = createAuthentication(createCredentials(services), (request, from) =>
+    bound?.has(request.raw) ? bound.principalOf(from) : anonymous(from),
+  )
   app.decorateRequest("chargeKey", charge)
   app.decorateRequest("heldPrincipal")
   app.decorateRequest("heldClaims")
@@ -279,8 +292,11 @@ function addGates(app: FastifyInstance, options: AppOptions, isClosing: () => bo
     return renewed(() => authentication.again(this))
   })
   app.addHook("onRequest", (request, _reply, done) => {
+    const isBound = bound?.has(request.raw) === true
     checkHost(request.headers)
-    if (config.noAuth) checkOrigin(request.method, request.headers)
+    // A browser sends no credential either.
+    if (config.noAuth || isBound) checkOrigin(request.method, request.headers)
+    if (isBound && !bound.isServed(request.raw.url ?? "")) throw nothingThere(request)
     const route = request.routeOptions.config
     if (route?.isEarly !== true) checkReady(services, isClosing())
     if (route?.isOpen === true) return done()
@@ -316,16 +332,6 @@ function renewed(authenticate: () => Principal): Principal | undefined {
     if (error instanceof AppError && ["unauthenticated", "forbidden"].includes(error.code)) return undefined
     throw error
   }
-}
-
-function checkReady(services: Services, isClosing: boolean): void {
-  if (isClosing)
-    throw new AppError("unavailable", "The server is shutting down.", {
-      detail: "closing",
-      retryAfterMs: 1000,
-    })
-  const { isReady, message } = services.readiness()
-  if (!isReady) throw new AppError("unavailable", message, { detail: "not_ready", retryAfterMs: 1000 })
 }
 
 function principalOf(this: FastifyRequest): Principal {

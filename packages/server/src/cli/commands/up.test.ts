@@ -22,6 +22,7 @@ function fakeServer(change: Partial<ServerHandle> = {}) {
   const stops: { pods: boolean }[] = []
   const handle: ServerHandle = {
     url: "http://127.0.0.1:9",
+    others: [{ what: "Another API", address: "http://127.0.0.1:10" }],
     ownerKeyFile: join(dir, "owner.key"),
     warnings: [],
     ready: Promise.resolve(),
@@ -63,6 +64,7 @@ describe("berth up", () => {
     terminal.interrupt("SIGTERM")
     expect(await ended).toBe(0)
     expect(terminal.stdout()).toContain("Berth answers at http://127.0.0.1:9")
+    expect(terminal.stdout()).toContain("Another API: http://127.0.0.1:10")
     expect(terminal.stdout()).toContain(
       `curl -s -H "Authorization: Bearer $(cat ${dir}/owner.key)" http://127.0.0.1:9/api/v1/workloads`,
     )

@@ -18,6 +18,8 @@ import { harmless, paint } from "../terminal.ts"
 /** What `up` needs of a server that answers. */
 export interface ServerHandle {
   readonly url: string
+  /** Further addresses: what is there, and where. */
+  readonly others: readonly { readonly what: string; readonly address: string }[]
   readonly ownerKeyFile: string
   readonly warnings: readonly string[]
   readonly ready: Promise<void>
@@ -180,6 +182,8 @@ async function greet(terminal: Terminal, config: Config, server: ServerHandle): 
   const trust = config.tlsCert === null ? "" : ` --cacert ${quoteWord(config.tlsCert)}`
   terminal.out(`Berth answers at ${paint(terminal, "bold", server.url)} (data in ${config.data}).\n`)
   terminal.out(`Try: curl -s${trust}${header} ${server.url}/api/v1/workloads\n`)
+  for (const { what, address } of server.others)
+    terminal.out(`${harmless(what)}: ${paint(terminal, "bold", address)}\n`)
   const warnings = [
     ...server.warnings,
     ...(config.noAuth ? ["--no-auth: whoever can connect to this port is the owner."] : []),
@@ -214,6 +218,10 @@ const startFaults: Readonly<Record<string, readonly [ExitCode, string]>> = {
   address_in_use: [exitCodes.cannotStart, "`--listen 127.0.0.1:0` takes any free port."],
   address_unusable: [exitCodes.cannotStart, ""],
   tls_unreadable: [exitCodes.cannotStart, ""],
+  bound_key: [
+    exitCodes.cannotStart,
+    "Start without --kuberay-listen, make one (`berth keys create NAME --workspace WORKSPACE`), and start again.",
+  ],
   secret_key_unreadable: [exitCodes.cannotStart, "Give it back to the server's account, or move it away."],
 }
 

@@ -12,6 +12,24 @@ const defaultFailureLimit: RateLimit = { perSecond: 10, burst: 20 }
 /** Detail of the `too_many` that stands for a failed sign-in. */
 export const failedSignInsDetail = "failed_sign_ins"
 
+/** The rates that hold over all the ways in together. */
+export interface Limits {
+  readonly failed: FailureLimit
+  /** @throws AppError `too_many`, detail `rate` */
+  readonly charge: (who: Pick<Principal, "keyId" | "userId">) => void
+}
+
+/** What is not said is as `createFailureLimit` and `createKeyLimit` have it. */
+export function createLimits(
+  config: { readonly failureLimit?: RateLimit; readonly keyLimit?: RateLimit | null },
+  clock: Clock,
+): Limits {
+  return {
+    failed: createFailureLimit(config.failureLimit, clock),
+    charge: createKeyLimit(config.keyLimit ?? null, clock),
+  }
+}
+
 /** Gives the error to answer with. */
 export type FailureLimit = (error: AppError, address: string) => AppError
 
