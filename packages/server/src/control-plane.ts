@@ -112,6 +112,8 @@ export interface ControlPlaneOptions {
   readonly networks?: ReadonlyMap<string, ServiceNetwork>
   /** What runs Ray, at most one for each cluster; none = Ray clusters wait. */
   readonly rayBackends?: readonly RayBackend[]
+  /** Paths of the machines that Ray clusters of people who are not server owners may mount. Default none. */
+  readonly hostPathAllow?: readonly string[]
   readonly sources: readonly NodeSource[]
   readonly noAuth: boolean
   /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
@@ -303,6 +305,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     vault,
     limits: defaultRayLimits,
+    hostPathAllow: options.hostPathAllow ?? [],
     namespaceOwner: (namespace) => workspaceIndex.namespaceOwner(namespace),
     workspaceRow,
     workspace: (id) => workspaceIndex.find(id),

@@ -49,6 +49,7 @@ export function createLocalRayClusters(
       machine,
       ...(ports[at] ? { ports: ports[at] } : {}),
       searchPath: local.path,
+      hostPathAllow: local.hostPathAllow,
       runtimes: {
         home: join(parts.dataDir, "ray", "runtimes"),
         environment: parts.environment,

@@ -114,6 +114,7 @@ async function build(
     clusters: clusters.clusters,
     drivers: clusters.drivers,
     rayBackends: clusters.rayBackends,
+    hostPathAllow: config.local.hostPathAllow,
     networks: new Map(clusters.clusters.map((cluster) => [cluster.id, clusters.network])),
     sources: clusters.sources,
     noAuth: config.noAuth,

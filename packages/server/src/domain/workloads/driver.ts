@@ -31,6 +31,8 @@ export type PodMount =
       readonly source: string
       readonly isFile: boolean
       readonly readOnly: boolean
+      /** `DEVICE:INODE` of what it must be when it is mounted; absent = whatever is there. */
+      readonly identity?: string
     }
   /** Files in memory, read only: path below the mount → text. Secret ones are for the pod's account alone. */
   | {

@@ -44,6 +44,9 @@ cover() {
 fill() {
   if [ "$2" = file ]; then mkdir -p "\${1%/*}" && : >"$1"; else mkdir -p "$1"; fi
 }
+same() {
+  [ "$(stat -c %d:%i "$root$1")" = "$2" ]
+}
 point_for() {
   point=$1
   [ -e "$root$1" ] && return
@@ -74,7 +77,9 @@ function callsOf(mount: PodMount, index: number, place: MountPlace): string {
     case "folder":
       return bind(shellQuote(place.folder(index)), target, "folder", mount.readOnly)
     case "host":
-      return bind(shellQuote(mount.source), target, mount.isFile ? "file" : "folder", mount.readOnly)
+      return `${bind(shellQuote(mount.source), target, mount.isFile ? "file" : "folder", mount.readOnly)}${
+        mount.identity === undefined ? "" : `same ${target} ${shellQuote(mount.identity)}\n`
+      }`
     case "files":
       return filesAt(mount, target, place)
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { PodMount } from "../../domain/workloads/index.ts"
@@ -105,6 +105,19 @@ describe.runIf(canMount)("what a pod sees at its mounts", () => {
     expect(lines).toEqual(["mine"])
     await world.driver.forget(launch.id, handle, false)
     expect(existsSync(join(world.dataDir, "pods", launch.id, "0", "volumes"))).toBe(false)
+  })
+
+  it("nothing in the place of what was to be mounted, when that was exchanged meanwhile", async () => {
+    const [path, source] = [join(world.openDir, "seen"), join(world.openDir, "data")]
+    mkdirSync(source)
+    const { dev, ino } = statSync(source)
+    const mount = { kind: "host", path, source, isFile: false, readOnly: true } as const
+    const same = await run([{ ...mount, identity: `${dev}:${ino}` }], "echo started")
+    expect([same.lines, same.exitCode]).toEqual([["started"], 0])
+    world = await world.close().then(() => createLocalWorld({ uidRange: [firstUid, firstUid + 9] }))
+    const other = { ...mount, source: "/etc", identity: `${dev}:${ino}` }
+    const { lines, exitCode } = await run([other], "echo started")
+    expect([lines, exitCode]).toEqual([[`berth: the mount at ${path} could not be made`], 126])
   })
 
   it("a mount that cannot be made ends the pod, with its place", async () => {

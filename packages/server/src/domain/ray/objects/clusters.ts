@@ -8,6 +8,7 @@ import type { RayClusterSpec } from "../spec.ts"
 import type { RayCluster, RayClusterKey, RayPage } from "../types.ts"
 import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { buildSpec } from "./build-spec.ts"
+import { refuseHostPaths } from "./host-paths.ts"
 import { annotationIssues, labelIssues, nameIssues } from "./metadata.ts"
 import type { RayClustersOptions } from "./options.ts"
 import { alreadyThere, notThere, refuseObject, tooMany } from "./refusals.ts"
@@ -87,6 +88,7 @@ async function createCluster(
   const key = ids.next("rcl") as RayClusterKey
   return store.tx(async (tx) => {
     await refuseDeleting(options, tx, workspaceId)
+    refuseHostPaths(options, principal, wanted.spec)
     const resourcesOf = await lookUpTemplates(options, tx, namespace, workspaceId, wanted.spec)
     const { spec, issues } = buildSpec(wanted.spec, { resource, name, resourcesOf, envs: wanted.envs })
     refuseObject(resource, name, [...metadataIssues(wanted), ...issues])

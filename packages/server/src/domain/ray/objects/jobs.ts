@@ -9,6 +9,7 @@ import type { RayClusterKey, RayJob, RayJobKey, RayPage } from "../types.ts"
 import { rayPoked } from "../types.ts"
 import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { type BuiltSpec, buildSpec, noVariables } from "./build-spec.ts"
+import { refuseHostPaths } from "./host-paths.ts"
 import { labelIssues, nameIssues } from "./metadata.ts"
 import type { RayObjectsOptions } from "./options.ts"
 import { alreadyThere, cannotBuild, refuseObject, tooMany } from "./refusals.ts"
@@ -72,6 +73,7 @@ async function createJob(options: RayJobsOptions, principal: Principal, wanted: 
   const atMs = clock.nowMs()
   return store.tx(async (tx) => {
     await refuseDeleting(options, tx, workspaceId)
+    refuseHostPaths(options, principal, wanted.spec)
     const built = await builtSpec(options, tx, workspaceId, wanted)
     const submitter = builtSubmitter(wanted)
     const issues = [...nameIssues(name), ...labelIssues([name, wanted.user]), ...(built?.issues ?? [])]

@@ -5,7 +5,7 @@ import { createVault } from "../../../kit/vault.ts"
 import type { Principal } from "../../identity/index.ts"
 import { openPlatform } from "../../workspaces/platform-suite.ts"
 import type { NewRayJob } from "../commands.ts"
-import { anAskedSpec, aSize, aWantedCluster, aWorkerGroup } from "../ray-suite.ts"
+import { anAskedSpec, aSize, aVolume, aWantedCluster, aWorkerGroup } from "../ray-suite.ts"
 import { type RayCluster, rayPoked } from "../types.ts"
 import { createRayClusters } from "./clusters.ts"
 import { createRayJobs } from "./jobs.ts"
@@ -37,6 +37,7 @@ async function openWorld() {
     ids: createIds(clock.nowMs, () => 0.5),
     vault: createVault(new Uint8Array(32)),
     limits: { ...defaultRayLimits, mostLive: 3 },
+    hostPathAllow: ["/srv/data"],
     namespaceOwner: (name) => index.namespaceOwner(name),
     workspaceRow: store.workspaces.byId,
     workspace: (id) => index.find(id),
@@ -117,6 +118,19 @@ describe("Ray clusters", () => {
     const annotations = { "ray.io/enable-serve-service": "true" }
     const { cluster } = await world.clusters.create(world.platform.owner, aWantedCluster({ annotations }))
     expect(cluster).toMatchObject({ serves: true, asServerOwner: true })
+  })
+
+  it("mount paths of the machine for server owners, and for others only what is allowed", async () => {
+    const wants = (source: string) => {
+      const volumes = [{ ...aVolume, type: "hostPath", source } as const]
+      return aWantedCluster({ spec: anAskedSpec({ workers: [{ ...aWorkerGroup, volumes }] }) })
+    }
+    for (const source of ["/etc", "/srv/data2", "/srv/data/../secret", "srv/data", "/srv", ""]) {
+      const asked = world.clusters.create(world.editor, wants(source))
+      expect(await refusal(asked), source).toEqual(["forbidden", "host_path", "path"])
+    }
+    await world.clusters.create(world.editor, { ...wants("/srv/data/sets/"), name: "allowed" })
+    await world.clusters.create(world.platform.owner, { ...wants("/etc"), name: "owned" })
   })
 
   it("that can never run are taken, and say why", async () => {
@@ -216,6 +230,13 @@ describe("Ray jobs", () => {
     ...change,
   })
   const at = { namespace: "red", name: "j1" }
+
+  it("mount no path of the machine that is not allowed", async () => {
+    const volumes = [{ ...aVolume, type: "hostPath", source: "/etc" } as const]
+    const spec = anAskedSpec({ workers: [{ ...aWorkerGroup, volumes }] })
+    const refused = await refusal(world.jobs.create(world.editor, wanted({ spec })))
+    expect(refused).toEqual(["forbidden", "host_path", "path"])
+  })
 
   it("are written, read and listed, and hidden as soon as they are deleted", async () => {
     const { jobs, editor, viewer } = world

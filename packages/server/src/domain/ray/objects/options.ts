@@ -40,6 +40,8 @@ export interface RayClustersOptions extends RayConfigOptions {
   readonly queue: Pick<QueueService, "explain">
   readonly capacity: Pick<Capacity, "couldHold">
   readonly backends: ReadonlyMap<string, Pick<RayBackend, "readLog">>
+  /** Whole paths of the machines that people who are not server owners may mount, with what is below them. */
+  readonly hostPathAllow: readonly string[]
   /** In memory; undefined when there is none. */
   readonly workspace: (id: string) => Workspace | undefined
 }

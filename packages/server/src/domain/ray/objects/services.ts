@@ -6,6 +6,7 @@ import type { RayPage, RayService, RayServiceKey } from "../types.ts"
 import { rayPoked } from "../types.ts"
 import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { buildSpec, noVariables } from "./build-spec.ts"
+import { refuseHostPaths } from "./host-paths.ts"
 import { labelIssues, nameIssues } from "./metadata.ts"
 import type { RayClustersOptions } from "./options.ts"
 import { alreadyThere, cannotBuild, refuseObject, tooMany } from "./refusals.ts"
@@ -59,6 +60,7 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
     const atMs = clock.nowMs()
     return store.tx(async (tx) => {
       await refuseDeleting(options, tx, workspaceId)
+      refuseHostPaths(options, principal, wanted.spec)
       const spec = await builtSpec(options, tx, workspaceId, wanted)
       if (await rows.services.byName(tx, namespace, name)) throw alreadyThere(resource, wanted)
       const { mostLive } = options.limits
@@ -77,6 +79,7 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
     return store.tx(async (tx) => {
       const before = await seen(tx, principal, wanted, operation)
       await refuseDeleting(options, tx, before.workspaceId)
+      refuseHostPaths(options, principal, wanted.spec)
       const spec = await builtSpec(options, tx, before.workspaceId, wanted)
       const service: RayService = {
         ...(await withoutFailed(tx, before, principal, atMs)),

@@ -36,6 +36,8 @@ export interface LocalRayOptions {
   readonly machine: LocalMachine
   /** First and last port that its Ray nodes may have; no other backend of the machine has one of them. Default 10000–19999. */
   readonly ports?: readonly [number, number]
+  /** Paths of this machine that clusters of people who are not server owners may mount. Default none. */
+  readonly hostPathAllow?: readonly string[]
   /** Where Ray's sockets are: its path must be short. Default /tmp. */
   readonly tempRoot?: string
   /** Where Pythons are looked for, and what Ray's jobs find their programs in. */
@@ -119,7 +121,7 @@ export function createLocalRay(options: LocalRayOptions): LocalRay {
   /** A worker uses its head's temp directory, whose name it does not know: the root of all is kept. */
   function volumesOptions(launch: RayPodLaunch): VolumesOptions {
     const needed = [options.dataDir, placesOf(launch).bin, join(tempRoot, "br-")]
-    return { claims: join(dataDir, "volumes"), needed }
+    return { claims: join(dataDir, "volumes"), needed, hostPathAllow: options.hostPathAllow ?? [] }
   }
 
   function blockOf({ portBlock, name }: RayPodLaunch): number {

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -15,7 +24,11 @@ const account = { uid: 61_234, gid: 61_234, sharesAccount: false, userName: "x",
 const canMount = process.getuid?.() === 0
 if (!canMount) process.emitWarning("left out: volumes of Ray nodes, only root can mount them")
 
-function asked(volumes: readonly Partial<RayVolumeContent>[], asServerOwner = true) {
+function asked(
+  volumes: readonly Partial<RayVolumeContent>[],
+  asServerOwner = true,
+  hostPathAllow: readonly string[] = [],
+) {
   const whole = volumes.map((volume): RayVolumeContent => ({
     name: "v",
     mountPath: "/code",
@@ -48,7 +61,8 @@ function asked(volumes: readonly Partial<RayVolumeContent>[], asServerOwner = tr
     token: null,
     serves: false,
   }
-  return mountsOf(launch, account, { claims: join(root, "volumes"), needed: ["/srv/berth", "/tmp/br-1"] })
+  const needed = ["/srv/berth", "/tmp/br-1"]
+  return mountsOf(launch, account, { claims: join(root, "volumes"), needed, hostPathAllow })
 }
 
 test.for([
@@ -126,5 +140,35 @@ describe.runIf(canMount)("a volume", () => {
     expect(await asked([host])).toMatchObject([{ kind: "host", source: root, isFile: false }])
     await expect(asked([{ ...host, hostPathType: "file" }])).rejects.toThrow("is not there")
     await expect(asked([{ ...host, source: join(root, "no") }])).rejects.toThrow("is not there")
+  })
+
+  test("of the machine that is allowed is for everybody, and its links lead nowhere else", async () => {
+    const [allowed, link, closed] = ["data", "link", "closed"].map((name) => join(root, name)) as [
+      string,
+      string,
+      string,
+    ]
+    for (const folder of [join(allowed, "deep"), closed, `${allowed}-other`])
+      mkdirSync(folder, { recursive: true })
+    symlinkSync(allowed, link)
+    symlinkSync(closed, join(allowed, "out"))
+    symlinkSync("deep", join(allowed, "in"))
+    const mounts = (source: string, ...prefixes: readonly string[]) =>
+      asked([{ type: "hostPath", source }], false, prefixes)
+    const { dev, ino } = statSync(join(allowed, "deep"))
+    const deep = { source: join(allowed, "deep"), identity: `${dev}:${ino}` }
+    expect(await mounts(join(allowed, "deep"), "/srv", allowed)).toMatchObject([deep])
+    expect(await mounts(join(allowed, "in"), allowed)).toMatchObject([deep])
+    expect(await mounts(`${allowed}/./deep/../deep/`, link)).toMatchObject([deep])
+    expect(await mounts(allowed, allowed)).toMatchObject([{ source: allowed }])
+    for (const source of [
+      join(allowed, "out"),
+      `${allowed}/../closed`,
+      `${allowed}-other`,
+      closed,
+      root,
+      "data",
+    ])
+      await expect(mounts(source, allowed), source).rejects.toThrow("local.hostPathAllow")
   })
 })

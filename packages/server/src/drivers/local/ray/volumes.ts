@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import { chmod, chown, mkdir, stat } from "node:fs/promises"
+import { chmod, chown, mkdir, realpath, stat } from "node:fs/promises"
 import { join, normalize } from "node:path"
 import type { RayPodLaunch, RayVolumeContent } from "../../../domain/ray/index.ts"
 import type { PodMount } from "../../../domain/workloads/index.ts"
@@ -12,6 +12,8 @@ export interface VolumesOptions {
   readonly claims: string
   /** Paths that a node itself needs: nothing may be mounted on or above them. */
   readonly needed: readonly string[]
+  /** Paths that clusters of people who are not server owners may mount, with what is below them. */
+  readonly hostPathAllow: readonly string[]
 }
 
 const machineNeeds = ["/proc", "/sys", "/dev", "/usr"] as const
@@ -73,7 +75,7 @@ async function mountOf(
   volume: RayVolumeContent,
   launch: RayPodLaunch,
   account: Account,
-  { claims }: VolumesOptions,
+  { claims, hostPathAllow }: VolumesOptions,
 ): Promise<PodMount> {
   const path = trimmed(volume.mountPath)
   const { readOnly } = volume
@@ -90,7 +92,7 @@ async function mountOf(
       return { kind: "host", path, source, isFile: false, readOnly }
     }
     case "hostPath":
-      return hostMount(volume, path, launch.asServerOwner)
+      return hostMount(volume, path, launch.asServerOwner ? null : hostPathAllow)
   }
 }
 
@@ -126,13 +128,35 @@ async function claimFolder(
   return folder
 }
 
-async function hostMount(volume: RayVolumeContent, path: string, asServerOwner: boolean): Promise<PodMount> {
-  const { name, source, readOnly } = volume
-  if (!asServerOwner)
-    throw refusal(`The volume ${name} is a path of the machine: only a server owner's clusters may have one.`)
+/** @param allowed null = every path */
+async function hostMount(
+  volume: RayVolumeContent,
+  path: string,
+  allowed: readonly string[] | null,
+): Promise<PodMount> {
+  const { name, readOnly } = volume
   const isFile = volume.hostPathType === "file"
+  const source = allowed === null ? volume.source : await allowedSource(volume, allowed)
   const found = await stat(source).catch(() => undefined)
   if (!source.startsWith("/") || !found || found.isDirectory() === isFile)
-    throw refusal(`The volume ${name} wants the ${volume.hostPathType} ${source}, which is not there.`)
-  return { kind: "host", path, source, isFile, readOnly }
+    throw refusal(`The volume ${name} wants the ${volume.hostPathType} ${volume.source}, which is not there.`)
+  const mount = { kind: "host", path, source, isFile, readOnly } as const
+  // somebody who may write there could exchange it for a link before it is mounted
+  return allowed === null ? mount : { ...mount, identity: `${found.dev}:${found.ino}` }
+}
+
+/** Where its links lead, which must be below where those of an allowed path lead. */
+async function allowedSource(
+  { name, source }: RayVolumeContent,
+  allowed: readonly string[],
+): Promise<string> {
+  const real = source.startsWith("/") ? await realpath(source).catch(() => undefined) : undefined
+  for (const each of allowed) {
+    const place = await realpath(each).catch(() => undefined)
+    if (real !== undefined && place !== undefined && (real === place || real.startsWith(`${place}/`)))
+      return real
+  }
+  throw refusal(
+    `The volume ${name} is the path ${source} of the machine: only a server owner's clusters may have it, or what local.hostPathAllow names.`,
+  )
 }
