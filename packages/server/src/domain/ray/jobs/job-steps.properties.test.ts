@@ -153,7 +153,12 @@ function take(world: World, job: RayJob, step: JobStep, crashes: boolean) {
     const submissionId = `count-${++world.ids}`
     world.job = { ...job, submissionId, clusterKey: cluster.key, suspensions: cluster.suspensions }
   }
-  if (step.do === "delete") world.job = undefined
+  if (step.do === "delete") {
+    const isRunning =
+      cluster?.state === "ready" && world.answers && world.head.get(job.submissionId) === "RUNNING"
+    if (isRunning) world.faults.push("it is deleted and runs on")
+    world.job = undefined
+  }
   if (step.do !== "end_cluster") return
   if (!hasOwnCluster(job)) world.faults.push("a selected cluster is ended")
   if (cluster) world.cluster = { ...cluster, state: "gone" }
