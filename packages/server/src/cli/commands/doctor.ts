@@ -24,7 +24,9 @@ export async function doctor(terminal: Terminal, options: DoctorOptions): Promis
   const server = await checkServer(terminal, options)
   const [dataDir = "."] = dataDirs(terminal, options)
   const machine = await machineChecks({ dataDir, isRoot: terminal.isRoot })
-  const findings = [...machine, ...(await checkDatabase(terminal, options)), ...server]
+  const { rayFindings } = await import("../../ray-doctor.ts")
+  const ray = await rayFindings(terminal.env)
+  const findings = [...machine, ...ray, ...(await checkDatabase(terminal, options)), ...server]
   if (form === "table") for (const finding of findings) terminal.out(line(terminal, finding))
   else await writeValue(terminal, form, findings)
   return findings.some((finding) => finding.level === "fail") ? exitCodes.failure : exitCodes.ok

@@ -56,7 +56,7 @@ function trimmed(path: string): string {
 }
 
 /** Why this server can mount nothing; undefined when it can. */
-function troubleWithMounts(): Promise<string | undefined> {
+export function troubleWithMounts(): Promise<string | undefined> {
   if (process.getuid?.() !== 0)
     return Promise.resolve("Volumes cannot be mounted: the server does not run as root.")
   const args = ["--mount", "--propagation", "private", "true"]
