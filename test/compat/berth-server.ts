@@ -115,6 +115,8 @@ export async function startBerthServer(
     /** Default: `node-a` and `node-b` with 8 H100 each. */
     readonly nodes?: readonly NodeFacts[]
     readonly egs?: EgsOptions
+    /** Default true. */
+    readonly hasRay?: boolean
     /** What runs Ray, made of the fake. */
     readonly rayBackend?: (fake: RayBackend) => RayBackend
     /** Instead of the plane's own. */
@@ -153,8 +155,10 @@ export async function startBerthServer(
   const telemetry = createTelemetry()
   const streams = createStreams({ clock, most: mostStreams, onCount: telemetry.streamsOpen })
   const stops: { pods: boolean }[] = []
+  const { ray: rayObjects, ...others } = plane
   const services: Services = {
-    ...plane,
+    ...others,
+    ...(options.hasRay === false ? {} : { ray: rayObjects }),
     clock,
     ids,
     journal: store.journal,

@@ -168,6 +168,13 @@ describe("a request to a dashboard", () => {
     expect(dashboard.asked.map(({ line }) => line)).toEqual(["GET /x", "GET /x", "DELETE /x"])
   })
 
+  it("is sent on as often as it comes, also with an Idempotency-Key", async () => {
+    for (const raw of ["one", "two"]) {
+      const answer = await server.call("POST", `${at}/x`, { raw, headers: { "idempotency-key": "k" } })
+      expect([answer.status, answer.text]).toEqual([200, raw])
+    }
+  })
+
   it("finds no cluster, or one that is not ready", async () => {
     const unknown = await server.call("GET", at.replace("/a/", "/none/") + "/x")
     expect([unknown.status, unknown.json.code]).toEqual([404, "not_found"])

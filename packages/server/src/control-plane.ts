@@ -7,6 +7,7 @@ import { forgetLeftovers } from "./control/leftovers.ts"
 import { createPlanners } from "./planners.ts"
 import { createStrays } from "./control/strays.ts"
 import { createRayControl } from "./control/ray-control.ts"
+import { createRayFigures } from "./control/ray-figures.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
@@ -194,6 +195,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
   const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
   const pods = createPodCounts(store)
+  const rayFigures = createRayFigures(store)
   const graceSecondsOf = (workspaceId: string) =>
     workspaceIndex.find(workspaceId)?.policy.stopGraceSeconds ?? 30
   const runner: { current: Runner | undefined } = { current: undefined }
@@ -548,6 +550,12 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     inventory.load(nodes)
     const attempts = await rows.workloads.liveAttempts(from)
     for (const attempt of attempts) pods.apply(attempt)
+    rayFigures.load({
+      clusters: await rows.ray.clusters.live(from),
+      pods: await rows.ray.pods.live(from),
+      jobs: await rows.ray.jobs.live(from),
+      services: await rows.ray.services.live(from),
+    })
     for (const workspace of workspaceIndex.list()) capacity.workspaceChanged(workspace, false)
     for (const node of nodes) capacity.nodeChanged(node)
     for (const claim of await rows.claims.live(from)) capacity.claimChanged(claim)
@@ -589,6 +597,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     /** No new admissions from here on; what runs is looked after until `stop`. */
     pausePlanning: () => loop.stop(),
     podsByPhase: () => pods.counts(),
+    rayReading: () => rayFigures.reading(),
     gpuReading: () => gpuFigures.reading(clock.nowMs()),
     /** Requests that were refused are counted here. */
     refusals,

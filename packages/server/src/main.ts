@@ -337,6 +337,7 @@ function observePlane(
       }),
     pods: () => plane.podsByPhase(),
     gpuRequests: () => plane.gpuReading(),
+    ray: () => plane.rayReading(),
     // declared GPUs have nothing to tell
     gpus: () =>
       plane.inventory

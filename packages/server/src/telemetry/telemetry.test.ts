@@ -1,6 +1,15 @@
 import { afterEach, expect, it } from "vitest"
 import { createTelemetry, type Telemetry } from "./telemetry.ts"
 
+const noRay = () => ({
+  clusters: [],
+  pods: {},
+  jobs: [],
+  services: [],
+  clustersFailed: 0,
+  headsFailed: 0,
+  jobsEnded: {},
+})
 const noRequests = () => ({ requests: [], workspaces: [], nodes: {} })
 const aGpu = {
   cluster: "local",
@@ -30,6 +39,15 @@ it("shows every figure that was told, with its labels", async () => {
       { ...aGpu, index: 0, utilisationPercent: 97, powerW: 655.1, isFaulty: true },
       { ...aGpu, index: 1 },
     ],
+    ray: () => ({
+      clusters: [{ workspaceId: "team-a", state: "ready", count: 3 }],
+      pods: { running: 7 },
+      jobs: [{ workspaceId: "team-a", state: "Running", count: 2 }],
+      services: [{ workspaceId: "team-b", state: "", count: 1 }],
+      clustersFailed: 1,
+      headsFailed: 4,
+      jobsEnded: { Complete: 5, Failed: 6 },
+    }),
     gpuRequests: () => ({
       requests: [{ workspaceId: "team-a", band: "low", state: "queued", count: 2 }],
       workspaces: [
@@ -95,6 +113,14 @@ it("shows every figure that was told, with its labels", async () => {
     'berth_gpu_requests_ended_total{workspace="team-a"} 3',
     'berth_gpu_request_held_seconds_total{workspace="team-a"} 7200',
     'berth_gpu_request_used_seconds_total{workspace="team-a"} 3600.5',
+    'berth_ray_clusters{workspace="team-a",state="ready"} 3',
+    'berth_ray_pods{state="running"} 7',
+    'berth_ray_jobs{workspace="team-a",state="Running"} 2',
+    'berth_ray_services{workspace="team-b"} 1',
+    "berth_ray_clusters_failed_total 1",
+    "berth_ray_head_failures_total 4",
+    'berth_ray_jobs_ended_total{state="Complete"} 5',
+    'berth_ray_jobs_ended_total{state="Failed"} 6',
     'berth_gpu_nodes{state="free"} 1',
     'berth_gpu_nodes{state="draining"} 0',
     "berth_service_accepted_total 10",
@@ -114,6 +140,7 @@ it("shows at most 1,024 GPUs", async () => {
     pods: () => ({}),
     services: () => ({ listeners: 0, accepted: 0, refused: 0, unanswered: 0, byWorkspace: [] }),
     gpuRequests: noRequests,
+    ray: noRay,
     gpus: () => Array.from({ length: 1100 }, (_, index) => ({ ...aGpu, index })),
   })
   expect((await telemetry.text()).match(/^berth_gpu_faulty\{/gm)).toHaveLength(1024)
@@ -129,6 +156,7 @@ it("drops the series of a workspace that is gone", async () => {
     services,
     gpus: () => [],
     gpuRequests: noRequests,
+    ray: noRay,
   })
   expect(await telemetry.text()).toContain('workspace="gone"')
   queues = []

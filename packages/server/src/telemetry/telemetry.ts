@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Counter, Gauge, Histogram, Registry } from "prom-client"
 import { gpuRequestMetrics, type GpuRequestReading, type GpuRequestTelemetry } from "./gpu-request-metrics.ts"
+import { addRayMetrics, type RayReading } from "./ray-metrics.ts"
 import { addCounter, addGauge } from "./read-at-scrape.ts"
 
 /** What of a workspace's queue is shown. */
@@ -40,6 +41,7 @@ export interface TelemetrySources {
   /** The first 1,024 are shown. */
   readonly gpus: () => readonly GpuReading[]
   readonly gpuRequests: () => GpuRequestReading
+  readonly ray: () => RayReading
 }
 
 /** The server's figures as Prometheus metrics. Functions may be called from anywhere, at any rate. */
@@ -85,6 +87,7 @@ export function createTelemetry(): Telemetry {
   watchSources(registry, () => sources)
   watchServices(registry, () => sources?.services())
   watchGpus(registry, () => sources?.gpus() ?? [])
+  addRayMetrics(registry, () => sources?.ray())
   const gpuRequests = gpuRequestMetrics(registry, () => sources?.gpuRequests())
   const closeProcess = watchProcess(registry)
   return {

@@ -38,7 +38,8 @@ export function addRayDashboards(app: FastifyInstance, services: Services, optio
     // Bodies go through as they come.
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser("*", (_request, body, taken) => taken(null, body))
-    const config = { operation: "ray-dashboard.forward", deadlineMs, bodyLimit }
+    // Secret: what goes through is neither looked at nor kept for another request with the same key.
+    const config = { operation: "ray-dashboard.forward", deadlineMs, bodyLimit, isSecret: true }
     const handler = (request: FastifyRequest, reply: FastifyReply) => pass(services, options, request, reply)
     for (const url of [route, `${route}/*`])
       scope.route({ method: methods, url, exposeHeadRoute: false, config, handler })
