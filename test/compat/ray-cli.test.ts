@@ -96,7 +96,7 @@ describe("berth ray up", () => {
     expect(made.err).toContain("The Ray cluster demo is made in default.\n")
     expect(made.err).toContain("demo: Ray 2.60.0 is being installed.\n")
     expect(made.err).toContain("demo is ready.\n")
-    expect(made.out).toContain(`dashboard      ${server.url}/berth/v1/ray/clusters/default/demo/dashboard\n`)
+    expect(made.out).toContain(`dashboard    ${server.url}/berth/v1/ray/clusters/default/demo/dashboard/\n`)
     expect(made.out).toContain("berth ray submit --cluster demo --follow --")
     const templates = await berth(["ray", "templates"])
     expect(templates.out).toMatch(/^berth-2cpu-4gi +default +2 +4Gi +0 +-$/m)
@@ -195,10 +195,13 @@ describe("berth ray submit", () => {
   it("ends with the command's own exit code", async () => {
     script({
       outcome: "FAILED",
-      message: "Job entrypoint command failed with exit code 3, last available logs",
+      message: "Job entrypoint command failed with exit code 3, last available logs:\nno",
     })
     const failed = await berth(["ray", "submit", "--cluster", "demo", "-f", "--", "false"])
-    expect(failed).toMatchObject({ code: 3, err: expect.stringContaining("ended: FAILED") })
+    expect(failed).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/ended: FAILED: Job entrypoint command failed with exit code 3\n$/),
+    })
   })
 
   it("prints the id and how to go on; it is followed, stopped and read by that", async () => {

@@ -69,6 +69,8 @@ it("the examples of the SDK's README do what they say", async () => {
     "ended with 0 (succeeded)",
     expect.stringMatching(/^now: It would start at once on \S+/),
     expect.stringMatching(/^queued: No node has GPUs of the model A100: there is NVIDIA-H100/),
+    "0 Ray clusters",
+    "the secret has token",
     expect.stringMatching(/^\d+ nodes with \d+ free GPUs$/),
     "1 of 1",
     "404 Primus.01001: Workload not-there not found.",

@@ -10,11 +10,11 @@ export function clusterFacts(session: RaySession, cluster: RayClusterDetail): re
   const { name } = cluster
   const where = whereFlag(session)
   return [
-    ["dashboard", client.berth.rayDashboardUrl(namespace, name)],
+    ["dashboard", `${client.berth.rayDashboardUrl(namespace, name)}/`],
     ...portFacts(cluster),
     ["run", `berth ray submit --cluster ${name}${where} --follow -- python -c 'import ray; ray.init()'`],
     ["look", `berth ray status ${name}${where}`],
-    ["dashboard how", `berth ray dashboard ${name}${where}`],
+    ["Ray's tools", `berth ray dashboard ${name}${where}`],
     ["end", `berth ray rm ${name}${where}`],
   ]
 }

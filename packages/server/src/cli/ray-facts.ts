@@ -20,6 +20,12 @@ export function jobState({ jobDeploymentStatus, jobStatus }: RayJob): string {
     : `${phase} (${jobStatus})`
 }
 
+/** Ray's first sentence: behind it may stand the end of a log, or a traceback. */
+export function shortMessage(message: string): string {
+  const [first = ""] = message.split("\n", 1)
+  return first.replace(/, last available logs.*$/, "").trim()
+}
+
 /** `starting` before a cluster serves; then what its applications are, the worst first named. */
 export function serviceState({ rayServiceStatus: status }: RayService): string {
   if (!status || status.rayClusterName === "") return "starting"
@@ -33,7 +39,7 @@ export function serviceTrouble({ rayServiceStatus: status }: RayService): string
   const troubled = status?.serveApplicationStatus.find(
     (one) => one.status !== "RUNNING" && one.message !== "",
   )
-  return troubled ? `${troubled.name}: ${troubled.message}` : ""
+  return troubled ? `${troubled.name}: ${shortMessage(troubled.message)}` : ""
 }
 
 type Pod = RayClusterDetail["pods"][number]

@@ -5,6 +5,7 @@ import { patiently } from "./patience.ts"
 import type { RaySession } from "./ray-place.ts"
 import { createRayProgress } from "./ray-progress.ts"
 import { isStatus } from "./ray-templates.ts"
+import { shortMessage } from "./ray-facts.ts"
 import { harmless, paint } from "./terminal.ts"
 
 /** What one look at a job of Ray sees. */
@@ -133,7 +134,8 @@ async function tellCluster(
 }
 
 function endSentence(shownId: string, { status, message }: RayJobLook): string {
-  return `${shownId} ended: ${status}${message === "" ? "" : `: ${message}`}`
+  const why = shortMessage(message)
+  return `${shownId} ended: ${status}${why === "" ? "" : `: ${why}`}`
 }
 
 /** Of a job that is over: 0, its entry point's own where Ray says it, 143 stopped, 124 out of time, else 1. */

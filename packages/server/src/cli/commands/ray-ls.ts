@@ -4,7 +4,7 @@ import { collect } from "@berth/sdk"
 import { age } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeList, writeValue } from "../output.ts"
-import { clusterState, jobState, serviceState, serviceTrouble } from "../ray-facts.ts"
+import { clusterState, jobState, serviceState, serviceTrouble, shortMessage } from "../ray-facts.ts"
 import type { RayOptions, RaySession } from "../ray-place.ts"
 import { connectRay, instantOf, jobValue, serviceValue } from "../ray-place.ts"
 import type { Terminal } from "../terminal.ts"
@@ -100,7 +100,8 @@ function clusterRow(one: RayCluster): Row {
 }
 
 function jobRow(one: RayJob): Row {
-  const { name, namespace, version: ray, user, message: why, createdAt } = one
+  const { name, namespace, version: ray, user, message, createdAt } = one
+  const why = shortMessage(message)
   return {
     kind: "job",
     name,

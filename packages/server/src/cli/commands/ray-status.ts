@@ -84,7 +84,7 @@ function clusterFactsOf(session: RaySession, cluster: RayClusterDetail): readonl
     ...(cluster.readyAt === null ? [] : [["ready for", age(cluster.readyAt, terminal.nowMs())] as const]),
     ...(cluster.headFailures === 0 ? [] : [["heads lost", String(cluster.headFailures)] as const]),
     ...(cluster.state === "ready"
-      ? [["dashboard", client.berth.rayDashboardUrl(namespace, name)] as const]
+      ? [["dashboard", `${client.berth.rayDashboardUrl(namespace, name)}/`] as const]
       : []),
     ...said("ports", ports.join(", ")),
   ]
