@@ -103,6 +103,10 @@ const berthFamily: ApiFamily = {
 JSON in camelCase; instants are RFC 3339 in UTC, lengths in seconds, amounts numbers with their unit in the name. Lists
 take \`limit\` and \`cursor\` and answer \`items\` and \`nextCursor\`. A body or a query with a member that is not known is
 refused. A method that a path does not have is a 405 with \`Allow\`.
+
+Any request to \`/berth/v1/ray/clusters/{namespace}/{name}/dashboard/…\` goes on to the HTTP API of that Ray cluster,
+as Ray documents it: for Viewers GET, HEAD and WebSockets, for Editors any method; bodies up to 512 MiB. A cluster that
+is not ready is a 409.
 ${anywhere}`,
   routes: [...Object.entries(berth.berthRoutes), ...Object.entries(berth.probeRoutes)].map(
     ([name, route]: [string, berth.BerthRoute]) => ({
