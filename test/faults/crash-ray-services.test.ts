@@ -6,7 +6,7 @@ import { aNode, createTestPlane, type TestPlane } from "../support/plane.ts"
 import { crashingAt, unlessDead } from "./crash-scenario.ts"
 
 /** The life of a service has some hundred steps: all of them where time is no matter. */
-const every = process.env["CI_FULL"] === "1" ? 1 : 23
+const every = process.env["CI_FULL"] === "1" ? 1 : 7
 // oxlint-disable-next-line no-console -- what was left out is said
 if (every > 1) console.log(`crash test of Ray services: every ${every}th step; all of them with CI_FULL=1`)
 

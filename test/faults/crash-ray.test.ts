@@ -266,7 +266,7 @@ describe("a server that dies at any step", { timeout: 600_000 }, () => {
     expect([...submits.keys()]).toEqual(["python one.py", "python two.py"])
   })
 
-  it("serves, switches to a new cluster, and deletes all", async () => {
+  it("serves, adds a worker where it serves, and deletes all", async () => {
     const { steps } = await dieAtSteps({
       acts: [
         service("shop"),

@@ -28,7 +28,7 @@ const oddRetryMs = 10_000
 const refusals: readonly unknown[] = [400, 422]
 const mostRefusalLength = 1000
 /** Of configurations; beyond, the oldest is read again. */
-const mostRead = 1000
+const mostRead = 200
 
 /** What of a configuration every look needs. */
 interface ConfigSummary {

@@ -68,6 +68,10 @@ describe("what is to be done about a service", () => {
     expect(nextServiceStep(serves(making))).toEqual({ do: "wait", atMs: nowMs + 10_000 })
     const back = { ...ready, readyAtMs: 5 }
     expect(nextServiceStep(serves({ ...making, active: back }))).toMatchObject({ do: "apply", to: "active" })
+    const byAnother = { ...making.service, asServerOwner: false }
+    const theirs = { ...pending, asServerOwner: false }
+    const step = nextServiceStep(serves({ service: byAnother, pending: theirs, active: back, seen: silent }))
+    expect(step.do).not.toBe("apply")
   })
 
   it("is to end a cluster in the making that is not wanted, or not needed any more", () => {

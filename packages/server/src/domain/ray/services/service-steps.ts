@@ -125,7 +125,9 @@ function give({ service, active, pending }: ServiceSight): ServiceStep | undefin
   if (!active || toActive === undefined) return undefined
   // One that is about to be replaced keeps what it serves; a head of it that has just come back serves nothing.
   const keeps = fitOf(active, service) === "other" && isOfThisHead(service.appliedToActive, active)
-  return keeps ? undefined : { do: "apply", to: "active", mark: toActive }
+  // what somebody else wants is not run with the rights of who wanted it before
+  const isForbidden = active.asServerOwner !== service.asServerOwner
+  return keeps || isForbidden ? undefined : { do: "apply", to: "active", mark: toActive }
 }
 
 function promote({
