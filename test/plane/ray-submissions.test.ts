@@ -118,6 +118,14 @@ describe("a submission", () => {
     expect(await eventsOf(p, "mine")).toHaveLength(1)
   })
 
+  it("of two at once under one id, one is sent and written down", async () => {
+    const p = await start({ count: { runMs: null } })
+    const both = await Promise.allSettled([1, 2].map(() => submit(p, { submissionId: "mine" })))
+    expect(both.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"])
+    expect(await rowOf(p, "mine")).toMatchObject({ info: { status: "PENDING" } })
+    expect(await eventsOf(p, "mine")).toHaveLength(1)
+  })
+
   it("that Ray refuses leaves nothing", async () => {
     const p = await start({ count: { runMs: null } })
     await submit(p, { submissionId: "mine" })

@@ -126,13 +126,13 @@ export function createJobSteps(
   }
 
   function submissionOf(job: RayJob, clusterKey: RayClusterKey): KeptOfJob {
-    const { submissionId, key: jobKey, userId, startedAtMs, createdAtMs } = job
+    const { submissionId, key: jobKey, userId } = job
     return {
       clusterKey,
       submissionId,
       jobKey,
       userId,
-      createdAtMs: startedAtMs ?? createdAtMs,
+      createdAtMs: clock.nowMs(),
       deleting: false,
     }
   }

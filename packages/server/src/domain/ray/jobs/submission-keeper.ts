@@ -75,9 +75,11 @@ export function createSubmissionKeeper({
     signal: AbortSignal,
   ): Promise<readonly RaySubmission[]> {
     const removed: RaySubmission[] = []
-    for (const row of ended)
-      if (row.deleting && (await answerOf(dashboard.remove(row.submissionId, signal))) !== undefined)
-        removed.push(row)
+    for (const row of ended.filter(({ deleting }) => deleting)) {
+      const answer = await answerOf(dashboard.remove(row.submissionId, signal))
+      if (answer === undefined) break
+      removed.push(row)
+    }
     return removed
   }
 
@@ -89,9 +91,11 @@ export function createSubmissionKeeper({
     const surplus = ended.slice(0, Math.max(0, kept.length - mostKept))
     if (changed.length + surplus.length + removed.length === 0) return
     await store.tx(async (tx) => {
-      for (const row of changed)
+      for (const { submissionId, info, log } of changed) {
         // one that was deleted meanwhile stays so
-        if (await rows.submissions.get(tx, key, row.submissionId)) await rows.submissions.put(tx, row)
+        const row = await rows.submissions.get(tx, key, submissionId)
+        if (row) await rows.submissions.put(tx, { ...row, info, log })
+      }
       for (const { submissionId } of [...surplus, ...removed])
         await rows.submissions.delete(tx, key, submissionId)
     })

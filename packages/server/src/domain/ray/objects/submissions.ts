@@ -105,8 +105,12 @@ async function send(
 ): Promise<string> {
   const { store, rows } = options
   const { clusterKey, submissionId } = row
-  const before = await rows.submissions.get(store.committed, clusterKey, submissionId)
-  if (!before) await store.tx((tx) => rows.submissions.put(tx, row))
+  // in one transaction: of two that come at once with one id, the refused one must not take the other's row along
+  const before = await store.tx(async (tx) => {
+    const known = await rows.submissions.get(tx, clusterKey, submissionId)
+    if (!known) await rows.submissions.put(tx, row)
+    return known
+  })
   try {
     await to.submit()
   } catch (error) {
