@@ -14,6 +14,8 @@ export interface RouteNotes {
   readonly params?: Readonly<Record<string, string>>
   /** A body that works. */
   readonly example?: unknown
+  /** Of the body, when it is not JSON. */
+  readonly bodyMedia?: string
   /** Answers in other media types, by media type. */
   readonly media?: Readonly<Record<string, MediaNotes>>
   /** Other statuses than success that it answers in a form of its own; Null = no body. */

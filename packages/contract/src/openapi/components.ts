@@ -63,7 +63,12 @@ export function createComponents(exported: Readonly<Record<string, unknown>>): C
         // How a map of anything is written; generators of clients know the other form.
         return { additionalProperties: refer(Object.values(value as object)[0]) }
       case "items":
-        return { items: refer(value) }
+        // A list of schemas is a tuple, which this draft of JSON Schema spells otherwise.
+        return Array.isArray(value)
+          ? { prefixItems: value.map(refer), items: false }
+          : { items: refer(value) }
+      case "additionalItems":
+        return {}
       case "anyOf":
         return { anyOf: (value as readonly unknown[]).map(refer) }
       default:

@@ -3,10 +3,12 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import addFormats from "ajv-formats"
 import { describe, expect, it } from "vitest"
 import { openApiDocument } from "./document.ts"
-import { apiFamilies, type ApiFamily } from "./families.ts"
+import { apiFamilies } from "./families.ts"
+import type { ApiFamily } from "./family.ts"
+import { servicesFamily } from "./services-family.ts"
 import type { JsonSchema, OpenApiDocument, OperationObject } from "./types.ts"
 
-const families: readonly ApiFamily[] = Object.values(apiFamilies)
+const families: readonly ApiFamily[] = [...Object.values(apiFamilies), servicesFamily]
 const documents = families.map((family) => [family.name, family, openApiDocument(family, "1.2.3")] as const)
 
 describe.each(documents)("the document of %s", (_, family, document) => {
@@ -62,6 +64,9 @@ it("the documents say how the caller shows who it is, and what needs no token", 
     "/healthz",
     "/readyz",
     "/.well-known/jwks.json",
+    "/api/v1/info",
+    "/api/v1/login",
+    "/api/v1/logout",
   ])
   for (const [, , document] of documents) expect(document.security).toEqual([{ bearer: [] }])
 })

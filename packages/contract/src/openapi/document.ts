@@ -1,6 +1,6 @@
 import type { RouteNotes } from "../common/index.ts"
 import { createComponents, nullableOf, type Components } from "./components.ts"
-import type { ApiFamily, FamilyRoute } from "./families.ts"
+import type { ApiFamily, FamilyRoute } from "./family.ts"
 import type {
   JsonSchema,
   MediaTypeObject,
@@ -129,7 +129,8 @@ function requestBody(route: FamilyRoute, components: Components): OperationObjec
     schema: components.refer(route.body),
     ...(route.example === undefined ? {} : { example: route.example }),
   }
-  return { required: required.length > 0 || route.isBodyRequired, content: { "application/json": media } }
+  const type = route.bodyMedia ?? "application/json"
+  return { required: required.length > 0 || route.isBodyRequired, content: { [type]: media } }
 }
 
 /** What a success looks like: JSON, nothing, either, or another media type. */

@@ -4,7 +4,9 @@
  */
 export { refusalsOf, openApiDocument } from "./document.ts"
 export { apiFamilies } from "./families.ts"
-export type { ApiFamily, ApiFamilyName, FamilyRoute } from "./families.ts"
+export type { ApiFamilyName } from "./families.ts"
+export type { ApiFamily, FamilyRoute } from "./family.ts"
+export { servicesFamily } from "./services-family.ts"
 export type {
   JsonSchema,
   OpenApiDocument,

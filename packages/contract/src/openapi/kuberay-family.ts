@@ -9,7 +9,7 @@ import {
   querySchema,
 } from "../kuberay/openapi/index.ts"
 import { kuberayRoutes, type KuberayRoute, type KuberayRouteName } from "../kuberay/routes.ts"
-import type { ApiFamily, FamilyRoute } from "./families.ts"
+import type { ApiFamily, FamilyRoute } from "./family.ts"
 
 const ErrorSchema = Type.Object(
   {

@@ -1,0 +1,216 @@
+import type { JsonValue } from "./value.ts"
+
+/** A text that is no JSON, in the words of Python's `json`. */
+export interface JsonFault {
+  readonly kind: "malformed"
+  readonly message: string
+  /** Where, in characters from 0. */
+  readonly at: number
+}
+
+/** What reading gives: the value, a fault, or that the text is beyond what is read at all. */
+export type JsonRead =
+  | { readonly ok: true; readonly value: JsonValue }
+  | { readonly ok: false; readonly fault: JsonFault | { readonly kind: "too much" } }
+
+/** Objects and arrays inside each other, as many as the documented server reads. */
+const maxDepth = 989
+/** Digits of an integer, as many as Python reads. */
+const maxDigits = 4300
+
+/** Reads one value of JSON as Python's `json.loads` does: `NaN`, `Infinity` and half characters are taken too. */
+export function readJson(text: string): JsonRead {
+  const reader = new Reader(text)
+  try {
+    return { ok: true, value: reader.document() }
+  } catch (error) {
+    if (error instanceof Malformed)
+      return {
+        ok: false,
+        fault: { kind: "malformed", message: error.message, at: charactersIn(text, error.at) },
+      }
+    if (error instanceof TooMuch) return { ok: false, fault: { kind: "too much" } }
+    throw error
+  }
+}
+
+/** Thrown and caught within this file only. */
+class Malformed extends Error {
+  readonly at: number
+
+  constructor(message: string, at: number) {
+    super(message)
+    this.at = at
+  }
+}
+class TooMuch extends Error {}
+
+const numberForm = /(-?)(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y
+const plainRun = /[^"\\\u0000-\u001f]*/y
+const blanks = /[ \t\n\r]*/y
+const words: readonly (readonly [string, JsonValue])[] = [
+  ["null", { kind: "null" }],
+  ["true", { kind: "boolean", value: true }],
+  ["false", { kind: "boolean", value: false }],
+  ["NaN", { kind: "float", value: Number.NaN }],
+  ["Infinity", { kind: "float", value: Number.POSITIVE_INFINITY }],
+  ["-Infinity", { kind: "float", value: Number.NEGATIVE_INFINITY }],
+]
+const escapes: Readonly<Record<string, string>> = {
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+}
+
+class Reader {
+  readonly #text: string
+  #at = 0
+  #depth = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  document(): JsonValue {
+    this.#skipBlanks()
+    const value = this.#value()
+    this.#skipBlanks()
+    if (this.#at < this.#text.length) throw new Malformed("Extra data", this.#at)
+    return value
+  }
+
+  #value(): JsonValue {
+    const first = this.#text[this.#at]
+    if (first === "{") return this.#nested(() => this.#object())
+    if (first === "[") return this.#nested(() => this.#array())
+    if (first === '"') return { kind: "string", value: this.#string() }
+    return this.#word() ?? this.#number()
+  }
+
+  #nested(read: () => JsonValue): JsonValue {
+    if (this.#depth >= maxDepth) throw new TooMuch()
+    this.#depth += 1
+    this.#at += 1
+    this.#skipBlanks()
+    const value = read()
+    this.#depth -= 1
+    return value
+  }
+
+  #object(): JsonValue {
+    const members = new Map<string, JsonValue>()
+    if (this.#took("}")) return { kind: "object", members }
+    do {
+      this.#skipBlanks()
+      const key = this.#key()
+      members.set(key, this.#value())
+      this.#skipBlanks()
+    } while (this.#took(","))
+    if (!this.#took("}")) throw new Malformed("Expecting ',' delimiter", this.#at)
+    return { kind: "object", members }
+  }
+
+  #key(): string {
+    if (this.#text[this.#at] !== '"')
+      throw new Malformed("Expecting property name enclosed in double quotes", this.#at)
+    const key = this.#string()
+    this.#skipBlanks()
+    if (!this.#took(":")) throw new Malformed("Expecting ':' delimiter", this.#at)
+    this.#skipBlanks()
+    return key
+  }
+
+  #array(): JsonValue {
+    const items: JsonValue[] = []
+    if (this.#took("]")) return { kind: "array", items }
+    do {
+      this.#skipBlanks()
+      items.push(this.#value())
+      this.#skipBlanks()
+    } while (this.#took(","))
+    if (!this.#took("]")) throw new Malformed("Expecting ',' delimiter", this.#at)
+    return { kind: "array", items }
+  }
+
+  #word(): JsonValue | undefined {
+    const found = words.find(([word]) => this.#text.startsWith(word, this.#at))
+    this.#at += found?.[0].length ?? 0
+    return found?.[1]
+  }
+
+  #number(): JsonValue {
+    numberForm.lastIndex = this.#at
+    const [literal = "", sign = "", whole = "", fraction, exponent] = numberForm.exec(this.#text) ?? []
+    if (literal === "") throw new Malformed("Expecting value", this.#at)
+    this.#at += literal.length
+    if (fraction !== undefined || exponent !== undefined) return { kind: "float", value: Number(literal) }
+    if (whole.length > maxDigits) throw new TooMuch()
+    return { kind: "integer", digits: whole === "0" ? "0" : sign + whole }
+  }
+
+  #string(): string {
+    const from = this.#at
+    const parts: string[] = []
+    this.#at += 1
+    for (;;) {
+      parts.push(this.#plainRun())
+      const next = this.#text[this.#at]
+      if (next === undefined) throw new Malformed("Unterminated string starting at", from)
+      if (next === '"') break
+      if (next !== "\\") throw new Malformed("Invalid control character at", this.#at)
+      parts.push(this.#escape(from))
+    }
+    this.#at += 1
+    return parts.join("")
+  }
+
+  #plainRun(): string {
+    plainRun.lastIndex = this.#at
+    const [run = ""] = plainRun.exec(this.#text) ?? []
+    this.#at += run.length
+    return run
+  }
+
+  #escape(stringFrom: number): string {
+    const kind = this.#text[this.#at + 1]
+    if (kind === undefined) throw new Malformed("Unterminated string starting at", stringFrom)
+    if (kind === "u") return this.#unit()
+    const character = Object.hasOwn(escapes, kind) ? escapes[kind] : undefined
+    if (character === undefined) throw new Malformed(String.raw`Invalid \escape`, this.#at)
+    this.#at += 2
+    return character
+  }
+
+  #unit(): string {
+    const four = this.#text.slice(this.#at + 2, this.#at + 6)
+    // Python misses the quote at the end of the text before it looks for it.
+    const isLast = this.#at + 6 >= this.#text.length
+    if (isLast || !/^[0-9a-fA-F]{4}$/.test(four))
+      throw new Malformed(String.raw`Invalid \uXXXX escape`, this.#at + 1)
+    this.#at += 6
+    return String.fromCharCode(Number.parseInt(four, 16))
+  }
+
+  #took(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false
+    this.#at += 1
+    return true
+  }
+
+  #skipBlanks(): void {
+    blanks.lastIndex = this.#at
+    this.#at += blanks.exec(this.#text)?.[0].length ?? 0
+  }
+}
+
+/** How many characters stand before `at`; JavaScript counts those beyond U+FFFF twice. */
+function charactersIn(text: string, at: number): number {
+  let count = 0
+  for (const _ of text.slice(0, at)) count += 1
+  return count
+}
