@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { NewRayJob, RayJob } from "../../packages/server/src/domain/ray/index.ts"
+import { AppError } from "../../packages/server/src/kit/errors.ts"
 import type { TestPlane, TestPlaneOptions } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 import {
@@ -175,6 +176,32 @@ describe("a job with a cluster of its own", () => {
     expect(await jobOf(p)).toMatchObject({ phase: "Failed", status: "STOPPED", clusterShutDown: true })
     expect(await logOf(p)).toBe("x\n")
     await expectNothingRuns(p)
+  })
+
+  it.each(["stop", "delete"] as const)("is complete when somebody has its submission %s", async (act) => {
+    const p = await start({ count: { runMs: null, log: "so far\n" } })
+    await create(p)
+    const { clusterName, submissionId } = await jobReaches(p, "Running")
+    await p.plane.ray.submissions[act](p.owner, { ...at, name: clusterName }, submissionId)
+    expect(await jobReaches(p, "Complete")).toMatchObject({ status: "STOPPED" })
+    await p.advance(30_000)
+    expect(await inRay(p, clusterName)).toEqual(act === "stop" ? ["count STOPPED"] : [])
+    expect(await jobOf(p)).toMatchObject({ phase: "Complete", status: "STOPPED" })
+    expect(await logOf(p)).toBe(act === "stop" ? "so far\n" : "")
+    await p.assertSound()
+  })
+
+  it("fails with Ray's words when that refuses it", async () => {
+    const p = await start()
+    p.ray.use({
+      job: () => {
+        throw new AppError("invalid", "Ray says no.", { detail: "refused", facts: { status: 400 } })
+      },
+    })
+    await create(p)
+    expect(await jobReaches(p, "Failed")).toMatchObject({ status: "FAILED", message: "Ray says no." })
+    await p.advance(60_000)
+    expect(await jobOf(p)).toMatchObject({ status: "FAILED", phase: "Failed" })
   })
 
   it("is suspended with its cluster, and is run anew when that has its place again", async () => {
