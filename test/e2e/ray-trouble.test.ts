@@ -1,11 +1,13 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { execFile } from "node:child_process"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { RayClusterDetail } from "@berth/contract/berth"
 import { killQuietly, podProcesses } from "../support/belongings.ts"
 import { type RayServer, startRayServer } from "../support/ray-server.ts"
-import { testRay } from "../support/ray.ts"
+import { pythonWithRay, testRay } from "../support/ray.ts"
 
 /* What goes wrong with real Ray: servers and heads that are killed, ports that are taken, jobs that cannot be. */
 
@@ -19,9 +21,10 @@ const here = "/namespaces/default"
 const firstPort = 24_000
 const portsPerBlock = 300
 
-interface Submission {
-  readonly status: string
-  readonly message: string
+interface SeenJob {
+  readonly jobStatus?: string
+  readonly jobDeploymentStatus?: string
+  readonly message?: string
 }
 
 /** What every test does with a server that runs Ray. */
@@ -51,17 +54,23 @@ function using(on: RayServer, version: string) {
         if (now.state === "failed") throw new Error(now.message)
         return now.state === "ready" ? now : undefined
       }),
-    async submit(name: string, entrypoint: string, runtimeEnv = "") {
-      const path = `${here}/jobsubmissions/${name}`
-      const json = { entrypoint, ...(runtimeEnv === "" ? {} : { runtimeEnv }) }
-      const { submissionId } = await kuberay<{ submissionId: string }>("POST", path, json)
+    /** Runs a job on a cluster that is there. */
+    async run(clusterName: string, name: string, entrypoint: string, runtimeEnv = "") {
+      const json = {
+        name,
+        namespace: "default",
+        user: "ada",
+        entrypoint,
+        clusterSelector: { "ray.io/cluster": clusterName },
+        ...(runtimeEnv === "" ? {} : { runtimeEnv }),
+      }
+      await kuberay("POST", `${here}/jobs`, json)
       return {
-        id: submissionId,
-        log: async () => (await kuberay<{ log?: string }>("GET", `${path}/log/${submissionId}`)).log ?? "",
+        log: () => server.client.berth.rayJobLog("default", name),
         becomes: (...statuses: readonly string[]) =>
-          eventually(`${submissionId} is ${statuses.join(" or ")}`, async () => {
-            const now = await kuberay<Submission>("GET", `${path}/${submissionId}`)
-            return statuses.includes(now.status) ? now : undefined
+          eventually(`${name} is ${statuses.join(" or ")}`, async () => {
+            const now = await kuberay<SeenJob>("GET", `${here}/jobs/${name}`)
+            return statuses.includes(now.jobStatus ?? "") ? now : undefined
           }),
       }
     },
@@ -112,7 +121,7 @@ describe.runIf(ray !== undefined)("a real Ray cluster", { timeout: 300_000 }, ()
 
   it("runs its job on while the server is killed and comes back", async () => {
     const gate = join(on.server.home, "gate")
-    const job = await its.submit("one", `sh -c 'until [ -e ${gate} ]; do sleep 0.1; done; echo passed'`)
+    const job = await its.run("one", "waits", `sh -c 'until [ -e ${gate} ]; do sleep 0.1; done; echo passed'`)
     await job.becomes("RUNNING")
     const before = its.lasting()
     expect(before).toHaveLength(2)
@@ -121,18 +130,44 @@ describe.runIf(ray !== undefined)("a real Ray cluster", { timeout: 300_000 }, ()
     expect(its.lasting()).toEqual(before)
     await its.ready("one")
     writeFileSync(gate, "")
-    await job.becomes("SUCCEEDED", "FAILED")
+    expect(await job.becomes("SUCCEEDED", "FAILED")).toMatchObject({ jobStatus: "SUCCEEDED" })
     expect(await job.log()).toContain("passed")
     expect(its.lasting()).toEqual(before)
     expect((await its.seen("one")).headFailures).toBe(0)
   })
 
+  it("takes what Ray's own client hands in through the dashboard's address", async () => {
+    if (!ray) return
+    const folder = join(on.server.home, "job")
+    mkdirSync(folder)
+    writeFileSync(join(folder, "hello.py"), "import ray\nray.init()\nprint('hello from', __file__)\n")
+    const address = `${on.server.url}/berth/v1/ray/clusters/default/one/dashboard`
+    const cli = join(await pythonWithRay(ray), "..", "ray")
+    const wanted = ["--submission-id", "by-hand", "--working-dir", folder, "--", "python", "hello.py"]
+    // it follows the job's log to its end
+    const { stdout } = await promisify(execFile)(cli, ["job", "submit", "--address", address, ...wanted], {
+      env: {
+        PATH: ray.searchPath,
+        HOME: on.server.home,
+        RAY_JOB_HEADERS: JSON.stringify({ Authorization: `Bearer ${on.server.token}` }),
+      },
+      timeout: 120_000,
+    })
+    expect(stdout).toContain("Job 'by-hand' succeeded")
+    expect(stdout).toContain("hello from")
+    const { status } = await on.kuberay<{ status: string }>("GET", `${here}/jobsubmissions/one/by-hand`)
+    expect(status).toBe("SUCCEEDED")
+  })
+
   it("says of a program that is not there, and of an environment that cannot be, why they failed", async () => {
-    const missing = await its.submit("one", "python /nowhere/program.py")
-    const unbuilt = await its.submit("one", "true", "pip:\n  - berth-has-no-such-package==0.0.1\n")
-    expect((await missing.becomes("FAILED")).message).toMatch(/exit code 2/)
+    const missing = await its.run("one", "missing", "python /nowhere/program.py")
+    const unbuilt = await its.run("one", "unbuilt", "true", "pip:\n  - berth-has-no-such-package==0.0.1\n")
+    const failed = { jobStatus: "FAILED", jobDeploymentStatus: "Failed" }
+    const exit = { ...failed, message: expect.stringContaining("exit code 2") }
+    expect(await missing.becomes("FAILED")).toMatchObject(exit)
     expect(await missing.log()).toContain("No such file or directory")
-    expect((await unbuilt.becomes("FAILED")).message).toMatch(/runtime_env/i)
+    const environment = { ...failed, message: expect.stringMatching(/runtime_env/i) }
+    expect(await unbuilt.becomes("FAILED")).toMatchObject(environment)
   })
 
   it("begins anew when its head is killed, and says so", async () => {
@@ -145,7 +180,7 @@ describe.runIf(ray !== undefined)("a real Ray cluster", { timeout: 300_000 }, ()
       const { events } = await its.ready("one")
       expect(events).toContainEqual(expect.objectContaining({ type: "Warning", reason: "HeadLost" }))
       expect(its.lasting().some((pid) => before.includes(pid))).toBe(false)
-      const job = await its.submit("one", "true")
+      const job = await its.run("one", `after-${name.replace("_", "-")}`, "true")
       await job.becomes("SUCCEEDED")
     }
   })
