@@ -224,6 +224,15 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return text
 }
 
+test("a request that is forwarded without its body has no length of one", async () => {
+  const { asked, dashboard } = await world(says(200, "done"))
+  for (const method of ["GET", "POST"]) {
+    const request = { method, path: "/x", headers: { "Content-Length": "5" }, body: null }
+    expect(await textOf((await dashboard.forward(request, never)).body)).toBe("done")
+  }
+  expect(asked.map(({ headers }) => headers["content-length"])).toEqual([undefined, "0"])
+})
+
 test("a forwarded body may take its time, as long as something moves", async () => {
   const clock = createVirtualClock()
   const { asked, dashboard } = await world(says(200, "taken"), clock)

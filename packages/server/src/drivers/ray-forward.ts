@@ -49,7 +49,9 @@ export async function forwardToRay(
 ): Promise<RayForwarded> {
   if (!path.startsWith("/")) throw new AppError("invalid", "The path does not begin with /.")
   const lowered = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
-  const handed = Object.fromEntries(lowered.filter(([name]) => !ownHeaders.has(name)))
+  // Without a body its length would be waited for.
+  const isHanded = (name: string) => !ownHeaders.has(name) && (body !== null || name !== "content-length")
+  const handed = Object.fromEntries(lowered.filter(([name]) => isHanded(name)))
   const tunnel = wantsTunnel(lowered) ? { connection: "upgrade", upgrade: "websocket" } : {}
   // put together as text: nothing in the path can name another host
   const url = dashboardUrl + path

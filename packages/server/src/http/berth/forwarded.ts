@@ -65,6 +65,8 @@ export async function sendTunnel(
   ask: (body: AsyncIterable<Uint8Array>, more: Readonly<Record<string, string>>) => Promise<RayForwarded>,
 ): Promise<void> {
   const { clock, request, reply, over, mayGoOn } = passage
+  // Nobody would say a second time that the client is gone.
+  if (over.signal.aborted) return
   const release = streams.hold(request, {
     mayGoOn,
     end: () => over.abort(new AppError("unavailable", "The stream is over.")),

@@ -32,7 +32,7 @@ export interface StreamOptions {
 export interface HeldStream {
   /** Asked every `heartbeatMs`: whether the caller still has a right to it. */
   readonly mayGoOn: () => boolean
-  /** Ends it: the right is gone, or the server closes. At most once. */
+  /** Ends it: the right is gone, or the server closes. Idempotent. */
   readonly end: () => void
 }
 
@@ -131,7 +131,7 @@ export function createStreams(options: {
       return opened
     },
     hold(request, held) {
-      const over = add(held, admit(request))
+      const over = add({ end: () => held.end() }, admit(request))
       const beat = () => {
         if (held.mayGoOn()) cancel = clock.alarm(heartbeatMs, beat)
         else held.end()

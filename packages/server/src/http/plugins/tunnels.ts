@@ -37,7 +37,8 @@ export function routeTunnels(app: FastifyInstance): void {
     const answer = new ServerResponse(raw)
     answer.shouldKeepAlive = false
     answer.assignSocket(raw.socket)
-    answer.once("finish", () => socket.end())
+    // not left to the client: nothing else bounds how long it stays open
+    answer.once("finish", () => raw.socket.destroySoon())
     tunnels.set(raw, { socket, head })
     app.routing(raw, answer)
   })
