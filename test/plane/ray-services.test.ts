@@ -274,17 +274,20 @@ describe("a Ray service", () => {
   })
 
   it("that cannot come up stays with one cluster to be, and takes a better configuration there", async () => {
-    const failed = { status: "DEPLOY_FAILED", message: "No module named bad." } as const
+    const message = "Deploying app 'bad' failed with exception:\nTraceback\nNo module named bad.\n"
+    const failed = { status: "DEPLOY_FAILED", message } as const
     const p = await start({ application: (name) => (name === "bad" ? failed : {}) })
     await create(p, { serveConfig: configOf("bad") })
     await p.advance(40 * minute)
     expect((await view(p)).active).toBe(null)
     expect((await row(p)).message).toBe("The application bad cannot be deployed: No module named bad.")
+    expect(await reasons(p)).toContain("UnhealthyServeApplications")
     const [only, ...more] = await clusters(p)
     expect(more).toEqual([])
     await update(p)
     await serves(p, "fruit")
     expect((await active(p)).key).toBe(only?.key)
+    expect((await row(p)).message).toBe("")
   })
 
   it("gives its applications again to a head that came back", async () => {

@@ -5,6 +5,7 @@ const running = "RUNNING"
 const badStatuses: readonly string[] = ["DEPLOY_FAILED", "UNHEALTHY"]
 /** Ray puts whole tracebacks into its messages. */
 const mostMessageLength = 4096
+const mostWhyLength = 500
 
 /** Every wanted application is there and runs; what is there besides is being taken away. */
 export function areWell(view: ServeView | undefined, wanted: readonly string[]): boolean {
@@ -15,7 +16,18 @@ export function areWell(view: ServeView | undefined, wanted: readonly string[]):
 
 /** A wanted application failed, which is not the same as that it does not run yet. */
 export function isBad(view: Pick<ServeView, "applications">, wanted: readonly string[]): boolean {
-  return view.applications.some(({ name, status }) => wanted.includes(name) && badStatuses.includes(status))
+  return badOf(view, wanted) !== undefined
+}
+
+/** The first wanted application that failed, and why: the end of what Ray says. */
+export function badOf(
+  { applications }: Pick<ServeView, "applications">,
+  wanted: readonly string[],
+): { readonly name: string; readonly status: string; readonly why: string } | undefined {
+  const bad = applications.find(({ name, status }) => wanted.includes(name) && badStatuses.includes(status))
+  if (!bad) return undefined
+  const why = bad.message.trim().split("\n").at(-1)?.trim().slice(0, mostWhyLength) ?? ""
+  return { name: bad.name, status: bad.status, why: why === "" ? "Ray says no reason." : why }
 }
 
 /** What is kept and shown of Serve's answer: by name, so that the same is the same. */

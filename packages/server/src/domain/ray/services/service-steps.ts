@@ -1,7 +1,7 @@
 import type { ServeView } from "../ports.ts"
 import type { RayCluster, RayClusterKey, RayService, ServeApplication } from "../types.ts"
 import { fitOf } from "./cluster-fit.ts"
-import { applicationsOf, areWell, isBad } from "./serve-health.ts"
+import { applicationsOf, areWell, badOf, isBad } from "./serve-health.ts"
 import { isOfThisHead, refusedMark, serveMark } from "./serve-mark.ts"
 
 /** All that one look at a service sees. */
@@ -204,36 +204,35 @@ function unhealthyAtMs(sight: ServiceSight): number | null {
   return sinceMs + seconds * 1000
 }
 
-function troubleOf({ problem, pending }: ServiceSight): ServiceProblem | null {
+/** Nobody sees the applications of a cluster that does not serve yet: what is wrong with them is said here. */
+function troubleOf({ service, problem, pending, seen, applications }: ServiceSight): ServiceProblem | null {
   if (problem) return problem
-  if (pending?.state !== "failed") return null
-  const message = pending.message || `The RayCluster ${pending.name} has failed.`
-  return { reason: "FailedToCreateRayCluster", message }
+  if (!pending) return null
+  if (pending.state === "failed") {
+    const message = pending.message || `The RayCluster ${pending.name} has failed.`
+    return { reason: "FailedToCreateRayCluster", message }
+  }
+  if (!seen.pending || !isGiven(service, pending, service.appliedToPending)) return null
+  const bad = badOf(seen.pending, applications)
+  if (!bad) return null
+  const how = bad.status === "DEPLOY_FAILED" ? "cannot be deployed" : `is ${bad.status}`
+  const message = `The application ${bad.name} ${how}: ${bad.why}`
+  return { reason: "UnhealthyServeApplications", message }
 }
 
 /** What Ray refused was written with the refusal, and stays until something else is given. */
 function messageOf(sight: ServiceSight): string {
   const trouble = troubleOf(sight)
   if (trouble) return trouble.message
-  const { service, active, pending } = sight
+  const { service, active, pending, seen } = sight
   const isRefused = (cluster: RayCluster | undefined, applied: string | null) => {
     const mark = cluster ? serveMark(cluster, service.serveConfig) : null
     return mark !== null && applied === refusedMark(mark)
   }
-  const stays = isRefused(pending, service.appliedToPending) || isRefused(active, service.appliedToActive)
-  return stays ? service.message : whyNotDeployed(sight)
-}
-
-const mostWhyLength = 1000
-
-/** Nobody sees the applications of a cluster that does not serve yet: what is wrong with them is said here. */
-function whyNotDeployed({ seen, applications }: ServiceSight): string {
-  const failed = seen.pending?.applications.find(
-    ({ name, status }) => applications.includes(name) && status === "DEPLOY_FAILED",
-  )
-  if (!failed) return ""
-  const why = failed.message === "" ? "" : `: ${failed.message.slice(0, mostWhyLength)}`
-  return `The application ${failed.name} cannot be deployed${why}`
+  const isUnheard = pending?.state === "ready" && seen.pending === undefined
+  const stays =
+    isUnheard || isRefused(pending, service.appliedToPending) || isRefused(active, service.appliedToActive)
+  return stays ? service.message : ""
 }
 
 function nextLookMs(sight: ServiceSight): number | null {
