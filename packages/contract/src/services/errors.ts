@@ -61,7 +61,6 @@ export const frameTexts = {
   unexpected: "An unexpected error occurred.",
   noUsername: "Invalid request: username is required.",
   noApiKey: "API key is required.",
-  noDevice: "Invalid request: device code and client ID are required.",
 } as const
 
 /** The body of 429. */

@@ -2,7 +2,7 @@ import { isStorable } from "./json/scalars.ts"
 import type { JsonObject, JsonText, JsonValue } from "./json/value.ts"
 import { jsonText } from "./json/write.ts"
 import type { ServiceIssue } from "./issues.ts"
-import { reprOf, reprOfJson } from "./python/repr.ts"
+import { cutRepr, reprOf, reprOfJson } from "./python/repr.ts"
 import { isServiceState, stateFault, type ServiceState } from "./states.ts"
 import { parseUuid } from "./uuid.ts"
 
@@ -21,6 +21,8 @@ type IssueFacts = Pick<ServiceIssue, "type" | "msg" | "ctx">
 export interface Fields {
   readonly from: JsonObject
   readonly place: Place
+  /** The object as refusals show it. */
+  readonly shown: () => string
 }
 
 /** A member that must be there. */
@@ -32,7 +34,7 @@ export function required<T>(fields: Fields, key: string, read: ReadValue<T>): T 
     type: "missing",
     loc: place.loc,
     msg: "Field required",
-    input: reprOfJson(fields.from),
+    input: fields.shown(),
   })
   return undefined
 }
@@ -102,7 +104,7 @@ export function readUuidText(text: string, place: Place): string | undefined {
     type: "uuid_parsing",
     loc: place.loc,
     msg: `Input should be a valid UUID, ${read.fault}`,
-    input: reprOf(text),
+    input: cutRepr(reprOf(text)),
     ctx: { error: read.fault },
   })
   return undefined
@@ -137,12 +139,18 @@ export function readLabels(value: JsonValue, place: Place): JsonObject | undefin
 
 /** The object whose members are read next. */
 export function readFields(value: JsonValue, place: Place): Fields | undefined {
-  if (value.kind === "object") return { from: value, place }
+  if (value.kind === "object") return { from: value, place, shown: once(() => reprOfJson(value)) }
   fault(place, value, {
     type: "model_attributes_type",
     msg: "Input should be a valid dictionary or object to extract fields from",
   })
   return undefined
+}
+
+/** Made when it is first asked for: of several members that are missing each shows the same object. */
+function once(make: () => string): () => string {
+  let made: string | undefined
+  return () => (made ??= make())
 }
 
 /** As it is stored: an empty object is none. */

@@ -1,6 +1,8 @@
 /** The wire of the ZenML services API. */
 export { decodeServiceCreate } from "./decode-create.ts"
 export type { DecodedServiceCreate, ServiceKind } from "./decode-create.ts"
+export { decodeLogin } from "./decode-login.ts"
+export type { DecodedLogin, LoginRead } from "./decode-login.ts"
 export { decodeCreateQuery, decodeGetQuery, decodeServiceId } from "./decode-parts.ts"
 export type { DecodedCreateQuery, DecodedGetQuery } from "./decode-parts.ts"
 export { decodeServiceUpdate } from "./decode-update.ts"

@@ -7,9 +7,8 @@ const hyphenated = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const simple = /^[0-9a-f]{32}$/i
 const hyphenatedLength = 36
 const urn = "urn:uuid:"
-/** Where the five groups begin. */
-const groupStarts = [0, 9, 14, 19, 24] as const
 const groupLengths = [8, 4, 4, 4, 12] as const
+const lastGroupStart = 24
 
 /** Reads 32 digits, the form with hyphens, and that in braces or behind `urn:uuid:`; letters in either case. */
 export function parseUuid(text: string): UuidRead {
@@ -20,9 +19,7 @@ export function parseUuid(text: string): UuidRead {
 }
 
 function withHyphens(digits: string): string {
-  return groupStarts
-    .map((start, group) => digits.slice(start - group, (groupStarts[group + 1] ?? 37) - group - 1))
-    .join("-")
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
 }
 
 /** Without braces around it, or `urn:uuid:` in front. */
@@ -42,22 +39,19 @@ function uuidFault(text: string): string {
     const at = byteLength(inner.slice(0, odd.index)) + given.indexOf(inner) + 1
     return `invalid character: expected an optional prefix of \`urn:uuid:\` followed by [0-9a-fA-F-], found \`${odd[0]}\` at ${at}`
   }
-  const hyphens = [...inner.matchAll(/-/g)].map((match) => match.index)
-  if (hyphens.length === 0 && inner === given)
+  const groups = inner.split("-")
+  if (groups.length === 1 && inner === given)
     return `invalid length: expected length 32 for simple format, found ${given.length}`
-  if (hyphens.length !== 4) return `invalid group count: expected 5, found ${hyphens.length + 1}`
-  return groupFault(given, hyphens)
+  if (groups.length !== 5) return `invalid group count: expected 5, found ${groups.length}`
+  return groupFault(given, groups)
 }
 
 /** The last group's length is counted to the end of the text from where the group would begin without a prefix. */
-function groupFault(text: string, hyphens: readonly number[]): string {
-  for (const [group, start] of groupStarts.entries()) {
-    const found = (hyphens[group] ?? text.length) - start
-    const expected = groupLengths[group]
-    if (found !== expected || group === 4)
-      return `invalid group length in group ${group}: expected ${expected}, found ${found}`
-  }
-  return "invalid group length"
+function groupFault(text: string, groups: readonly string[]): string {
+  const odd = groups.slice(0, 4).findIndex((digits, group) => digits.length !== groupLengths[group])
+  const group = odd < 0 ? 4 : odd
+  const found = odd < 0 ? text.length - lastGroupStart : groups[odd]?.length
+  return `invalid group length in group ${group}: expected ${groupLengths[group]}, found ${found}`
 }
 
 function byteLength(text: string): number {

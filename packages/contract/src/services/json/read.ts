@@ -47,7 +47,6 @@ class TooMuch extends Error {}
 
 const numberForm = /(-?)(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y
 const plainRun = /[^"\\\u0000-\u001f]*/y
-const blanks = /[ \t\n\r]*/y
 const words: readonly (readonly [string, JsonValue])[] = [
   ["null", { kind: "null" }],
   ["true", { kind: "boolean", value: true }],
@@ -89,7 +88,7 @@ class Reader {
     if (first === "{") return this.#nested(() => this.#object())
     if (first === "[") return this.#nested(() => this.#array())
     if (first === '"') return { kind: "string", value: this.#string() }
-    return this.#word() ?? this.#number()
+    return this.#number() ?? this.#word()
   }
 
   #nested(read: () => JsonValue): JsonValue {
@@ -137,16 +136,18 @@ class Reader {
     return { kind: "array", items }
   }
 
-  #word(): JsonValue | undefined {
+  #word(): JsonValue {
     const found = words.find(([word]) => this.#text.startsWith(word, this.#at))
-    this.#at += found?.[0].length ?? 0
-    return found?.[1]
+    if (!found) throw new Malformed("Expecting value", this.#at)
+    this.#at += found[0].length
+    return found[1]
   }
 
-  #number(): JsonValue {
+  #number(): JsonValue | undefined {
     numberForm.lastIndex = this.#at
-    const [literal = "", sign = "", whole = "", fraction, exponent] = numberForm.exec(this.#text) ?? []
-    if (literal === "") throw new Malformed("Expecting value", this.#at)
+    const found = numberForm.exec(this.#text)
+    if (!found) return undefined
+    const [literal, sign = "", whole = "", fraction, exponent] = found
     this.#at += literal.length
     if (fraction !== undefined || exponent !== undefined) return { kind: "float", value: Number(literal) }
     if (whole.length > maxDigits) throw new TooMuch()
@@ -203,8 +204,11 @@ class Reader {
   }
 
   #skipBlanks(): void {
-    blanks.lastIndex = this.#at
-    this.#at += blanks.exec(this.#text)?.[0].length ?? 0
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at)
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
+      this.#at += 1
+    }
   }
 }
 

@@ -64,38 +64,59 @@ function asciiString(text: string): string {
   )
 }
 
-/** Between the quotes of a string, or a run of what is neither a string nor white space. */
-const token = /[^",:[\]{} ]+|[,:[\]{} ]/y
-
 /**
  * The form of a text in answers: no blanks between, characters as themselves, floats that are not finite as null.
  * Half characters stay escapes.
  */
 export function answerText(text: JsonText): string {
   const parts: string[] = []
+  let copied = 0
   let at = 0
   while (at < text.length) {
-    if (text[at] === '"') {
-      const to = endOfString(text, at)
-      parts.push(JSON.stringify(JSON.parse(text.slice(at, to))))
-      at = to
-      continue
+    const to = endOfToken(text, at)
+    const token = changed(text, at, to)
+    if (token !== undefined) {
+      parts.push(text.slice(copied, at), token)
+      copied = to
     }
-    token.lastIndex = at
-    const [found = ""] = token.exec(text) ?? []
-    parts.push(found === " " ? "" : answerToken(found))
-    at += found.length
+    at = to
   }
+  parts.push(text.slice(copied))
   return parts.join("")
 }
 
-function endOfString(text: string, from: number): number {
+/** A string ends behind its quote, a number or a word before what is part of neither; all else is one character. */
+function endOfToken(text: string, from: number): number {
   let at = from + 1
-  while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1
-  return at + 1
+  if (text[from] === '"') {
+    while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1
+    return at + 1
+  }
+  if (!isOfToken(text.charCodeAt(from))) return at
+  while (isOfToken(text.charCodeAt(at))) at += 1
+  return at
 }
 
-function answerToken(found: string): string {
-  if (found.endsWith("NaN") || found.endsWith("Infinity")) return "null"
-  return /^-?\d+[.e]/.test(found) ? answerFloat(Number(found)) : found
+/** Letters, digits, `+`, `-` and `.`; not a number, at the end, is none of them. */
+function isOfToken(code: number): boolean {
+  return (
+    (code >= 0x30 && code <= 0x39) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x61 && code <= 0x7a) ||
+    code === 0x2b ||
+    code === 0x2d ||
+    code === 0x2e
+  )
+}
+
+/** The token as answers have it; undefined: as it is. */
+function changed(text: string, from: number, to: number): string | undefined {
+  const first = text[from]
+  if (first === " ") return ""
+  if (to - from === 1) return undefined
+  const token = text.slice(from, to)
+  if (first === '"') return token.includes("\\") ? JSON.stringify(JSON.parse(token)) : undefined
+  if (token.endsWith("NaN") || token.endsWith("Infinity")) return "null"
+  // Without an exponent floats look the same in both forms.
+  return /\de/.test(token) ? answerFloat(Number(token)) : undefined
 }
