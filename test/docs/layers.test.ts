@@ -38,6 +38,10 @@ const refused: readonly (readonly [folder: string, from: string])[] = [
   [`${server}/http/workloads`, "../../domain/queue/types.ts"],
   [`${server}/http/berth`, "../workloads/map.ts"],
   [`${server}/http/berth`, "../../store/index.ts"],
+  [`${server}/http/kuberay`, "../egs/map.ts"],
+  [`${server}/http/kuberay/grpc`, "../../berth/map.ts"],
+  [`${server}/http/kuberay/grpc`, "../../../store/index.ts"],
+  [`${server}/http/berth`, "../kuberay/calls.ts"],
   [`${server}/cli`, "../domain/queue/index.ts"],
 ]
 const allowed: readonly (readonly [folder: string, from: string])[] = [
@@ -46,6 +50,7 @@ const allowed: readonly (readonly [folder: string, from: string])[] = [
   [`${server}/domain/identity`, "node:crypto"],
   [`${server}/domain/inventory`, "../identity/index.ts"],
   [`${server}/http/workloads`, "../../domain/queue/index.ts"],
+  [`${server}/http/kuberay/grpc`, "../../plugins/limits.ts"],
   [`${server}/store`, "../domain/queue/index.ts"],
   [`${server}/backups`, "../store/index.ts"],
 ]

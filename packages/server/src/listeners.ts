@@ -5,9 +5,10 @@ import { isLoopbackHost } from "./config.ts"
 import { configKeys } from "./config-keys.ts"
 import { bindKey, type LiveDirectory } from "./domain/identity/index.ts"
 import { createApp, type AppOptions } from "./http/app.ts"
+import type { GrpcServer } from "./http/kuberay/grpc/server.ts"
 import { createBoundListener, type BoundListener } from "./http/plugins/bound-listener.ts"
 import type { Family } from "./http/plugins/family.ts"
-import { createLimits } from "./http/plugins/limits.ts"
+import { createLimits, type Limits } from "./http/plugins/limits.ts"
 import { publishedFamilies } from "./http/published-families.ts"
 import { AppError } from "./kit/errors.ts"
 import { connectionLimit } from "./open-files.ts"
@@ -18,6 +19,8 @@ export interface Listeners {
   readonly url: string
   /** Further addresses: what is there, and where. */
   readonly others: readonly { readonly what: string; readonly address: string }[]
+  /** Tells those who watch the server's health. */
+  readinessChanged(): void
   /** No new requests; ends when those that are being answered are, or their deadline is over. */
   close(): Promise<void>
 }
@@ -47,19 +50,20 @@ const boundPaths = ["/apis/", "/swagger/", "/healthz"]
 export async function startListeners(options: ListenersOptions): Promise<Listeners> {
   const { config } = options
   const tls = readTls(config)
-  const { app, bound } = await createServers(options, tls)
-  const others: { what: string; address: string }[] = []
+  const servers = await createServers(options, tls)
+  const { app, bound, grpc } = servers
   const scheme = tls ? "https" : "http"
+  const others: { what: string; address: string }[] = []
   const close = async (): Promise<void> => {
-    await app.close()
+    await Promise.all([app.close(), grpc?.close()])
   }
   try {
     const port = await listening(config.listen, configKeys.listen.flag, async (address) => {
       await app.listen({ ...address })
       return (app.server.address() as AddressInfo).port
     })
-    if (bound && config.kuberayListen) {
-      const { kuberayListen } = config
+    const { kuberayListen, grpcListen } = config
+    if (bound && kuberayListen) {
       const boundPort = await listening(kuberayListen, configKeys.kuberayListen.flag, bound.listen)
       const who = kuberayListen.as === null ? "the owner" : `the key "${kuberayListen.as}"`
       others.push({
@@ -67,7 +71,13 @@ export async function startListeners(options: ListenersOptions): Promise<Listene
         address: `${scheme}://${addressText(kuberayListen.host, boundPort)}`,
       })
     }
-    return { url: `${scheme}://${addressText(config.listen.host, port)}`, others, close }
+    if (grpc && grpcListen) {
+      const grpcPort = await listening(grpcListen, configKeys.grpcListen.flag, grpc.listen)
+      const what = tls ? "The KubeRay API over gRPC, with TLS" : "The KubeRay API over gRPC"
+      others.push({ what, address: addressText(grpcListen.host, grpcPort) })
+    }
+    const url = `${scheme}://${addressText(config.listen.host, port)}`
+    return { url, others, readinessChanged: () => grpc?.readinessChanged(), close }
   } catch (error) {
     await close()
     throw error
@@ -86,6 +96,7 @@ async function createServers(options: ListenersOptions, tls: Tls | undefined) {
     },
     config.egs,
   )
+  const limits = createLimits({ keyLimit: config.rateLimit }, services.clock)
   const bound = boundListener(options, families, tls)
   const app = await createApp({
     services,
@@ -102,12 +113,38 @@ async function createServers(options: ListenersOptions, tls: Tls | undefined) {
       listenIsLoopback: isLoopbackHost(config.listen.host),
       mostConnections: connectionLimit(),
     },
-    limits: createLimits({ keyLimit: config.rateLimit }, services.clock),
+    limits,
     families,
     ...(bound ? { bound } : {}),
     ...(tls ? { tls } : {}),
   })
-  return { app, bound }
+  const grpc = await grpcServer(options, limits, tls)
+  return { app, bound, grpc }
+}
+
+/** Loaded only where it is wanted: its libraries take some memory. */
+async function grpcServer(
+  options: ListenersOptions,
+  limits: Limits,
+  tls: Tls | undefined,
+): Promise<GrpcServer | undefined> {
+  const { config, services, log, meter, onRefused } = options
+  if (config.grpcListen === null || !services.ray) return undefined
+  const { createGrpcServer } = await import("./http/kuberay/grpc/server.ts")
+  return createGrpcServer({
+    services,
+    ray: services.ray,
+    log,
+    meter,
+    limits,
+    noAuth: config.noAuth,
+    allowedHosts: allowedHosts(config),
+    behindProxy: config.behindProxy,
+    openDocuments: config.openMetrics,
+    mostConnections: connectionLimit(),
+    ...(onRefused ? { onRefused } : {}),
+    ...(tls ? { tls } : {}),
+  })
 }
 
 function allowedHosts({ listen, kuberayListen, grpcListen, allowHost }: Config): readonly string[] {

@@ -162,7 +162,7 @@ async function build(
   writePrivately(join(dataDir, "run.json"), JSON.stringify({ url, pid: process.pid, version }))
   undo.push(() => rmSync(join(dataDir, "run.json"), { force: true }))
 
-  const ready = plane.start()
+  const ready = plane.start().then(listeners.readinessChanged)
   // whoever waits for it is told; nobody waiting must not end the process
   ready.catch((err: unknown) => log.error({ err }, "the server could not begin its work"))
   return {

@@ -21,30 +21,36 @@ export interface RequestTrace {
 
 const longestLoggedPath = 256
 
+/** What is written of a request, whatever brought it. */
+export interface RequestFacts {
+  readonly requestId: string
+  readonly family: string
+  /** Of few values: it is a metric's label. */
+  readonly operation: string
+  readonly method: string
+  readonly path: string
+  /** Of HTTP. */
+  readonly status: number
+  readonly durationMs: number
+  readonly address: string
+  readonly userId: string | undefined
+  readonly failure: AppError | null
+  /** Asked by machines all the time. */
+  readonly isQuiet: boolean
+}
+
 /** Writes the one wide line of a request, and counts it. */
-export function createAccessLog(parts: {
-  readonly clock: Clock
-  readonly log: Log
-  readonly meter: HttpMeter
-}): (request: FastifyRequest, trace: RequestTrace, status: number, userId: string | undefined) => void {
-  const { clock, log, meter } = parts
-  return (request, trace, status, userId) => {
-    const durationMs = clock.monotonicMs() - trace.startedMono
-    const operation = operationOf(request)
-    meter.requestDone({ family: trace.family, operation, status }, durationMs / 1000)
-    const { failure } = trace
-    const level = levelOf(request, status, failure)
+export function createRequestLog({ log, meter }: { readonly log: Log; readonly meter: HttpMeter }) {
+  return ({ userId, failure, isQuiet, path, durationMs, ...facts }: RequestFacts): void => {
+    const { family, operation, status } = facts
+    meter.requestDone({ family, operation, status }, durationMs / 1000)
+    const level = levelOf(status, failure, isQuiet)
     if (!log.isLevelEnabled(level)) return
     log[level](
       {
-        requestId: request.id,
-        family: trace.family,
-        operation,
-        method: request.method,
-        path: pathOf(request.url),
-        status,
+        ...facts,
+        path: path.slice(0, longestLoggedPath),
         durationMs: Math.round(durationMs * 100) / 100,
-        address: request.ip,
         ...(userId === undefined ? {} : { userId }),
         ...(failure === null ? {} : { errorCode: failure.code }),
         ...(failure?.detail === undefined ? {} : { errorDetail: failure.detail }),
@@ -55,9 +61,32 @@ export function createAccessLog(parts: {
   }
 }
 
+/** `createRequestLog` for requests of HTTP. */
+export function createAccessLog(parts: {
+  readonly clock: Clock
+  readonly log: Log
+  readonly meter: HttpMeter
+}): (request: FastifyRequest, trace: RequestTrace, status: number, userId: string | undefined) => void {
+  const write = createRequestLog(parts)
+  return (request, { startedMono, family, failure }, status, userId) =>
+    write({
+      requestId: request.id,
+      family,
+      operation: operationOf(request),
+      method: request.method,
+      path: pathOf(request.url),
+      status,
+      durationMs: parts.clock.monotonicMs() - startedMono,
+      address: request.ip,
+      userId,
+      failure,
+      isQuiet: request.routeOptions.config?.isEarly === true,
+    })
+}
+
 /** Without the query: filters may hold what people would not want in a log. */
 function pathOf(url: string): string {
-  return (url.split("?", 1)[0] ?? "").slice(0, longestLoggedPath)
+  return url.split("?", 1)[0] ?? ""
 }
 
 /** Of few values: unknown paths must not make a metric's label each. */
@@ -67,11 +96,11 @@ export function operationOf(request: FastifyRequest): string {
 }
 
 function levelOf(
-  request: FastifyRequest,
   status: number,
   failure: AppError | null,
+  isQuiet: boolean,
 ): "error" | "warn" | "info" | "debug" {
   if (failure?.code === "internal") return "error"
   if (status >= 500) return "warn"
-  return request.routeOptions.config?.isEarly === true ? "debug" : "info"
+  return isQuiet ? "debug" : "info"
 }
