@@ -256,11 +256,19 @@ describe("what waits", () => {
     expect(await statusOf("GET", "ray/jobs/team/job/log", { token: other })).toBe(404)
   })
 
-  it("of services is explained as far as there is a cluster", async () => {
+  it("of services is explained by the cluster that is to serve", async () => {
     await makeRayService(server, "serve", "team")
-    const { json } = await ok("GET", "explain/ray-service/team%2Fserve", { token: viewer })
-    expect(json).toMatchObject({ kind: "ray-service", id: "team/serve", state: "starting" })
-    expect(json.moves.at(-1)).toMatchObject({ type: "ray-service.created" })
+    const found = await reasonsOf("ray-service", "serve")
+    expect(found).toMatchObject({
+      kind: "ray-service",
+      id: "team/serve",
+      state: "starting",
+      reasons: [{ code: "queue_paused" }],
+    })
+    expect(found.clusterName).toMatch(/^serve-/)
+    expect(found.moves.at(-1)).toMatchObject({ type: "ray-service.created" })
+    const { json } = await ok("GET", `ray/clusters/team/${found.clusterName}`, { token: viewer })
+    expect(json).toMatchObject({ parent: { kind: "service", name: "serve" }, environment: null, pods: [{}] })
   })
 
   it.each(["ray-cluster/team%2Fnone", "ray-job/team%2Fnone", "ray-service/team%2Fnone"])(

@@ -2,7 +2,14 @@ import type { RayExplanation, RayKind } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
 import type { Principal } from "../../domain/identity/index.ts"
 import type { Explanation } from "../../domain/queue/index.ts"
-import type { RayName, RayObjects } from "../../domain/ray/index.ts"
+import type {
+  RayClusterKey,
+  RayList,
+  RayClusterView,
+  RayName,
+  RayObjects,
+  RayPage,
+} from "../../domain/ray/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
 import { instantOrNull, toEvent } from "./map.ts"
@@ -19,6 +26,9 @@ interface Subject {
   /** null = there is none now. */
   readonly clusterName: string | null
 }
+
+/** Clusters that are looked through at once. */
+const pageSize = 200
 
 /** Why Ray clusters, jobs and services wait; rights are theirs. */
 export function rayExplainHandlers(services: Services) {
@@ -61,17 +71,33 @@ async function jobSubject(ray: RayObjects, principal: Principal, at: RayName): P
 
 async function serviceSubject(ray: RayObjects, principal: Principal, at: RayName): Promise<Subject> {
   const { service, active } = await ray.services.get(principal, at)
-  const { workspaceId, message, key, pendingClusterKey } = service
-  const all = { limit: null, after: null }
-  const { items } =
-    pendingClusterKey === null ? { items: [] } : await ray.clusters.page(principal, at.namespace, all)
+  const { workspaceId, message, pendingClusterKey } = service
   // One that is to take over is what waits.
-  const pending = items.find(
-    ({ cluster }) => cluster.key === pendingClusterKey && cluster.parent?.key === key,
-  )
+  const pending =
+    pendingClusterKey === null ? null : await nameOfCluster(ray, principal, at.namespace, pendingClusterKey)
   const state = active ? "serving" : "starting"
-  const clusterName = pending?.cluster.name ?? active?.name ?? null
+  const clusterName = pending ?? active?.name ?? null
   return { kind: "ray-service", at, workspaceId, state, message, clusterName }
+}
+
+/** null: it is not there any more. */
+async function nameOfCluster(
+  ray: RayObjects,
+  principal: Principal,
+  namespace: string,
+  key: RayClusterKey,
+): Promise<string | null> {
+  let after: RayPage["after"] = null
+  do {
+    const page: RayList<RayClusterView> = await ray.clusters.page(principal, namespace, {
+      limit: pageSize,
+      after,
+    })
+    const found = page.items.find(({ cluster }) => cluster.key === key)
+    if (found) return found.cluster.name
+    after = page.next
+  } while (after !== null)
+  return null
 }
 
 async function clusterNamed(ray: RayObjects, principal: Principal, namespace: string, name: string) {
