@@ -176,6 +176,29 @@ describe("a Ray cluster", () => {
     await p.assertSound()
   })
 
+  it("ends its workers before its head, and does not wait for one that does not end", async () => {
+    const p = await start({ pod: ({ head: of }) => ({ stopMs: of === null ? 1 : 4000 }) })
+    const groups = () => p.ray.live().map((launch) => launch.group)
+    const key = await create(p, [workers(2)])
+    await reaches(p, key, "ready")
+    await end(p, key)
+    await p.advance(3900)
+    expect(groups()).toEqual(["head", "small-wg", "small-wg"])
+    await p.advance(200)
+    expect(groups()).toEqual([])
+    await reaches(p, key, "gone")
+
+    p.ray.use({ pod: ({ head: of }) => (of === null ? {} : { ignoresTerm: true }) })
+    const stubborn = await create(p, [workers(1)])
+    await reaches(p, stubborn, "ready")
+    await end(p, stubborn)
+    await p.advance(10_100)
+    expect(groups()).toEqual(["small-wg"])
+    await p.advance(20_000)
+    expect((await seen(p, stubborn)).state).toBe("gone")
+    await p.assertSound()
+  })
+
   it("waits as a whole for head and least workers, with a reason, and takes what comes free", async () => {
     const p = await start(
       {},

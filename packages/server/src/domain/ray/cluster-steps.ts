@@ -6,6 +6,7 @@ import { clusterEvent, type ClusterLife } from "./cluster-life.ts"
 import { noteRayEvent } from "./events.ts"
 import { createInstalls } from "./installs.ts"
 import type { SubmissionKeeper } from "./jobs/submission-keeper.ts"
+import { createPodEnds } from "./pod-ends.ts"
 import { launchOf } from "./pod-launch.ts"
 import { type PodHands, runtimeOf } from "./pod-hands.ts"
 import { singleOf, wantedReplicas } from "./pods.ts"
@@ -50,6 +51,7 @@ export function createClusterSteps(
   const { store, rows, clock, life, hands, keeper } = options
   /** Since when the dashboard of a cluster that was ready does not answer. */
   const silent = new Map<RayClusterKey, number>()
+  const ends = createPodEnds(options)
   const installs = createInstalls({
     step: (key, sentence) => {
       change(key, (tx, cluster, nowMs) =>
@@ -91,7 +93,7 @@ export function createClusterSteps(
       )
     const pods = await rows.pods.live(store.committed, key)
     if (cluster.state === "ending" || cluster.state === "waiting") await keepWhatRan(cluster, pods, signal)
-    for (const pod of pods) if (pod.state === "ending") await finish(cluster, pod)
+    await ends.finish(cluster, pods)
     return advance(cluster, pods, signal)
   }
 
@@ -116,6 +118,7 @@ export function createClusterSteps(
     installs.giveUp(key)
     silent.delete(key)
     keeper.forget(key)
+    ends.forget(key)
     options.lookAt(key, null)
   }
 
@@ -127,29 +130,6 @@ export function createClusterSteps(
   ): Promise<void> {
     const ran = pods.some((pod) => pod.groupName === null && pod.handle !== null)
     if (ran) await keeper.lastLook(cluster.key, hands.dashboardOf(cluster), signal)
-  }
-
-  /** A pod that was told to end: its claim is gone when its processes are. */
-  async function finish(cluster: RayCluster, pod: RayPod): Promise<void> {
-    const { handle, seen } = await hands.end(pod)
-    // its backend tells when it is gone; a look now and then helps where that is lost
-    if (!seen.isGone) return options.lookAt(cluster.key, clock.nowMs() + readyLookMs)
-    await hands.backendOf(pod).forget(pod.id, handle)
-    const nowMs = clock.nowMs()
-    await store.tx(async (tx) => {
-      const row = await rows.pods.byId(tx, pod.id)
-      if (!row || row.state === "gone") return
-      const claim = await options.moves.byId(tx, row.claimId)
-      if (claim) await options.moves.gone(tx, claim, nowMs)
-      await rows.pods.update(tx, {
-        ...row,
-        state: "gone",
-        portBlock: null,
-        endedAtMs: nowMs,
-        exitCode: seen.exitCode,
-      })
-    })
-    hands.left(pod.id)
   }
 
   async function gatherWhenEmpty(cluster: RayCluster): Promise<void> {
