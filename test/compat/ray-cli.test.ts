@@ -261,6 +261,52 @@ describe("berth ray submit", () => {
     await berth(["ray", "rm", "solo"])
   })
 
+  it("says what a job waits for, leaves it on Ctrl-C, and stops nothing that has not begun", async () => {
+    await berth(["queue", "pause", "default"])
+    const terminal = terminalOf()
+    const run = runCli(["ray", "submit", "--follow", "--name", "patient", "--", "true"], terminal)
+    await until(() => (terminal.stderr().includes("waits:") ? true : undefined))
+    expect(terminal.stderr()).toMatch(/^patient-\w{5} waits: .*paused/m)
+    terminal.interrupt()
+    const left = await ended(terminal, run)
+    expect(left.code).toBe(130)
+    expect(left.err).toContain("Detached: patient goes on.\n  follow:     berth ray logs -f patient\n")
+    expect((await berth(["ray", "why", "patient"])).out).toMatch(/because .*paused/)
+    expect(await berth(["ray", "stop", "patient"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("The job patient has not begun."),
+    })
+    await berth(["queue", "resume", "default"])
+    expect((await berth(["ray", "logs", "-f", "patient"])).code).toBe(0)
+    await berth(["ray", "rm", "patient"])
+  })
+
+  it("ends with 124 when the time of the job is over", async () => {
+    script({ runMs: null, log: "on and on\n" })
+    const over = await berth(["ray", "submit", "-f", "--timeout", "20s", "--name", "slow", "--", "sleep 600"])
+    expect(over, over.err).toMatchObject({ code: 124, out: "on and on\n" })
+    await berth(["ray", "rm", "slow"])
+  })
+
+  it("a name of two things has to be told apart", async () => {
+    script({ runMs: 500 })
+    await berth(["ray", "submit", "-f", "--name", "demo", "--", "true"])
+    expect(await berth(["ray", "status", "demo"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("demo is the name of a cluster and of a job."),
+    })
+    expect((await berth(["ray", "status", "demo", "--kind", "job"])).out).toMatch(/^job +demo$/m)
+    expect((await berth(["ray", "rm", "demo", "--kind", "job"])).out).toBe("The Ray job demo is deleted.\n")
+  })
+
+  it("a name that is no name ends it at once", async () => {
+    expect(await berth(["ray", "logs", "-f", "demo/.."])).toMatchObject({ code: 2 })
+    expect(await berth(["ray", "stop", "demo"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("demo is a cluster: only jobs and submissions are stopped."),
+    })
+  })
+
   it("refuses a local folder and says who can send it", async () => {
     const file = written("runtime.yaml", "working_dir: .\n")
     expect(

@@ -7,7 +7,7 @@ import { patiently } from "./patience.ts"
 import type { RaySession } from "./ray-place.ts"
 import { whereFlag } from "./ray-place.ts"
 import { createRayProgress } from "./ray-progress.ts"
-import { serviceState } from "./ray-facts.ts"
+import { serviceState, shortMessage } from "./ray-facts.ts"
 import { isStatus } from "./ray-templates.ts"
 import { harmless, paint } from "./terminal.ts"
 
@@ -137,7 +137,7 @@ function throwWhereFailed(
   )
   if (!failed) return
   throw new CliError(
-    `The application ${failed.name} of ${name} cannot be deployed: ${failed.message}`,
+    `The application ${failed.name} of ${name} cannot be deployed: ${shortMessage(failed.message)}`,
     `Mend its configuration and say the same again. More: berth ray status ${name}${whereFlag(session)}`,
   )
 }

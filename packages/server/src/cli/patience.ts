@@ -21,6 +21,11 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
+/** Not a request that could not even be made. */
+function isOfTheServer(error: BerthError): boolean {
+  return error.status === 503 || (isUnreachable(error) && error.code !== "invalid")
+}
+
 /**
  * Asks again while the server is away or starting, for two minutes, and says so once: a restart of the server
  * does not end a command that waits.
@@ -35,7 +40,7 @@ export async function patiently<T>(
     try {
       return await ask()
     } catch (error) {
-      const isAway = isUnreachable(error) || (error instanceof BerthError && error.status === 503)
+      const isAway = error instanceof BerthError && isOfTheServer(error)
       if (!isAway || signal.aborted || performance.now() - startedAt > patienceMs) throw error
       if (!hasSaid) terminal.err(`The server does not answer; trying again for ${patienceMs / 1000} s.\n`)
       await pause(betweenMs, signal)

@@ -23,7 +23,7 @@ const shapeFlags = [
   flag("--worker-gpus <N>", "GPUs of each worker (default: as the head, else 0)"),
   flag("--template <NAME>", "the head is as this compute template says, and so are workers"),
   flag("--worker-template <NAME>", "workers are as this one says"),
-  flag("--image <IMAGE>", "recorded; clusters of this machine take its version of Ray from --version"),
+  flag("--image <IMAGE>", "recorded; without --version, the x.y.z of its tag is the version of Ray"),
 ]
 
 const upCommand = command<RayUpOptions>({
@@ -68,10 +68,10 @@ const submitCommand = command<RaySubmitOptions>({
     inWorkspace,
   ],
   notes: [
-    "With --follow it ends with 0 when the job has succeeded, else with the command's own exit code where Ray says it;",
-    "143 when it was stopped, 124 when its time was over. Ctrl-C leaves, and the job goes on (exit code 130).",
-    "One argument with blanks is a line for the shell. A local folder is sent by Ray's own client: `berth ray",
-    "dashboard CLUSTER` prints the `ray job submit --working-dir .` that does it.",
+    "With --follow it ends with 0 when the job has succeeded, else with the command's own exit code where Ray says it.",
+    "143: it was stopped; 124: its time was over; 130: Ctrl-C, which leaves, and the job goes on.",
+    "One argument with blanks is a line for the shell.",
+    "A local folder is sent by Ray's own client: `berth ray dashboard CLUSTER` prints the line that does it.",
   ],
   examples: [
     "berth ray submit --cluster demo --follow -- python -c 'import ray; ray.init(); print(ray.cluster_resources())'",
@@ -94,8 +94,9 @@ const serveCommand = command<RayServeOptions>({
     inWorkspace,
   ],
   notes: [
-    "Another configuration alone is applied where it serves; another shape or version gets a cluster of its own, which",
-    "takes over when it serves. Ends with 1 when an application cannot be deployed. Ctrl-C leaves (exit code 130).",
+    "Another configuration or number of workers is applied where it serves.",
+    "Another size or version gets a cluster of its own, which takes over when it serves, at another address.",
+    "Ends with 1 when an application cannot be deployed. Ctrl-C leaves, and it goes on (exit code 130).",
   ],
   examples: ["berth ray serve web -f serve.yaml --cpu 2"],
   run: async (terminal, [name = ""], options) =>
@@ -147,6 +148,7 @@ const looking: readonly CommandSpec[] = [
     usage: "dashboard <cluster>",
     sentence: "print where a cluster's dashboard is, and how curl and Ray's own tools reach it",
     flags: [inWorkspace],
+    notes: ["A browser shows its pages only where the server runs with --no-auth: it has no key to send."],
     examples: ["berth ray dashboard demo"],
     run: async (terminal, [name = ""], options) =>
       (await import("./commands/ray-dashboard.ts")).rayDashboard(terminal, name, options),

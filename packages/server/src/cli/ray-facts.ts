@@ -20,10 +20,16 @@ export function jobState({ jobDeploymentStatus, jobStatus }: RayJob): string {
     : `${phase} (${jobStatus})`
 }
 
-/** Ray's first sentence: behind it may stand the end of a log, or a traceback. */
+/** Ray's first sentence, behind which a log may stand; of a traceback the last line too, which says what happened. */
 export function shortMessage(message: string): string {
-  const [first = ""] = message.split("\n", 1)
-  return first.replace(/, last available logs.*$/, "").trim()
+  const lines = message
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+  const first = (lines[0] ?? "").replace(/, last available logs.*$/, "")
+  return message.includes("Traceback (most recent call last)") && lines.length > 1
+    ? `${first} ${lines.at(-1)}`
+    : first
 }
 
 /** `starting` before a cluster serves; then what its applications are, the worst first named. */

@@ -138,11 +138,12 @@ function endSentence(shownId: string, { status, message }: RayJobLook): string {
   return `${shownId} ended: ${status}${why === "" ? "" : `: ${why}`}`
 }
 
-/** Of a job that is over: 0, its entry point's own where Ray says it, 143 stopped, 124 out of time, else 1. */
+/** Of a job that is over: 0, its entry point's own where Ray says it, 124 out of time, 143 stopped, else 1. */
 export function rayExitCode({ status, message }: Pick<RayJobLook, "status" | "message">): number {
   if (status === "SUCCEEDED" || status === "Complete") return exitCodes.ok
-  if (status === "STOPPED") return exitCodes.stopped
+  // what ran too long is stopped for that
   if (message.includes("activeDeadlineSeconds")) return exitCodes.timedOut
+  if (status === "STOPPED") return exitCodes.stopped
   const [, digits = ""] = /exit code (\d{1,3})\b/.exec(message) ?? []
   const code = Number(digits)
   return code >= 1 && code <= 255 ? code : exitCodes.failure

@@ -46,11 +46,13 @@ async function whyItWaits(
   }
 }
 
-/** `demo waits: 8 GPUs are needed … (position 2 in vision), until in 2h`; empty when it does not wait. */
+/** `demo waits: 8 GPUs are needed … (position 2 in vision), expected in 2h (…)`; empty when it does not wait. */
 function waitingText(name: string, why: RayExplanation, nowMs: number): string {
   const [first] = why.reasons
   if (!first) return ""
   const place = why.position > 0 ? ` (position ${why.position} in ${why.workspaceId})` : ""
-  const estimate = first.until === null ? "" : ` Expected ${inHowLong(first.until, nowMs)}.`
+  // many sentences say it themselves
+  const isSaid = first.until === null || /expected|until/i.test(first.sentence)
+  const estimate = isSaid ? "" : `, expected ${inHowLong(first.until, nowMs)}`
   return `${name} waits: ${first.sentence}${place}${estimate}`
 }

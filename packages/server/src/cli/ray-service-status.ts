@@ -1,7 +1,7 @@
 import type { RayService } from "@berth/contract/kuberay"
 import type { Column } from "./output.ts"
 import { renderTable } from "./output.ts"
-import { eventColumns, heading } from "./ray-facts.ts"
+import { eventColumns, heading, shortMessage } from "./ray-facts.ts"
 import type { RaySession } from "./ray-place.ts"
 import { instantOf } from "./ray-place.ts"
 
@@ -33,7 +33,7 @@ export async function showServiceStatus(
 const columns: readonly Column<Row>[] = [
   { title: "NAME", cell: (row) => row.name },
   { title: "STATE", cell: (row) => row.status },
-  { title: "WHY", cell: (row) => row.message },
+  { title: "WHY", cell: (row) => shortMessage(row.message) },
 ]
 
 function rowsOf({

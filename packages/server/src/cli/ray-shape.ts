@@ -42,12 +42,12 @@ export function readShape(options: RayShapeOptions): RayShape {
   if (template !== undefined && isAnySaid(cpu, memory, gpus))
     throw usageError("--template says the size: leave out --cpu, --memory and --gpus.")
   const head = template === undefined ? { size: readRaySize({ cpu, memory, gpus }) } : { template }
-  return { version: readVersion(version), head, workers: readWorkers(options, head), replicas, image }
+  return { version: readVersion(version, image), head, workers: readWorkers(options, head), replicas, image }
 }
 
-/** The usual one where none is said. */
-function readVersion(version: string | undefined): string {
-  if (version === undefined) return usualRayVersion
+/** The usual one where neither it nor an image says one; "" where the image does. */
+function readVersion(version: string | undefined, image: string): string {
+  if (version === undefined) return /:v?\d+\.\d+\.\d+/.test(image) ? "" : usualRayVersion
   if (/^\d{1,3}\.\d{1,3}\.\d{1,3}[A-Za-z0-9.]*$/.test(version)) return version
   throw usageError(`--version takes a version of Ray such as ${usualRayVersion}, not "${version}".`)
 }

@@ -1,0 +1,14 @@
+import { expect, it } from "vitest"
+import { shortMessage } from "./ray-facts.ts"
+
+it.each([
+  ["", ""],
+  ["Job finished successfully.", "Job finished successfully."],
+  ["It ended with exit code 3, last available logs (truncated):\nno\nno", "It ended with exit code 3"],
+  [
+    "Deploying app 'a' failed with exception:\nTraceback (most recent call last):\n  File\nImportError: no a\n",
+    "Deploying app 'a' failed with exception: ImportError: no a",
+  ],
+])("%j is in short %j", (message, short) => {
+  expect(shortMessage(message)).toBe(short)
+})
