@@ -320,8 +320,10 @@ describe("berth ray submit", () => {
   it("names what is not there", async () => {
     const { code, err } = await berth(["ray", "submit", "--cluster", "nope", "--", "true"])
     expect(code).toBe(1)
-    expect(err).toContain("nope not found")
-    expect(err).toContain("`berth ray ls -A`")
+    expect(err).toBe("error: Cluster nope not found\n  `berth ray ls -A` lists the clusters there are.\n")
+    expect((await berth(["ray", "up", "a", "-w", "nowhere"])).err).toContain(
+      "error: Namespace nowhere not found, or you have no role in its workspace.\n",
+    )
     expect(await berth(["ray", "logs", "nope"])).toMatchObject({
       code: 1,
       err: expect.stringContaining("Nothing of Ray is called nope in default."),

@@ -1,6 +1,7 @@
 import { BerthError, isUnreachable } from "@berth/sdk"
 import { CliError } from "./cli-error.ts"
 import { exitCodes } from "./exit-codes.ts"
+import { plainRayFault } from "./ray-fault.ts"
 
 /** What a person reads when a command fails, and its exit code. */
 export interface ErrorReport {
@@ -33,9 +34,10 @@ function refused(error: BerthError): ErrorReport {
   const details = error.details
     .filter((detail) => detail.message !== "" && detail.message !== error.message)
     .map((detail) => (detail.path === "" ? detail.message : `${detail.path}: ${detail.message}`))
-  const hints = [...details, ...adviceFor(error)]
+  const message = plainRayFault(error.message)
+  const hints = [...details, ...adviceFor(error, message)]
   if (error.status === 500 && error.requestId) hints.push(`Request ${error.requestId} in the server's log.`)
-  return { message: error.message, hints, exitCode: exitCodes.failure }
+  return { message, hints, exitCode: exitCodes.failure }
 }
 
 function listsFor(message: string): readonly string[] {
@@ -45,6 +47,7 @@ function listsFor(message: string): readonly string[] {
     Workspace: "`berth workspace ls` lists those you have a role in.",
     Node: "`berth nodes` lists the nodes.",
     User: "`berth users ls` lists the users.",
+    Namespace: "`berth workspace ls` lists the workspaces you have a role in.",
     Ray: "`berth ray ls -A` lists the clusters, jobs and services there are.",
     Cluster: "`berth ray ls -A` lists the clusters there are.",
     Compute: "`berth ray templates -A` lists the compute templates there are.",
@@ -54,7 +57,7 @@ function listsFor(message: string): readonly string[] {
   return list === undefined ? [] : [list]
 }
 
-function adviceFor(error: BerthError): readonly string[] {
+function adviceFor(error: BerthError, message: string): readonly string[] {
   switch (error.status) {
     case 401:
       return ["Give a key in BERTH_TOKEN, or run this on the server's machine as its account."]
@@ -63,7 +66,7 @@ function adviceFor(error: BerthError): readonly string[] {
         "`berth status` shows who you are; an owner of the workspace or the server can change what you may do.",
       ]
     case 404:
-      return listsFor(error.message)
+      return listsFor(message)
     case 429:
       return [
         error.retryAfterMs === null

@@ -1,5 +1,6 @@
 import type { RayJob, RayService } from "@berth/contract/kuberay"
 import { encodeBody, RayJobSchema, RayServiceSchema } from "@berth/contract/kuberay"
+import { usageError } from "./cli-error.ts"
 import type { CommonOptions, Session } from "./connect.ts"
 import { chooseWorkspace, connect } from "./connect.ts"
 import type { Terminal } from "./terminal.ts"
@@ -18,6 +19,14 @@ export interface RaySession extends Session {
 export async function connectRay(terminal: Terminal, options: RayOptions): Promise<RaySession> {
   const session = await connect(terminal, options)
   return { ...session, namespace: chooseWorkspace(session, options.workspace) }
+}
+
+const nameShape = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+
+/** A name that something new may have; how long it may be is for the server to say. @throws CliError */
+export function checkName(name: string): string {
+  if (nameShape.test(name)) return name
+  throw usageError(`"${name}" is no name here: it takes lower-case letters, digits and dashes, as in demo-1.`)
 }
 
 /** ` -w WORKSPACE` where a printed command needs it to act on the same namespace. */

@@ -9,7 +9,7 @@ import { writeFacts, writeValue } from "../output.ts"
 import { directUrl } from "../ray-addresses.ts"
 import { readText } from "../ray-body.ts"
 import type { RaySession } from "../ray-place.ts"
-import { connectRay, serviceValue, whereFlag } from "../ray-place.ts"
+import { checkName, connectRay, serviceValue, whereFlag } from "../ray-place.ts"
 import type { ServeApplicationFact } from "../ray-serve-config.ts"
 import { readServeConfig } from "../ray-serve-config.ts"
 import type { RayShapeOptions } from "../ray-shape.ts"
@@ -65,6 +65,7 @@ async function make(
   options: RayServeOptions,
 ): Promise<void> {
   const { client, namespace } = session
+  checkName(name)
   const shape = readShape(options)
   const { version } = shape
   const user = await rayUser(session)

@@ -8,7 +8,7 @@ import { nameFromCommand, quoteCommand, sanitiseName } from "../quote.ts"
 import type { RayJobSource } from "../ray-follow.ts"
 import { followRayJob, rayJobSource, submissionSource } from "../ray-follow.ts"
 import type { RaySession } from "../ray-place.ts"
-import { connectRay, whereFlag } from "../ray-place.ts"
+import { checkName, connectRay, whereFlag } from "../ray-place.ts"
 import { readRuntimeEnv } from "../ray-runtime-env.ts"
 import type { RayShapeOptions } from "../ray-shape.ts"
 import { readShape, saysShape, specFor } from "../ray-shape.ts"
@@ -108,7 +108,7 @@ async function makeJob(
   const { version } = shape
   const keepSeconds = options.keep === undefined ? 0 : readDuration("--keep", options.keep)
   const limitSeconds = options.timeout === undefined ? 0 : readDuration("--timeout", options.timeout)
-  const name = options.name ?? madeName(command)
+  const name = checkName(options.name ?? madeName(command))
   const job = {
     name,
     namespace,

@@ -3,7 +3,7 @@ import { ComputeTemplateSchema, encodeBody } from "@berth/contract/kuberay"
 import type { Column } from "../output.ts"
 import { writeDone, writeList } from "../output.ts"
 import type { RayOptions } from "../ray-place.ts"
-import { connectRay } from "../ray-place.ts"
+import { checkName, connectRay } from "../ray-place.ts"
 import type { TypedSize } from "../ray-templates.ts"
 import { readRaySize } from "../ray-templates.ts"
 import type { Terminal } from "../terminal.ts"
@@ -39,6 +39,7 @@ export async function rayTemplateCreate(
   name: string,
   options: RayOptions & TypedSize,
 ): Promise<void> {
+  checkName(name)
   const size = readRaySize(options)
   const { client, namespace, form } = await connectRay(terminal, options)
   const made = await client.kuberay.createComputeTemplate({

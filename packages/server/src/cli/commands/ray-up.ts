@@ -8,7 +8,7 @@ import { writeFacts, writeValue } from "../output.ts"
 import { clusterFacts } from "../ray-addresses.ts"
 import { readCluster } from "../ray-body.ts"
 import type { RaySession } from "../ray-place.ts"
-import { connectRay, whereFlag } from "../ray-place.ts"
+import { checkName, connectRay, whereFlag } from "../ray-place.ts"
 import type { RayShapeOptions } from "../ray-shape.ts"
 import { readShape, saysShape, specFor } from "../ray-shape.ts"
 import { isStatus } from "../ray-templates.ts"
@@ -53,6 +53,7 @@ async function clusterFor(
   const { namespace } = session
   if (options.file !== undefined) return clusterOfFile(session, name, options.file, options)
   if (name === undefined) throw usageError("Give it a name.", "For example: berth ray up demo")
+  checkName(name)
   const shape = readShape(options)
   const { version } = shape
   const environment = readEnvironment(options.environment)
