@@ -379,6 +379,23 @@ describe("berth ray serve", () => {
     expect(await clusterOf()).not.toBe(before)
   })
 
+  it("serves on with what ran when it is given what cannot be deployed, and again when that is mended", async () => {
+    const failing = (name: string) =>
+      name === "broken" ? ({ status: "DEPLOY_FAILED", message: "no" } as const) : {}
+    server.ray.use({ ...usual, application: failing })
+    await berth(["ray", "serve", "twice", "-f", written("serve.yaml", config("fine"))])
+    for (const again of ["once", "and once more, for nothing was mended"]) {
+      const bad = await berth(["ray", "serve", "twice", "-f", written("bad.yaml", config("broken"))])
+      expect(bad, again).toMatchObject({
+        code: 1,
+        err: expect.stringContaining("error: The application broken of twice cannot be deployed: no\n"),
+      })
+    }
+    const mended = await berth(["ray", "serve", "twice", "-f", "serve.yaml"])
+    expect(mended, mended.err).toMatchObject({ code: 0 })
+    await berth(["ray", "rm", "twice"])
+  })
+
   it("ends with 1 when an application cannot be deployed", async () => {
     server.ray.use({
       ...usual,

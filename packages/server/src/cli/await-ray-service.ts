@@ -2,12 +2,11 @@ import type { RayCluster } from "@berth/contract/berth"
 import type { RayService } from "@berth/contract/kuberay"
 import { collect } from "@berth/sdk"
 import { clusterFailed, createLooks } from "./await-ray.ts"
-import { CliError } from "./cli-error.ts"
 import { patiently } from "./patience.ts"
 import type { RaySession } from "./ray-place.ts"
-import { whereFlag } from "./ray-place.ts"
 import { createRayProgress } from "./ray-progress.ts"
-import { serviceState, shortMessage } from "./ray-facts.ts"
+import { serviceState } from "./ray-facts.ts"
+import { applicationFault, createFaultWatch, serviceFault } from "./ray-service-faults.ts"
 import { isStatus } from "./ray-templates.ts"
 import { harmless, paint } from "./terminal.ts"
 
@@ -18,8 +17,8 @@ export interface WantedService {
   readonly applications: readonly string[]
   /** It served before: what it serves may still be the old. */
   readonly isUpdate: boolean
-  /** What stood in its way before; "" = nothing. */
-  readonly messageBefore: string
+  /** What was wrong before. */
+  readonly faultsBefore: readonly string[]
 }
 
 /** What was running before runs on until the change is there: so long it must look well. */
@@ -40,41 +39,25 @@ export async function awaitService(
   const progress = createRayProgress(session)
   const looks = createLooks(signal)
   const isThere = createSteadiness(session, wanted)
+  const throwFor = createFaultWatch(session, name, wanted.faultsBefore)
   let said = ""
   for (;;) {
     const service = await patiently(terminal, signal, () =>
       client.kuberay.getRayService({ namespace, name }, { signal }),
     )
     const newest = await patiently(terminal, signal, () => newestCluster(session, name, signal))
-    if (isThere(runsAll(service, applications) && newest?.name === service.rayServiceStatus?.rayClusterName))
-      return service
+    const isNewest = newest?.name === service.rayServiceStatus?.rayClusterName
+    if (isThere(isNewest && runsAll(service, applications))) return service
     if (newest && newest.state !== "ready") await tellCluster(session, newest.name, progress, signal)
     const now = `${name} is ${serviceState(service)}`
     if (now !== said) terminal.err(`${paint(terminal, "dim", harmless(now))}\n`)
     said = now
-    throwWhereFailed(session, service, wanted)
-    throwWhereTold(session, wanted, await patiently(terminal, signal, () => messageOf(session, name, signal)))
+    // where another cluster is to take over, this one's applications are of no account
+    const own = isNewest ? applicationFault(service, applications) : null
+    const told = await patiently(terminal, signal, () => serviceFault(session, name, signal))
+    throwFor([own, told].filter((fault) => fault !== null))
     await looks.next()
   }
-}
-
-/** What stands in a service's way, as the server says it; "" = nothing. @throws BerthError */
-export async function messageOf(
-  { client, namespace }: RaySession,
-  name: string,
-  signal?: AbortSignal,
-): Promise<string> {
-  const options = signal ? { signal } : {}
-  return (await client.berth.explainRay("ray-service", namespace, name, options)).message
-}
-
-/** What was said before a change is not about it. */
-function throwWhereTold(session: RaySession, { name, messageBefore }: WantedService, message: string): void {
-  if (message === "" || message === messageBefore) return
-  throw new CliError(
-    `The service ${name} cannot serve: ${message}`,
-    `Mend its configuration and say the same again. More: berth ray why ${name}${whereFlag(session)}`,
-  )
 }
 
 /** Told at each look whether all is well; whether it has been for long enough. */
@@ -125,19 +108,4 @@ async function tellCluster(
     // it has gone meanwhile
     if (!isStatus(error, 404)) throw error
   }
-}
-
-function throwWhereFailed(
-  session: RaySession,
-  service: RayService,
-  { name, applications }: WantedService,
-): void {
-  const failed = service.rayServiceStatus?.serveApplicationStatus.find(
-    (one) => one.status === "DEPLOY_FAILED" && applications.includes(one.name),
-  )
-  if (!failed) return
-  throw new CliError(
-    `The application ${failed.name} of ${name} cannot be deployed: ${shortMessage(failed.message)}`,
-    `Mend its configuration and say the same again. More: berth ray status ${name}${whereFlag(session)}`,
-  )
 }

@@ -1,7 +1,7 @@
 import type { RayService } from "@berth/contract/kuberay"
 import { ClusterSpecSchema } from "@berth/contract/kuberay"
 import { create } from "@bufbuild/protobuf"
-import { awaitService, messageOf } from "../await-ray-service.ts"
+import { awaitService } from "../await-ray-service.ts"
 import { usageError } from "../cli-error.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { untilDetached } from "../follow-workload.ts"
@@ -14,6 +14,7 @@ import type { ServeApplicationFact } from "../ray-serve-config.ts"
 import { readServeConfig } from "../ray-serve-config.ts"
 import type { RayShapeOptions } from "../ray-shape.ts"
 import { readShape, saysShape, specFor } from "../ray-shape.ts"
+import { applicationFault, serviceFault } from "../ray-service-faults.ts"
 import { isStatus } from "../ray-templates.ts"
 import { rayUser } from "../ray-user.ts"
 import type { Terminal } from "../terminal.ts"
@@ -31,12 +32,13 @@ export async function rayServe(terminal: Terminal, name: string, options: RaySer
   const applications = await readServeConfig(options.file, text)
   const session = await connectRay(terminal, options)
   const before = await serviceOrNull(session, name)
-  const messageBefore = before === null ? "" : await messageOf(session, name)
+  const names = applications.map((one) => one.name)
+  const faultsBefore = before === null ? [] : await faultsOf(session, before, names)
   await (before === null ? make(session, name, text, options) : change(session, before, text, options))
   const isUpdate = before !== null
   if (options.detach) return tellName(session, name)
   terminal.err(`The Ray service ${name} of ${session.namespace} is ${isUpdate ? "changed" : "made"}.\n`)
-  const wanted = { name, applications: applications.map((one) => one.name), isUpdate, messageBefore }
+  const wanted = { name, applications: names, isUpdate, faultsBefore }
   const where = whereFlag(session)
   const follow = async (signal: AbortSignal) => {
     const service = await awaitService(session, wanted, signal)
@@ -47,6 +49,11 @@ export async function rayServe(terminal: Terminal, name: string, options: RaySer
     ["look at it", `berth ray status ${name}${where}`],
     ["end it", `berth ray rm ${name}${where}`],
   ])
+}
+
+async function faultsOf(session: RaySession, service: RayService, applications: readonly string[]) {
+  const faults = [applicationFault(service, applications), await serviceFault(session, service.name)]
+  return faults.filter((fault) => fault !== null)
 }
 
 async function serviceOrNull({ client, namespace }: RaySession, name: string): Promise<RayService | null> {
