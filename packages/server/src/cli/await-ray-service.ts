@@ -17,6 +17,8 @@ export interface WantedService {
   readonly applications: readonly string[]
   /** It served before: what it serves may still be the old. */
   readonly isUpdate: boolean
+  /** How often it was given a configuration before (`timesGiven`); null: nothing new is to be given to it. */
+  readonly givenBefore: number | null
   /** What was wrong before. */
   readonly faultsBefore: readonly string[]
 }
@@ -47,7 +49,8 @@ export async function awaitService(
     )
     const newest = await patiently(terminal, signal, () => newestCluster(session, name, signal))
     const isNewest = newest?.name === service.rayServiceStatus?.rayClusterName
-    if (isThere(isNewest && runsAll(service, applications))) return service
+    const isGiven = wanted.givenBefore === null || timesGiven(service) > wanted.givenBefore
+    if (isThere(isNewest && isGiven && runsAll(service, applications))) return service
     if (newest && newest.state !== "ready") await tellCluster(session, newest.name, progress, signal)
     const now = `${name} is ${serviceState(service)}`
     if (now !== said) terminal.err(`${paint(terminal, "dim", harmless(now))}\n`)
@@ -70,6 +73,12 @@ function createSteadiness(
     sinceMs = isWell ? (sinceMs ?? terminal.nowMs()) : null
     return sinceMs !== null && (!isUpdate || terminal.nowMs() - sinceMs >= steadyMs)
   }
+}
+
+/** How often Ray was given a configuration of the service, as its events tell. */
+export function timesGiven({ rayServiceStatus: status }: RayService): number {
+  const given = status?.rayServiceEvents.filter(({ reason }) => reason === "UpdatedServeApplications") ?? []
+  return given.reduce((sum, { count }) => sum + count, 0)
 }
 
 function runsAll({ rayServiceStatus: status }: RayService, names: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import type { RayService } from "@berth/contract/kuberay"
 import { ClusterSpecSchema } from "@berth/contract/kuberay"
 import { create } from "@bufbuild/protobuf"
-import { awaitService } from "../await-ray-service.ts"
+import { awaitService, timesGiven } from "../await-ray-service.ts"
 import { usageError } from "../cli-error.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { untilDetached } from "../follow-workload.ts"
@@ -38,7 +38,8 @@ export async function rayServe(terminal: Terminal, name: string, options: RaySer
   const isUpdate = before !== null
   if (options.detach) return tellName(session, name)
   terminal.err(`The Ray service ${name} of ${session.namespace} is ${isUpdate ? "changed" : "made"}.\n`)
-  const wanted = { name, applications: names, isUpdate, faultsBefore }
+  const givenBefore = before === null || before.serveConfigV2 === text ? null : timesGiven(before)
+  const wanted = { name, applications: names, isUpdate, givenBefore, faultsBefore }
   const where = whereFlag(session)
   const follow = async (signal: AbortSignal) => {
     const service = await awaitService(session, wanted, signal)
