@@ -12,6 +12,9 @@ const listText =
 const nullText =
   "When using 'isnull:'/'isnotnull:', use the explicit 'operator:' form without a value (e.g. 'isnull:')."
 
+const id = "0123abcd-4567-89ab-cdef-0123456789ab"
+const digits = id.replaceAll("-", "")
+
 function search(query: string): string {
   return encodeURI(query).replaceAll("+", "%2B")
 }
@@ -107,21 +110,34 @@ describe("a filter of services", () => {
     ["name=contains:50%25_", { column: "name", op: "contains", value: "50%_" }],
     ["pipeline_name=notcontains:", { column: "pipeline_name", op: "notcontains", value: "" }],
     ["id=startswith:0123-4", { column: "id", op: "startswith", value: "01234" }],
-    ["model_version_id=nope", { column: "model_version_id", op: "equals", value: "nope" }],
-    ["user=a-b", { column: "user", op: "equals", value: "a-b" }],
-    ["user=", { column: "user", op: "equals", value: "" }],
+    ["model_version_id=nope", { column: "model_version_id", op: "oneof", values: [] }],
+    ["model_version_id=notequals:nope", { column: "model_version_id", op: "notoneof", values: [] }],
+    [`id=${id.toUpperCase()}`, { column: "id", op: "equals", value: digits }],
+    [`id=notequals:urn:uuid:{${id}}`, { column: "id", op: "notequals", value: digits }],
+    ["user=a-b", { column: "user", id: { op: "oneof", values: [] }, name: { op: "equals", value: "a-b" } }],
+    [
+      `user=${id}`,
+      { column: "user", id: { op: "equals", value: digits }, name: { op: "equals", value: id } },
+    ],
+    [
+      "user=contains:a-b",
+      { column: "user", id: { op: "contains", value: "ab" }, name: { op: "contains", value: "a-b" } },
+    ],
     ["name=isnull:", { column: "name", op: "isnull" }],
     ["created=isnotnull:", { column: "created", op: "isnotnull" }],
     [
       'name=oneof:["a", 1, 1.50, true, null]',
-      { column: "name", op: "oneof", values: ["a", "1", "1.5", "1"] },
+      { column: "name", op: "oneof", values: ["a", "1", "1.5", "1", null] },
     ],
     ['id=notoneof:["A-b"]', { column: "id", op: "notoneof", values: ["Ab"] }],
-    ["name=oneof:[null]", { column: "name", op: "oneof", values: [] }],
+    ["name=oneof:[null]", { column: "name", op: "oneof", values: [null] }],
+    ["name=notoneof:[null]", { column: "name", op: "isnotnull" }],
+    ["id=oneof:[null]", { column: "id", op: "oneof", values: [] }],
     ["name=oneof:[]", { column: "name", op: "notoneof", values: [] }],
     ["name=gt:1e3", { column: "name", op: "gt", number: 1000 }],
     ["id=lte:0-5", { column: "id", op: "lte", number: 5 }],
-    ["user=lt:inf", { column: "user", op: "lt", number: Number.POSITIVE_INFINITY }],
+    ["type=lt:inf", { column: "type", op: "lt", number: Number.POSITIVE_INFINITY }],
+    ["user=lt:-5", { column: "user", id: { op: "lt", number: 5 }, name: { op: "lt", number: -5 } }],
     ["name=gt:nan", { column: "name", op: "oneof", values: [] }],
     [
       "created=2025-01-31 08:05:09",

@@ -19,6 +19,8 @@ const names = {
   in: "IN",
 } as const
 export type Operator = keyof typeof names
+export type Ordering = "gt" | "gte" | "lt" | "lte"
+export type PlainOperator = "equals" | "notequals" | "contains" | "notcontains" | "startswith" | "endswith"
 
 const allowed: Readonly<Record<ColumnType, readonly Operator[]>> = {
   text: withoutIn(),
@@ -28,6 +30,11 @@ const allowed: Readonly<Record<ColumnType, readonly Operator[]>> = {
 
 function withoutIn(): Operator[] {
   return (Object.keys(names) as Operator[]).filter((name) => name !== "in")
+}
+
+/** Whether it compares numbers, or instants. */
+export function isOrdering(operator: Operator): operator is Ordering {
+  return operator === "gt" || operator === "gte" || operator === "lt" || operator === "lte"
 }
 
 /** What a filter's text says: an operator before the first colon, or equality with the whole. */

@@ -11,7 +11,8 @@ import {
   type QueryValues,
 } from "../query.ts"
 import type { DateColumn, ListModel } from "./columns.ts"
-import { readFilter, type FilterFault, type ListFilter } from "./filters.ts"
+import type { FilterFault } from "./conditions.ts"
+import { readFilter, type ListFilter } from "./filters.ts"
 
 /** What any list asks for. */
 export interface DecodedList<Column extends string> {
@@ -91,7 +92,7 @@ function readFilters<Column extends string>(
   for (const column of Object.keys(model.columns) as (Column | DateColumn)[]) {
     for (const text of values.get(column) ?? []) {
       const read = readFilter(model, column, text)
-      if (read.kind === "filter") filters.push(read.filter)
+      if (read.ok) filters.push(read.value)
       else if (column !== "user" && read.fault.kind !== "number") return { filters, early: read.fault }
       else late ??= read.fault
     }
