@@ -110,6 +110,14 @@ describe("the second listener", () => {
     expect(chunk.toString()).toMatch(/^HTTP\/1\.1 400 [\s\S]*\{"code":3,"message":"[^"]*"\}$/)
   })
 
+  it("shows its documents without a token where they are open, and nothing else", async () => {
+    await keyOf(berth, "ray")
+    const listeners = await listenOn(berth, { openMetrics: true })
+    opened.push(listeners)
+    expect((await ask(listeners.url, { path: "/swagger/job.swagger.json" })).status).toBe(200)
+    expect((await ask(listeners.url, { path: templates })).status).toBe(401)
+  })
+
   it("the first one goes on to need a key", async () => {
     await keyOf(berth, "ray")
     await bound()

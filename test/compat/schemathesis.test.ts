@@ -57,6 +57,7 @@ positive_data_acceptance.enabled = false
 negative_data_rejection.enabled = false
 # A method that a path does not have is a 501 there.
 unsupported_method.enabled = false
+not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 501]
 `,
 }
 

@@ -65,6 +65,11 @@ export interface Reflected {
   readonly errorResponse?: { readonly errorCode: number }
 }
 
+/** TLS with servers that this certificate is of. */
+export function trusting(certificate: Buffer): ChannelCredentials {
+  return ChannelCredentials.createSsl(certificate)
+}
+
 /** @param authorization "" = none */
 export function connectGrpc(
   address: string,
