@@ -25,6 +25,8 @@ export interface WantedService {
 
 /** What was running before runs on until the change is there: so long it must look well. */
 const steadyMs = 3000
+/** Of several changes one after the other not every one need be made. */
+const ungivenMs = 15_000
 
 /**
  * Waits until all applications of a service run, on the cluster that was asked for, and tells meanwhile what is done
@@ -50,7 +52,7 @@ export async function awaitService(
     const newest = await patiently(terminal, signal, () => newestCluster(session, name, signal))
     const isNewest = newest?.name === service.rayServiceStatus?.rayClusterName
     const isGiven = wanted.givenBefore === null || timesGiven(service) > wanted.givenBefore
-    if (isThere(isNewest && isGiven && runsAll(service, applications))) return service
+    if (isThere(isNewest && runsAll(service, applications), isGiven)) return service
     if (newest && newest.state !== "ready") await tellCluster(session, newest.name, progress, signal)
     const now = `${name} is ${serviceState(service)}`
     if (now !== said) terminal.err(`${paint(terminal, "dim", harmless(now))}\n`)
@@ -63,15 +65,16 @@ export async function awaitService(
   }
 }
 
-/** Told at each look whether all is well; whether it has been for long enough. */
+/** Told at each look whether all is well, and has had time to become otherwise; whether it has been so for long enough. */
 function createSteadiness(
   { terminal }: RaySession,
   { isUpdate }: WantedService,
-): (isWell: boolean) => boolean {
+): (isWell: boolean, isGiven: boolean) => boolean {
   let sinceMs: number | null = null
-  return (isWell) => {
+  return (isWell, isGiven) => {
     sinceMs = isWell ? (sinceMs ?? terminal.nowMs()) : null
-    return sinceMs !== null && (!isUpdate || terminal.nowMs() - sinceMs >= steadyMs)
+    const enoughMs = isGiven ? steadyMs : ungivenMs
+    return sinceMs !== null && (!isUpdate || terminal.nowMs() - sinceMs >= enoughMs)
   }
 }
 
