@@ -89,7 +89,7 @@ export function answerText(text: JsonText): string {
 function endOfToken(text: string, from: number): number {
   let at = from + 1
   if (text[from] === '"') {
-    while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1
+    while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1
     return at + 1
   }
   if (!isOfToken(text.charCodeAt(from))) return at
