@@ -63,7 +63,9 @@ export function createPodEnds(
       for (const head of ending.filter((pod) => pod.groupName === null)) {
         const untilMs = left === 0 ? 0 : headWaitsUntil(cluster)
         if (clock.nowMs() < untilMs) return options.lookAt(cluster.key, untilMs)
-        if (!(await end(head))) left++
+        // workers live in their head's directory: what they write there after it was removed would stay
+        if (left > 0) await hands.end(head)
+        else if (!(await end(head))) left++
       }
       if (left > 0) options.lookAt(cluster.key, clock.nowMs() + lookMs)
       else spared.delete(cluster.key)
