@@ -93,7 +93,7 @@ async function runLife(crashAt: number | null): Promise<readonly string[]> {
 
 it(
   "whenever the server dies, a service has one cluster in the end, and none when it is deleted",
-  { timeout: 900_000 },
+  { timeout: 3_600_000 },
   async () => {
     const steps = await runLife(null)
     expect(steps).toContain("ray apply <")
