@@ -21,7 +21,7 @@ beforeAll(async () => {
   if (isSkipped) return
   folder = mkdtempSync(join(tmpdir(), "berth-tls-"))
   const [tlsCert, tlsKey] = [join(folder, "cert.pem"), join(folder, "key.pem")]
-  const about = ["-subj", "/CN=berth", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+  const about = ["-subj", "/CN=berth", "-addext", "subjectAltName=DNS:berth,IP:127.0.0.1", "-days", "1"]
   const pair = [
     "-newkey",
     "ec",
@@ -50,7 +50,7 @@ afterAll(async () => {
 /** The status of a GET. */
 function status(url: string, ca?: Buffer): Promise<number> {
   return new Promise((resolve, reject) => {
-    get(url, { ...(ca && { ca }), agent: false }, (answer) => {
+    get(url, { ...(ca && { ca }), servername: "berth", agent: false }, (answer) => {
       answer.resume()
       resolve(answer.statusCode ?? 0)
     }).on("error", reject)

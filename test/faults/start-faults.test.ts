@@ -55,6 +55,14 @@ describe("berth up does not start and says why", () => {
     await startHere()
   })
 
+  it("when the key of a second address is not there, and leaves the directory free", async () => {
+    const { code, err } = await up(["--kuberay-listen", "127.0.0.1:0,as=ray"])
+    expect(code).toBe(4)
+    expectSentence(err, /There is no API key "ray" that holds\.[\s\S]*berth keys create/)
+    expect(existsSync(join(data, "run.json"))).toBe(false)
+    await startHere()
+  })
+
   it("when a file is in the directory's way", async () => {
     writeFileSync(data, "not a directory")
     const { code, err } = await up()
