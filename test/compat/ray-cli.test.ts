@@ -406,6 +406,7 @@ describe("berth ray serve", () => {
     expect(failed.err).toContain(
       "error: The service bad cannot serve: The application bad cannot be deployed: No module named app.",
     )
+    expect((await berth(["ray", "status", "bad"])).out).toMatch(/^message +The service bad cannot serve: /m)
     expect(await berth(["ray", "serve", "bad", "-f", written("none.yaml", "a: 1\n")])).toMatchObject({
       code: 2,
     })

@@ -3,6 +3,7 @@ import type { RayJob, RayService } from "@berth/contract/kuberay"
 import { age } from "../human.ts"
 import { renderTable, writeFacts, writeValue } from "../output.ts"
 import { directUrl } from "../ray-addresses.ts"
+import { serviceFault } from "../ray-service-faults.ts"
 import { showServiceStatus } from "../ray-service-status.ts"
 import {
   clusterState,
@@ -118,10 +119,12 @@ async function showService(session: RaySession, service: RayService): Promise<vo
   const { terminal, form } = session
   const { rayServiceStatus: status } = service
   const port = status?.serviceEndpoint["serve"] ?? ""
+  const fault = form === "table" ? await serviceFault(session, service.name) : null
   await writeFacts(terminal, form, serviceValue(service), [
     ["service", service.name],
     ["namespace", service.namespace],
     ["state", serviceState(service)],
+    ...said("message", fault ?? ""),
     ["cluster", status?.rayClusterName || "-"],
     ...said("address", directUrl(session, port) ?? port),
     ["Ray", service.version || "by its image"],
