@@ -80,6 +80,7 @@ import type { Clock } from "./kit/clock.ts"
 import type { Ids } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
 import { createTimers } from "./kit/timers.ts"
+import { createPasswordHasher, type PasswordHasher } from "./kit/password.ts"
 import { createVault, vaultKeyBytes, type Vault } from "./kit/vault.ts"
 import { makeRsaSigningKey } from "./kit/jwt.ts"
 
@@ -119,6 +120,8 @@ export interface ControlPlaneOptions {
   readonly noAuth: boolean
   /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
   readonly vault?: Vault
+  /** Default: one that takes its time. */
+  readonly passwords?: PasswordHasher
   readonly gpuLimits?: GpuRequestLimits
   /** `stopGraceSeconds` that new workspaces start with. */
   readonly stopGraceSeconds?: number
@@ -325,6 +328,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     clock,
     ids,
     randomBytes: (size) => randomBytes(size),
+    passwords: options.passwords ?? createPasswordHasher(),
     noAuth: options.noAuth,
   })
   const signingKeys = createSigningKeys({
@@ -484,6 +488,11 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     chores: [
       { name: "prune", everyMs: pruneEveryMs, run: prune },
       { name: "key-use", everyMs: 60_000, run: writeKeyUse },
+      {
+        name: "sessions",
+        everyMs: 600_000,
+        run: async () => void (await identity.endExpiredSessions(pruneStep)),
+      },
       { name: "signing-keys", everyMs: hourMs, run: () => signingKeys.rotate() },
       {
         name: "leftovers",

@@ -20,6 +20,7 @@ import { slotsOf, statement } from "./statement.ts"
 
 type UserRow = Selectable<Database["user"]>
 type KeyRow = Selectable<Database["api_key"]>
+type PasswordRow = Selectable<Database["password"]>
 type MembershipRow = Selectable<Database["membership"]>
 
 const userColumns = ["id", "name", "email", "server_role", "frozen", "created_at_ms", "version"] as const
@@ -37,6 +38,7 @@ const keyColumns = [
   "revoked_at_ms",
   "created_at_ms",
   "last_used_at_ms",
+  "is_session",
 ] as const
 const membershipColumns = ["workspace_id", "user_id", "role"] as const
 
@@ -89,6 +91,23 @@ const touchKey = statement<{ id: string; atMs: number }>("primary")((db, p) =>
     .where("id", "=", p("id"))
     .where((eb) => eb.or([eb("last_used_at_ms", "is", null), eb("last_used_at_ms", "<", p("atMs"))]))
     .returning(keyColumns),
+)
+const selectPassword = statement<Pick<PasswordRow, "user_id">>("primary")((db, p) =>
+  db.selectFrom("password").select(["hash", "changed_at_ms"]).where("user_id", "=", p("user_id")),
+)
+const putPassword = statement<PasswordRow>("write")((db, p) =>
+  db
+    .insertInto("password")
+    .values(slotsOf(p, ["user_id", "hash", "changed_at_ms"]))
+    .onConflict((conflict) =>
+      conflict.column("user_id").doUpdateSet({ hash: p("hash"), changed_at_ms: p("changed_at_ms") }),
+    ),
+)
+const deletePassword = statement<Pick<PasswordRow, "user_id">>("primary")((db, p) =>
+  db.deleteFrom("password").where("user_id", "=", p("user_id")),
+)
+const deleteSession = statement<{ id: string }>("primary")((db, p) =>
+  db.deleteFrom("api_key").where("id", "=", p("id")).where("is_session", "=", 1),
 )
 const upsertMembership = statement<MembershipRow>("write")((db, p) =>
   db
@@ -144,6 +163,7 @@ function toKey(row: KeyRow): ApiKey {
     revokedAtMs: row.revoked_at_ms,
     createdAtMs: row.created_at_ms,
     lastUsedAtMs: row.last_used_at_ms,
+    isSession: row.is_session === 1,
   }
 }
 
@@ -162,6 +182,7 @@ function fromKey(key: ApiKey): KeyRow {
     revoked_at_ms: key.revokedAtMs,
     created_at_ms: key.createdAtMs,
     last_used_at_ms: key.lastUsedAtMs,
+    is_session: toFlag(key.isSession),
   }
 }
 
@@ -212,6 +233,20 @@ export const identityStore: IdentityStore = {
       const row = await touchKey.get(tx, { id, atMs })
       if (row) tx.publish(keyChanged, toKey(row))
     }
+  },
+  async password(from, userId) {
+    const row = await selectPassword.get(from, { user_id: userId })
+    return row && { userId, hash: row.hash, changedAtMs: row.changed_at_ms }
+  },
+  async putPassword(tx, { userId, hash, changedAtMs }) {
+    await putPassword.run(tx, { user_id: userId, hash, changed_at_ms: changedAtMs })
+  },
+  async deletePassword(tx, userId) {
+    await deletePassword.run(tx, { user_id: userId })
+  },
+  async endSession(tx, key, atMs) {
+    const gone = await deleteSession.run(tx, { id: key.id })
+    if (gone > 0) tx.publish(keyChanged, { ...key, revokedAtMs: atMs })
   },
   async putMembership(tx, membership) {
     const { workspaceId, userId, role } = membership

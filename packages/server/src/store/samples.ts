@@ -323,6 +323,7 @@ export function sampleKey(n: number, change: Partial<ApiKey> = {}): ApiKey {
     revokedAtMs: null,
     createdAtMs: epochMs + n,
     lastUsedAtMs: null,
+    isSession: false,
     ...change,
   }
 }

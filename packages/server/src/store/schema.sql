@@ -10,9 +10,11 @@ CREATE TABLE api_key (
   revoked_at_ms integer,
   created_at_ms integer not null,
   last_used_at_ms integer
-, description text not null default '', generation integer not null default 1) strict;
+, description text not null default '', generation integer not null default 1, is_session integer not null default 0) strict;
 
 CREATE INDEX api_key_by_user on api_key (user_id);
+
+CREATE INDEX api_key_session_by_end on api_key (expires_at_ms) where is_session = 1;
 
 CREATE TABLE attempt (
   id text not null primary key,
@@ -269,6 +271,12 @@ CREATE TABLE node_hold (
 CREATE INDEX node_hold_by_request on node_hold (request_id);
 
 CREATE INDEX node_hold_by_workspace on node_hold (workspace_id);
+
+CREATE TABLE password (
+  user_id text not null primary key,
+  hash text not null,
+  changed_at_ms integer not null
+) strict;
 
 CREATE TABLE pipeline_run (
   id text not null primary key,

@@ -63,6 +63,14 @@ interface ApiKeyTable {
   revoked_at_ms: number | null
   created_at_ms: number
   last_used_at_ms: number | null
+  is_session: Flag
+}
+
+interface PasswordTable {
+  user_id: string
+  /** Of kit/password.ts. */
+  hash: string
+  changed_at_ms: number
 }
 
 /** What tokens are signed with. */
@@ -511,6 +519,7 @@ export interface Database {
   journal_mark: JournalMarkTable
   user: UserTable
   api_key: ApiKeyTable
+  password: PasswordTable
   signing_key: SigningKeyTable
   membership: MembershipTable
   node: NodeTable

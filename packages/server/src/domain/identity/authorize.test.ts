@@ -61,6 +61,7 @@ const inWorkspace: Readonly<Record<Operation, string>> = {
   "user.list": "y y n n n 4",
   "user.create": "y n n n n 4",
   "user.update": "y n n n n 4",
+  "user.password": "y o o o o 4",
   "key.create": "y o o o o 4",
   "key.list": "y o y o o 4",
   "key.revoke": "y o y o o 4",
@@ -121,6 +122,7 @@ const onServer: Readonly<Record<Operation, string>> = {
   "user.list": "y y n n n n",
   "user.create": "y n n n n n",
   "user.update": "y n n n n n",
+  "user.password": "y o o o o o",
   "key.create": "y o o o o o",
   "key.list": "y o o o o o",
   "key.revoke": "y o o o o o",
@@ -251,6 +253,7 @@ function keyOf(userId: UserId): ApiKey {
     revokedAtMs: null,
     createdAtMs: 0,
     lastUsedAtMs: null,
+    isSession: false,
   }
 }
 

@@ -51,6 +51,7 @@ export const operations = [
   "user.list",
   "user.create",
   "user.update",
+  "user.password", // set and remove
   "key.create",
   "key.list",
   "key.revoke",
@@ -122,6 +123,32 @@ export interface IdentityService {
    * @throws AppError `not_found` resource `key`, whose sentence never holds a whole key
    */
   findKey(principal: Principal, text: string): ApiKey
+  /**
+   * Gives somebody a password, or takes it away (null): every session of that user ends, but the one that asks.
+   * Whoever changes his own says the present one, unless he has none, or he is a server Owner.
+   * @throws AppError `forbidden`; `not_found` resource `user`; `invalid` (issues); `unauthenticated` detail
+   *   `wrong_password` for a present one that is not it; `too_many` detail `sign_ins`
+   */
+  setPassword(
+    principal: Principal,
+    userId: UserId,
+    change: { readonly password: string | null; readonly current: string | null },
+  ): Promise<void>
+  /**
+   * A key for somebody who knows a password: it reaches as far as its user, for 12 hours, until it is ended. Of more
+   * than 20 the oldest ends.
+   * @throws AppError `unauthenticated` detail `wrong_password`, the same after the same time for a user who is not
+   *   there, has no password, or is frozen; `too_many` detail `sign_ins`
+   */
+  signIn(
+    name: string,
+    password: string,
+    from: { readonly address: string | null; readonly requestId: string | null },
+  ): Promise<{ readonly key: ApiKey; readonly token: string; readonly user: User }>
+  /** Ends the session that the request came with; no-op for any other credential. */
+  signOut(principal: Principal): Promise<void>
+  /** Sessions whose time is over go. @returns how many; 0 = nothing is left */
+  endExpiredSessions(limit: number): Promise<number>
   /** First start: the user `owner` and its key, when there is no user yet; undefined otherwise. */
   bootstrap(): Promise<{ readonly token: string } | undefined>
 }

@@ -47,6 +47,7 @@ function aKey(key: Partial<ApiKey> = {}): ApiKey {
     revokedAtMs: null,
     createdAtMs: 0,
     lastUsedAtMs: null,
+    isSession: false,
     ...key,
   }
 }

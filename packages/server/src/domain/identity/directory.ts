@@ -97,10 +97,19 @@ export function createDirectory(options: DirectoryOptions): LiveDirectory {
   }
 
   function applyKey(key: ApiKey) {
+    if (key.isSession && key.revokedAtMs !== null) return forgetSession(key)
     keys.set(key.id, key)
     if (key.revokedAtMs === null) keyIdByHash.set(key.hash, key.id)
     else keyIdByHash.delete(key.hash)
     if (key.lastUsedAtMs !== null) lastUsed.set(key.id, Math.max(key.lastUsedAtMs, lastUsed.get(key.id) ?? 0))
+  }
+
+  /** Nobody asks for one that is over. */
+  function forgetSession({ id, hash }: ApiKey) {
+    keys.delete(id)
+    keyIdByHash.delete(hash)
+    lastUsed.delete(id)
+    touched.delete(id)
   }
 
   function applyMembership({ workspaceId, userId, role }: MembershipChange) {

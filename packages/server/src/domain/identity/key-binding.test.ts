@@ -40,6 +40,7 @@ function world() {
       revokedAtMs: null,
       createdAtMs: 0,
       lastUsedAtMs: null,
+      isSession: false,
       ...change,
     }
     directory.applyKey(key)

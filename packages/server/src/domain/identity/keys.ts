@@ -46,14 +46,22 @@ export function createKeys(
         })
       const seen = directory
         .keys()
-        .filter((key) => (cursor === null || key.id < cursor) && maySee(options, principal, "key.list", key))
+        .filter(
+          (key) =>
+            !key.isSession &&
+            (cursor === null || key.id < cursor) &&
+            maySee(options, principal, "key.list", key),
+        )
       return newestFirst(seen, Math.max(1, Math.min(longestPage, limit)))
     },
 
     findKey(principal, text) {
       const found = directory
         .keys()
-        .filter((key) => key.revokedAtMs === null && maySee(options, principal, "key.revoke", key))
+        .filter(
+          (key) =>
+            key.revokedAtMs === null && !key.isSession && maySee(options, principal, "key.revoke", key),
+        )
       const hash = isToken(text) ? hashToken(text) : null
       const exact = found.find((key) => key.id === text || key.hash === hash)
       const [first, another] = found.filter((key) => key.prefix === text)
@@ -98,6 +106,7 @@ export function newKey(
     revokedAtMs: null,
     createdAtMs: nowMs,
     lastUsedAtMs: null,
+    isSession: false,
   }
   return { key, token }
 }
@@ -177,7 +186,10 @@ function maySee(options: IdentityOptions, principal: Principal, operation: Opera
 
 function refuseTooMany(keys: readonly ApiKey[], userId: UserId, nowMs: number): void {
   const isLive = (key: ApiKey) =>
-    key.userId === userId && key.revokedAtMs === null && (key.expiresAtMs ?? Infinity) > nowMs
+    key.userId === userId &&
+    !key.isSession &&
+    key.revokedAtMs === null &&
+    (key.expiresAtMs ?? Infinity) > nowMs
   if (keys.filter(isLive).length < mostLiveKeys) return
   throw new AppError("too_many", `A user may have ${mostLiveKeys} live keys; revoke one first.`, {
     resource: "key",

@@ -84,6 +84,8 @@ export const rights: Readonly<Record<Operation, Right>> = {
   "user.create": row("create user", "all", "no", "no", "no", "no", "no"),
   "user.update": row("update user", "all", "no", "no", "no", "no", "no"),
 
+  "user.password": row("change the password of user", "all", "own", "own", "own", "own", "own"),
+
   // A key's target is the server and its user, or, for a key bound to a workspace, that workspace too:
   // its Owner sees and revokes them. Nobody but a server Owner makes a key that acts for somebody else.
   "key.create": row("create key", "all", "own", "own", "own", "own", "own"),

@@ -4,6 +4,7 @@ import { localUserName } from "./directory.ts"
 import { createKeys, keyChange, newKey } from "./keys.ts"
 import type { IdentityOptions } from "./options.ts"
 import { record } from "./record.ts"
+import { createSessions } from "./sessions.ts"
 import { newToken } from "./token.ts"
 import type { IdentityStore, KeyId, User, UserId } from "./types.ts"
 import { created, createUsers, newUser, tellUser } from "./users.ts"
@@ -13,7 +14,12 @@ const actor = systemActor("bootstrap")
 
 /** Users and keys: rules, rights and what is written about them. */
 export function createIdentity(options: IdentityOptions): IdentityService {
-  return { ...createUsers(options), ...createKeys(options), bootstrap: () => bootstrap(options) }
+  return {
+    ...createUsers(options),
+    ...createKeys(options),
+    ...createSessions(options),
+    bootstrap: () => bootstrap(options),
+  }
 }
 
 /**

@@ -43,6 +43,16 @@ export interface ApiKey {
   readonly revokedAtMs: number | null
   readonly createdAtMs: number
   readonly lastUsedAtMs: number | null
+  /** Made by signing in: nobody lists it, and its row goes with its end. */
+  readonly isSession: boolean
+}
+
+/** What a user signs in with; its hash never leaves the slice. */
+export interface StoredPassword {
+  readonly userId: UserId
+  /** As `PasswordHasher` makes it. */
+  readonly hash: string
+  readonly changedAtMs: number
 }
 
 export interface Membership {
@@ -77,6 +87,11 @@ export interface IdentityStore {
   insertKey(tx: Tx, key: ApiKey): Promise<void>
   revokeKey(tx: Tx, id: KeyId, atMs: number): Promise<void>
   touchKeys(tx: Tx, used: readonly { readonly id: KeyId; readonly atMs: number }[]): Promise<void>
+  password(from: Reads, userId: UserId): Promise<StoredPassword | undefined>
+  putPassword(tx: Tx, password: StoredPassword): Promise<void>
+  deletePassword(tx: Tx, userId: UserId): Promise<void>
+  /** Its row is gone; told as a key that is revoked. No-op for one that is no session. */
+  endSession(tx: Tx, key: ApiKey, atMs: number): Promise<void>
   putMembership(tx: Tx, membership: Membership): Promise<void>
   deleteMembership(tx: Tx, workspaceId: string, userId: UserId): Promise<void>
 }

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { openStore } from "../../store/index.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createIds } from "../../kit/ids.ts"
+import { createPasswordHasher } from "../../kit/password.ts"
 import { silentLog } from "../../kit/log.ts"
 import { createDirectory, createIdentity, type Principal, type UserId } from "../identity/index.ts"
 import { createInventory, nodeChanged, noReadings, type Node, type NodeFacts } from "../inventory/index.ts"
@@ -50,6 +51,7 @@ export async function openPlatform(options: { readonly noAuth?: boolean } = {}) 
     clock,
     ids,
     randomBytes: countedBytes(),
+    passwords: createPasswordHasher({ cost: 16 }),
     noAuth: options.noAuth ?? false,
   })
   const workspaces = createWorkspaces({

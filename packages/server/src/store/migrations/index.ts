@@ -11,6 +11,7 @@ import { claimsOfSeveralSizes } from "./0010-claims-of-several-sizes.ts"
 import { ray } from "./0011-ray.ts"
 import { serviceRecords } from "./0012-service-records.ts"
 import { idempotency } from "./0013-idempotency.ts"
+import { passwords } from "./0014-passwords.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -28,5 +29,6 @@ export const migrations: readonly Migration[] = [
   ray,
   serviceRecords,
   idempotency,
+  passwords,
 ]
 export type { Migration } from "./migration.ts"
