@@ -12,7 +12,7 @@ const deleteTemplatesOf = statement<Of>("scan")((db, p) =>
 const deleteEntriesOf = statement<Of>("scan")((db, p) =>
   db.deleteFrom("ray_config_entry").where("workspace_id", "=", p("workspaceId")),
 )
-const deleteSubmissionsOf = statement<Of>("scan")((db, p) =>
+const deleteSubmissionsOf = statement<Of>("primary")((db, p) =>
   db
     .deleteFrom("ray_submission")
     .where("cluster_key", "in", (eb) =>
