@@ -5,9 +5,8 @@ import type { GpuStart } from "./control/gpu-figures.ts"
 import { createHousekeeping } from "./control/housekeeping.ts"
 import { forgetLeftovers } from "./control/leftovers.ts"
 import { createPlanners } from "./planners.ts"
+import { createRayPlane, type RayPlane } from "./ray-plane.ts"
 import { createStrays } from "./control/strays.ts"
-import { createRayControl } from "./control/ray-control.ts"
-import { createRayFigures } from "./control/ray-figures.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
@@ -47,14 +46,7 @@ import {
   type Reads,
   type Store,
 } from "./domain/journal/index.ts"
-import {
-  createRayObjects,
-  createRayRunner,
-  defaultRayLimits,
-  type RayBackend,
-  type RayRunner,
-  type RayStore,
-} from "./domain/ray/index.ts"
+import type { RayBackend, RayStore } from "./domain/ray/index.ts"
 import { claimChanged, createQueue, queueControlChanged, type ClaimStore } from "./domain/queue/index.ts"
 import { createServiceRecords, createServiceRegisters, type ServiceStore } from "./domain/services/index.ts"
 import {
@@ -147,8 +139,6 @@ const keepAuditMs = 180 * dayMs
 const keepWorkloadsMs = 90 * dayMs
 const keptEvents = 1_000_000
 const pruneStep = 500
-/** Random bytes of the token that a Ray cluster is reached with. */
-const rayTokenBytes = 32
 /** Often enough for 1,600 events a second, day and night: that many steps of `prune` remove. */
 const pruneEveryMs = 5 * 60_000
 
@@ -198,7 +188,6 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   const isDeleting = (id: string) => workspaceIndex.find(id)?.state === "deleting"
   const workspaceRow = (from: Reads, id: string) => rows.workspaces.byId(from, id)
   const pods = createPodCounts(store)
-  const rayFigures = createRayFigures(store)
   const graceSecondsOf = (workspaceId: string) =>
     workspaceIndex.find(workspaceId)?.policy.stopGraceSeconds ?? 30
   const runner: { current: Runner | undefined } = { current: undefined }
@@ -206,10 +195,10 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     if (!runner.current) throw new Error("The runner is not there yet.")
     return runner.current
   }
-  const rayRunner: { current: RayRunner | undefined } = { current: undefined }
-  const theRayRunner = (): RayRunner => {
-    if (!rayRunner.current) throw new Error("The runner of Ray clusters is not there yet.")
-    return rayRunner.current
+  const rayPlane: { current: RayPlane | undefined } = { current: undefined }
+  const theRayOwner = () => {
+    if (!rayPlane.current) throw new Error("The owner of Ray's claims is not there yet.")
+    return rayPlane.current.owner
   }
   const vault = options.vault ?? createVault(randomBytes(vaultKeyBytes))
   const rayBackends = options.rayBackends ?? []
@@ -243,8 +232,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
         evicted: (tx, claim, cause, by, nowMs) => theRunner().owner.evicted(tx, claim, cause, by, nowMs),
       },
       "ray-cluster": {
-        bound: (tx, claim, nowMs) => theRayRunner().owner.bound(tx, claim, nowMs),
-        evicted: (tx, claim, cause, by, nowMs) => theRayRunner().owner.evicted(tx, claim, cause, by, nowMs),
+        bound: (tx, claim, nowMs) => theRayOwner().bound(tx, claim, nowMs),
+        evicted: (tx, claim, cause, by, nowMs) => theRayOwner().evicted(tx, claim, cause, by, nowMs),
       },
     },
   })
@@ -279,47 +268,25 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     lookAt: control.lookAt,
   })
 
-  const rayControl = createRayControl({
+  const ray = createRayPlane({
     store,
     rows: rows.ray,
-    runner: theRayRunner,
-    backends: rayBackends,
     clock,
     timers,
-    log,
-  })
-  const rayBackendOf = new Map(rayBackends.map((backend) => [backend.clusterId, backend]))
-  rayRunner.current = createRayRunner({
-    store,
-    rows: rows.ray,
-    moves: queue,
-    clock,
     ids,
-    backends: rayBackendOf,
+    log,
     vault,
-    makeToken: () => randomBytes(rayTokenBytes).toString("hex"),
+    backends: rayBackends,
+    hostPathAllow: options.hostPathAllow ?? [],
+    queue,
+    capacity,
+    workspaces: workspaceIndex,
+    workspaceRow,
     nodeAt: (nodeId) => inventory.byId(nodeId),
     graceSecondsOf,
     isDeleting,
-    lookAt: rayControl.lookAt,
   })
-  const ray = createRayObjects({
-    store,
-    rows: rows.ray,
-    clock,
-    ids,
-    vault,
-    limits: defaultRayLimits,
-    hostPathAllow: options.hostPathAllow ?? [],
-    namespaceOwner: (namespace) => workspaceIndex.namespaceOwner(namespace),
-    workspaceRow,
-    workspace: (id) => workspaceIndex.find(id),
-    life: theRayRunner().life,
-    queue,
-    capacity,
-    backends: rayBackendOf,
-    dashboardOf: theRayRunner().dashboardOf,
-  })
+  rayPlane.current = ray
 
   const identity = createIdentity({
     store,
@@ -354,9 +321,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
       Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)) +
       (await rows.gpuRequests.liveIn(from, workspaceId)) +
-      (await rows.ray.clusters.liveIn(from, workspaceId)) +
-      (await rows.ray.jobs.liveIn(from, workspaceId)) +
-      (await rows.ray.services.liveIn(from, workspaceId)),
+      (await ray.liveIn(from, workspaceId)),
   })
   const workloads = createWorkloads({
     store,
@@ -559,12 +524,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     inventory.load(nodes)
     const attempts = await rows.workloads.liveAttempts(from)
     for (const attempt of attempts) pods.apply(attempt)
-    rayFigures.load({
-      clusters: await rows.ray.clusters.live(from),
-      pods: await rows.ray.pods.live(from),
-      jobs: await rows.ray.jobs.live(from),
-      services: await rows.ray.services.live(from),
-    })
+    await ray.load(from)
     for (const workspace of workspaceIndex.list()) capacity.workspaceChanged(workspace, false)
     for (const node of nodes) capacity.nodeChanged(node)
     for (const claim of await rows.claims.live(from)) capacity.claimChanged(claim)
@@ -591,22 +551,21 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     workloads,
     endpoints,
     services,
-    ray,
+    ray: ray.objects,
     idempotency,
     serviceRecords,
     serviceRegisters,
     control,
-    rayControl,
-    rayLife: theRayRunner().life,
-    /** Ray's pods end, its clusters stay: what a stop with all pods does. @returns their longest grace; ms */
-    standDownRay: () => theRayRunner().standDown(),
+    rayControl: ray.control,
+    rayLife: ray.life,
+    standDownRay: ray.standDown,
     gpuControl,
     timers,
     readiness: () => ({ isReady, message: readiness }),
     /** No new admissions from here on; what runs is looked after until `stop`. */
     pausePlanning: () => loop.stop(),
     podsByPhase: () => pods.counts(),
-    rayReading: () => rayFigures.reading(),
+    rayReading: ray.reading,
     gpuReading: () => gpuFigures.reading(clock.nowMs()),
     /** Requests that were refused are counted here. */
     refusals,
@@ -620,7 +579,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       await housekeeping.fingerprint()
       readiness = "What runs is being taken over."
       await endpoints.giveMissing()
-      const recovered = { ...(await control.recover()), ...(await rayControl.recover()) }
+      const recovered = { ...(await control.recover()), ...(await ray.control.recover()) }
       readiness = "The services are being opened."
       await services.open()
       await queue.adoptNodes()
@@ -641,7 +600,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       await loop.stop()
       await services.stop()
       await gpuControl.stop()
-      await rayControl.stop()
+      await ray.control.stop()
       await control.stop()
       await writeKeyUse().catch((err: unknown) => log.warn({ err }, "the last uses of keys were not written"))
       await refusals
