@@ -72,7 +72,7 @@ import type { Clock } from "./kit/clock.ts"
 import type { Ids } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
 import { createTimers } from "./kit/timers.ts"
-import { createPasswordHasher, type PasswordHasher } from "./kit/password.ts"
+import { createPasswordHasher } from "./kit/password.ts"
 import { createVault, vaultKeyBytes, type Vault } from "./kit/vault.ts"
 import { makeRsaSigningKey } from "./kit/jwt.ts"
 
@@ -112,8 +112,6 @@ export interface ControlPlaneOptions {
   readonly noAuth: boolean
   /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
   readonly vault?: Vault
-  /** Default: one that takes its time. */
-  readonly passwords?: PasswordHasher
   readonly gpuLimits?: GpuRequestLimits
   /** `stopGraceSeconds` that new workspaces start with. */
   readonly stopGraceSeconds?: number
@@ -295,7 +293,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     clock,
     ids,
     randomBytes: (size) => randomBytes(size),
-    passwords: options.passwords ?? createPasswordHasher(),
+    passwords: createPasswordHasher(),
     noAuth: options.noAuth,
   })
   const signingKeys = createSigningKeys({
