@@ -14,6 +14,7 @@ import { checkExchange, seenAnswers } from "../../packages/server/src/http/test-
 import { createKuberayFamily } from "../../packages/server/src/http/kuberay/family.ts"
 import { scriptedObjects } from "../../packages/server/src/http/kuberay/test-rows.ts"
 import { createErrorAnswer } from "../../packages/server/src/http/egs/errors.ts"
+import { servicesErrorAnswer } from "../../packages/server/src/http/services/errors.ts"
 import { workloadsErrorAnswer } from "../../packages/server/src/http/workloads/errors.ts"
 import { systemClock } from "../../packages/server/src/kit/clock.ts"
 import { AppError, type ErrorCode } from "../../packages/server/src/kit/errors.ts"
@@ -22,6 +23,7 @@ import { startBerthServer, type BerthServer } from "./berth-server.ts"
 import { egsWalks, withoutSuccess } from "./egs-walks.ts"
 import { rayWalks } from "./ray-walks.ts"
 import { kuberayWalks } from "./kuberay-walks.ts"
+import { jsonHeaders, servicesWalks } from "./services-walks.ts"
 
 /*
  * `server.call` checks every answer against the document of its family (test-exchange.ts), here and in all other tests
@@ -43,6 +45,9 @@ const neverMissing: readonly string[] = [
   "kuberay.listRayJobs",
   "kuberay.listRayServices",
 ]
+
+/** What is no UUID is not looked for. */
+const namedByUuid: readonly string[] = ["services.getService", "services.deleteService", "services.getStack"]
 
 const routes: readonly FamilyRoute[] = Object.values(apiFamilies).flatMap((family) => family.routes)
 
@@ -286,6 +291,7 @@ it("every operation of every document can be made to succeed", async () => {
     ...walks,
     ...prefixed("egs.", egsWalks),
     ...prefixed("kuberay.", kuberayWalks),
+    ...prefixed("services.", servicesWalks),
   }
   const possible = routes.filter(({ id }) => !withoutSuccess.some((name) => id === `egs.${name}`))
   expect(Object.keys(all).toSorted()).toEqual(possible.map(({ id }) => id).toSorted())
@@ -316,14 +322,19 @@ describe.each(routes.map((route) => [route.id, route] as const))("%s", (id, rout
       await ask({ raw: "x".repeat(3 * 2 ** 20) })
       await ask({ raw: "{" })
       await ask({ json: [] })
-      await ask({ json: route.example ?? {} })
+      await ask({ json: route.example ?? {}, headers: jsonHeaders })
     }
     for (const status of [401, 413])
       expect(statuses.has(status), `${id} ${status}`).toBe(refused.includes(status))
     const isNamed = route.path.includes(":") && route.body === undefined
-    if (isNamed) expect(statuses).toContain(neverMissing.includes(id) ? 200 : 404)
+    if (isNamed) expect(statuses).toContain(statusOfMissing(id))
   })
 })
+
+function statusOfMissing(id: string): number {
+  if (namedByUuid.includes(id)) return 422
+  return neverMissing.includes(id) ? 200 : 404
+}
 
 /** fetch sends no body with a GET. */
 function tolerateGetBody(error: unknown): void {
@@ -359,7 +370,7 @@ it("every route of the server is in a document, and no document has another", as
   const meter = { requestDone: () => {} }
   const app = await createApp({ services, log: silentLog, config, families, streams, meter, metrics })
   await app.close()
-  const other = /^HEAD | \/reference| \/apis\/v1\/\*$|\/dashboard(\/\*)?$/
+  const other = /^HEAD | \/reference|\/device_authorization$| \/apis\/v1\/\*$|\/dashboard(\/\*)?$/
   const served = [...known].filter((route) => !other.test(route))
   expect(served.toSorted()).toEqual(routes.map(({ method, path: at }) => `${method} ${at}`).toSorted())
 })
@@ -385,6 +396,7 @@ describe("the refusals of the documents", () => {
     workloads: workloadsErrorAnswer,
     egs: createErrorAnswer("seed"),
     kuberay: createKuberayFamily({ openDocuments: false }).errorAnswer,
+    services: servicesErrorAnswer,
     berth: plainErrorAnswer,
   }
 

@@ -3,6 +3,7 @@ import * as egs from "../egs/index.ts"
 import * as workloads from "../workloads/index.ts"
 import { anywhere, type ApiFamily } from "./family.ts"
 import { kuberayFamily } from "./kuberay-family.ts"
+import { servicesFamily } from "./services-family.ts"
 
 const workloadsFamily: ApiFamily = {
   name: "workloads",
@@ -93,6 +94,7 @@ export const apiFamilies = {
   workloads: workloadsFamily,
   egs: egsFamily,
   kuberay: kuberayFamily,
+  services: servicesFamily,
   berth: berthFamily,
 } as const satisfies Readonly<Record<string, ApiFamily>>
 export type ApiFamilyName = keyof typeof apiFamilies

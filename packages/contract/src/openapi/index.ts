@@ -6,7 +6,6 @@ export { refusalsOf, openApiDocument } from "./document.ts"
 export { apiFamilies } from "./families.ts"
 export type { ApiFamilyName } from "./families.ts"
 export type { ApiFamily, FamilyRoute } from "./family.ts"
-export { servicesFamily } from "./services-family.ts"
 export type {
   JsonSchema,
   OpenApiDocument,

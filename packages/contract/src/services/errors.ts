@@ -7,6 +7,7 @@ export type ServiceErrorName =
   | "EntityExistsError"
   | "IllegalOperationError"
   | "KeyError"
+  | "NotImplementedError"
   | "RuntimeError"
   | "ValueError"
 
@@ -57,6 +58,7 @@ export const frameTexts = {
   notFound: "Not Found",
   methodNotAllowed: "Method Not Allowed",
   noUploads: "File uploads are not allowed on this endpoint.",
+  tooLarge: "Request Entity Too Large",
   unreadable: "There was an error parsing the body",
   unexpected: "An unexpected error occurred.",
   noUsername: "Invalid request: username is required.",

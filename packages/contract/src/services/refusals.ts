@@ -34,7 +34,7 @@ export const refusals: Readonly<Record<number, ServicesRefusal>> = {
     example: noService("9f2a7c10-3d6e-4b3c-8a1f-5b0e2d9c4f77"),
   },
   409: { description: "There is a service with the same `config`.", example: sameConfig("churn-server") },
-  413: { description: "The body is larger than 1 MiB.", example: frameError("Request Entity Too Large") },
+  413: { description: "The body is larger than 1 MiB.", example: frameError(frameTexts.tooLarge) },
   422: {
     description: "A path, a query or a body that is not of its form: every fault; or a filter: the first.",
     example: ["ValueError", issuesText("create", [missingName])],
@@ -43,6 +43,10 @@ export const refusals: Readonly<Record<number, ServicesRefusal>> = {
   500: {
     description: "A fault of the server.",
     example: unexpectedError("3b1c9d02"),
+  },
+  501: {
+    description: "This server does not do it.",
+    example: ruleError("NotImplementedError", "Devices are not authorized here."),
   },
   503: {
     description: "The server starts, shuts down, or its disk is full: see `Retry-After`.",

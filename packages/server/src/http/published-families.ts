@@ -4,6 +4,7 @@ import type { EgsOptions } from "./egs/handlers.ts"
 import { createKuberayFamily } from "./kuberay/family.ts"
 import type { Family } from "./plugins/family.ts"
 import { referenceFamily } from "./reference/family.ts"
+import { servicesFamily } from "./services/family.ts"
 import { workloadsFamily } from "./workloads/routes.ts"
 
 /** Every API of the server, and the page that shows their documents. */
@@ -15,6 +16,7 @@ export function publishedFamilies(
     workloadsFamily,
     createEgsFamily(egs),
     createKuberayFamily(options),
+    servicesFamily,
     createBerthFamily(options),
     referenceFamily,
   ]

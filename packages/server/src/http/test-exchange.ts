@@ -119,6 +119,12 @@ function familyOf(path: string): ApiFamilyName | undefined {
     )
   )
     return "egs"
+  if (
+    /^\/api\/v1\/(services|workspaces|projects|stacks|current-user|info|device_authorization)(\/|$)/.test(
+      path,
+    )
+  )
+    return "services"
   if (path === "/api/v1" || path.startsWith("/api/v1/")) return "workloads"
   // Ray's own API, handed on.
   if (/^\/berth\/v1\/ray\/clusters\/[^/]+\/[^/]+\/dashboard(\/|$)/.test(path)) return undefined

@@ -23,6 +23,7 @@ export function createIds(nowMs: () => number, random: () => number = Math.rando
 }
 
 const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+const ulidLength = 26
 
 /** The 128 bits of a ULID as a lower-case UUID: one key shows in both forms (DESIGN 2). */
 export function ulidToUuid(ulid: string): string {
@@ -30,4 +31,15 @@ export function ulidToUuid(ulid: string): string {
   for (const c of ulid) value = value * 32n + BigInt(digits.indexOf(c))
   const hex = value.toString(16).padStart(32, "0").slice(-32)
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** The other way round. @param uuid with or without hyphens */
+export function uuidToUlid(uuid: string): string {
+  let value = BigInt(`0x${uuid.replaceAll("-", "")}`)
+  let ulid = ""
+  while (ulid.length < ulidLength) {
+    ulid = (digits[Number(value % 32n)] ?? "") + ulid
+    value /= 32n
+  }
+  return ulid
 }

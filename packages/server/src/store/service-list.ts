@@ -207,12 +207,16 @@ function contained(column: ServiceColumn, value: string): RawBuilder<SqlBool> {
 
 function within(
   column: ServiceColumn,
-  values: readonly string[],
+  values: readonly (string | null)[],
   word: "in" | "not in",
 ): RawBuilder<SqlBool> {
   if (values.length === 0) return word === "in" ? sql`1 = 0` : sql`1 = 1`
-  const list = sql.join(values.map((value) => sql`${valueOf(column, value)}`))
-  return sql`${exact(column)} ${sql.raw(word)} (${list})`
+  const texts = values.filter((value) => value !== null)
+  const isNull = sql<SqlBool>`${sql.ref(columns[column])} is null`
+  if (texts.length === 0) return isNull
+  const list = sql.join(texts.map((value) => sql`${valueOf(column, value)}`))
+  const test = sql<SqlBool>`${exact(column)} ${sql.raw(word)} (${list})`
+  return texts.length === values.length ? test : sql`(${test} or ${isNull})`
 }
 
 function lowerAscii(text: string): string {

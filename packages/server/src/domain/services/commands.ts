@@ -1,4 +1,4 @@
-import type { Principal } from "../identity/index.ts"
+import type { Principal, User } from "../identity/index.ts"
 import type {
   JsonText,
   ModelVersion,
@@ -56,11 +56,8 @@ export interface ServiceRecordView {
   readonly modelVersion: ModelVersion | null
 }
 
-/** What users are matched by in a list: each of name, full name and id, with the operator. */
-export interface UserCondition {
-  readonly op: "equals" | "not_equals" | "contains" | "not_contains" | "starts_with" | "ends_with" | "one_of"
-  readonly values: readonly string[]
-}
+/** Whether records of a user are in a list. */
+export type UserTest = (user: Pick<User, "id" | "name">) => boolean
 
 /** Records of model servers (DESIGN 9.4). What the caller has no role for does not exist. */
 export interface ServiceRecords {
@@ -78,7 +75,7 @@ export interface ServiceRecords {
   /** @param query.users conditions on who made it, beside the others */
   list(
     principal: Principal,
-    query: ServiceQuery & { readonly users: readonly UserCondition[] },
+    query: ServiceQuery & { readonly users: readonly UserTest[] },
   ): Promise<{ readonly total: number; readonly items: readonly ServiceRecordView[] }>
 }
 

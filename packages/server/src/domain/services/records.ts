@@ -13,7 +13,6 @@ import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { NewServiceRecord, ServiceRecordChange, ServiceRecords, ServiceRecordView } from "./commands.ts"
 import type { ServiceCondition, ServiceId, ServiceRecord, ServiceStore } from "./types.ts"
-import { matchedUsers } from "./user-conditions.ts"
 
 export interface ServiceRecordsOptions {
   readonly store: Pick<Store, "tx" | "committed">
@@ -115,13 +114,13 @@ function workspacesToList(principal: Principal): readonly string[] | null {
 }
 
 function madeBy(
-  conditions: Parameters<ServiceRecords["list"]>[1]["users"],
+  tests: Parameters<ServiceRecords["list"]>[1]["users"],
   users: readonly User[],
 ): readonly ServiceCondition[] {
-  return conditions.map((condition) => ({
+  return tests.map((test) => ({
     column: "user",
     op: "one_of",
-    values: matchedUsers(condition, users).map(({ id }) => id),
+    values: users.filter(test).map(({ id }) => id),
   }))
 }
 

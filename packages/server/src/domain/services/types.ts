@@ -133,7 +133,10 @@ export type ServiceColumn = (typeof serviceColumns)[number]
 export type ServiceCondition = { readonly column: ServiceColumn } & (
   | { readonly op: "equals" | "not_equals"; readonly value: string }
   | { readonly op: "contains" | "not_contains" | "starts_with" | "ends_with"; readonly value: string }
-  | { readonly op: "one_of" | "not_one_of"; readonly values: readonly string[] }
+  /** null among the values is fulfilled by null. */
+  | { readonly op: "one_of"; readonly values: readonly (string | null)[] }
+  /** Without any values fulfilled by null too. */
+  | { readonly op: "not_one_of"; readonly values: readonly string[] }
   | {
       readonly op: "equals_at" | "not_equals_at" | "greater" | "at_least" | "less" | "at_most"
       readonly number: number

@@ -1,0 +1,155 @@
+import type {
+  DecodedServiceCreate,
+  DecodedServiceUpdate,
+  JsonText,
+  ModelVersionView,
+  PipelineRunView,
+  ServiceKind,
+  ServiceView,
+} from "@berth/contract/services"
+import type {
+  JsonText as StoredJson,
+  ModelVersion,
+  ModelVersionId,
+  NewServiceRecord,
+  PipelineRun,
+  PipelineRunId,
+  PipelineRunStatus,
+  ServiceRecordChange,
+  ServiceRecordView,
+  ServiceType,
+} from "../../domain/services/index.ts"
+import type { Services } from "../services.ts"
+import { userView } from "./map-accounts.ts"
+import { shownProjectId } from "./projects.ts"
+import { uuidOfUser } from "./uuids.ts"
+
+export function newRecord(decoded: DecodedServiceCreate, workspaceId: string): NewServiceRecord {
+  const { name, adminState, pipelineName, pipelineStepName, state, predictionUrl, healthCheckUrl } = decoded
+  return {
+    workspaceId,
+    name,
+    type: typeOf(decoded.serviceType),
+    source: decoded.serviceSource,
+    adminState,
+    config: stored(decoded.config),
+    pipelineName,
+    pipelineStepName,
+    labels: decoded.labels && labelsOf(decoded.labels),
+    status: decoded.status && stored(decoded.status),
+    endpoint: decoded.endpoint && stored(decoded.endpoint),
+    state,
+    predictionUrl,
+    healthCheckUrl,
+    modelVersionId: decoded.modelVersionId as ModelVersionId | null,
+    pipelineRunId: decoded.pipelineRunId as PipelineRunId | null,
+  }
+}
+
+export function recordChange(decoded: DecodedServiceUpdate): ServiceRecordChange {
+  const { serviceSource, status, state, endpoint, labels, modelVersionId, ...same } = decoded
+  return {
+    ...same,
+    ...(serviceSource !== undefined && { source: serviceSource }),
+    ...(status !== undefined && { status: status && stored(status), state: state ?? null }),
+    ...(endpoint !== undefined && { endpoint: endpoint && stored(endpoint) }),
+    ...(labels !== undefined && { labels: labels && labelsOf(labels) }),
+    ...(modelVersionId !== undefined && { modelVersionId: modelVersionId as ModelVersionId }),
+  }
+}
+
+/** A record with what it links to, as this API shows it. */
+export function serviceView(
+  services: Pick<Services, "directory" | "workspaces">,
+  { record, run, modelVersion }: ServiceRecordView,
+): ServiceView {
+  const { id, name, adminState, state, predictionUrl, healthCheckUrl, userId } = record
+  const projectId = shownProjectId(services.workspaces, record.workspaceId)
+  const user = userId && services.directory.user(userId)
+  return {
+    id,
+    name,
+    ...timesOf(record),
+    projectId,
+    user: user ? userView(user) : null,
+    serviceType: kindOf(record.type),
+    labels: record.labels && (JSON.stringify(record.labels) as JsonText),
+    state,
+    serviceSource: record.source,
+    adminState,
+    config: shown(record.config),
+    status: record.status && shown(record.status),
+    endpoint: record.endpoint && shown(record.endpoint),
+    predictionUrl,
+    healthCheckUrl,
+    pipelineRun: run && runView(run, projectId),
+    modelVersion: modelVersion && modelVersionView(modelVersion, projectId),
+  }
+}
+
+const unfinished: ReadonlySet<PipelineRunStatus> = new Set([
+  "initializing",
+  "provisioning",
+  "running",
+  "retrying",
+  "stopping",
+])
+
+function runView(run: PipelineRun, projectId: string): PipelineRunView {
+  const { id, name, userId, status } = run
+  return {
+    id,
+    name,
+    ...timesOf(run),
+    userId: userId && uuidOfUser(userId),
+    projectId,
+    status,
+    isInProgress: unfinished.has(status),
+    statusReason: null,
+    // Runs are not numbered here.
+    index: 0,
+    pipelineId: null,
+  }
+}
+
+function modelVersionView(version: ModelVersion, projectId: string): ModelVersionView {
+  const { id, name, modelId, modelName, stage, number } = version
+  const owned = {
+    ...timesOf(version),
+    userId: version.userId && uuidOfUser(version.userId),
+    projectId,
+  }
+  const model = { id: modelId, name: modelName, ...owned }
+  return { id, name: name ?? String(number), ...owned, stage, number, model }
+}
+
+function timesOf({
+  createdAtUs,
+  updatedAtUs,
+}: {
+  readonly createdAtUs: number
+  readonly updatedAtUs: number
+}) {
+  return { createdAtMs: createdAtUs / 1000, updatedAtMs: updatedAtUs / 1000 }
+}
+
+function typeOf({ logo_url, ...same }: ServiceKind): ServiceType {
+  return { ...same, logoUrl: logo_url }
+}
+
+function kindOf({ logoUrl, ...same }: ServiceType): ServiceKind {
+  return { ...same, logo_url: logoUrl }
+}
+
+/** The decoder has let only strings through. */
+function labelsOf(text: JsonText): Readonly<Record<string, string>> {
+  return JSON.parse(text) as Readonly<Record<string, string>>
+}
+
+/** The wire and the store have the same form of JSON (Python's). */
+function stored(text: JsonText): StoredJson {
+  return text as string as StoredJson
+}
+function shown(text: StoredJson): JsonText {
+  return text as string as JsonText
+}
