@@ -15,6 +15,7 @@ import {
   rayJobChanged,
   rayServiceChanged,
 } from "../domain/ray/index.ts"
+import { mapInTurns } from "../kit/in-turns.ts"
 import { assertInserted, assertMoved, fromJson, toFlag, toJson } from "./codec.ts"
 import type { Dialect } from "./dialect.ts"
 import { deleteEventsOf } from "./ray-events.ts"
@@ -163,7 +164,7 @@ function objectStore<T extends RayObject, K extends string>(of: Kind<T>): Deleta
     },
     async page(from, scope, page) {
       if (isEmptyScope(scope)) return { items: [], hasMore: false }
-      const found = (await pageRows(from, kind, scope, page)).map(fromRow)
+      const found = await mapInTurns(await pageRows(from, kind, scope, page), fromRow)
       if (page.limit === null) return { items: found, hasMore: false }
       return { items: found.slice(0, page.limit), hasMore: found.length > page.limit }
     },

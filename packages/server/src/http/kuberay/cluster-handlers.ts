@@ -9,6 +9,7 @@ import { create } from "@bufbuild/protobuf"
 import { EmptySchema } from "@bufbuild/protobuf/wkt"
 import type { Principal } from "../../domain/identity/index.ts"
 import type { RayClusterView, RayObjects } from "../../domain/ray/index.ts"
+import { mapInTurns } from "../../kit/in-turns.ts"
 import { clusterFrom, wireClusterOf } from "./map-clusters.ts"
 import { pageOf, tokenOf, type ListPlace } from "./paging.ts"
 import type { RayHandlers } from "./requests.ts"
@@ -23,7 +24,10 @@ export function clusterHandlers({
   async function list(principal: Principal, namespace: string | null, limit: bigint, token: string) {
     const place: ListPlace = { list: "clusters", namespace }
     const { items, next } = await clusters.page(principal, namespace, pageOf(place, Number(limit), token))
-    return { clusters: items.map((view) => shown(principal, view)), continue: tokenOf(place, next) }
+    return {
+      clusters: await mapInTurns(items, (view) => shown(principal, view)),
+      continue: tokenOf(place, next),
+    }
   }
   return {
     async createCluster(principal, { namespace, cluster }) {

@@ -7,6 +7,7 @@ import { create } from "@bufbuild/protobuf"
 import { EmptySchema } from "@bufbuild/protobuf/wkt"
 import type { Principal } from "../../domain/identity/index.ts"
 import type { RayJob, RayObjects } from "../../domain/ray/index.ts"
+import { mapInTurns } from "../../kit/in-turns.ts"
 import { jobFrom, wireJobOf } from "./map-jobs.ts"
 import { pageOf, tokenOf, type ListPlace } from "./paging.ts"
 import type { RayHandlers } from "./requests.ts"
@@ -21,7 +22,7 @@ export function jobHandlers({
   async function list(principal: Principal, namespace: string | null, limit: bigint, token: string) {
     const place: ListPlace = { list: "jobs", namespace }
     const { items, next } = await jobs.page(principal, namespace, pageOf(place, Number(limit), token))
-    return { jobs: items.map((job) => shown(principal, job)), continue: tokenOf(place, next) }
+    return { jobs: await mapInTurns(items, (job) => shown(principal, job)), continue: tokenOf(place, next) }
   }
   return {
     async createRayJob(principal, { namespace, job }) {

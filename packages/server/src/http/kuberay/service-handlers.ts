@@ -9,6 +9,7 @@ import { create } from "@bufbuild/protobuf"
 import { EmptySchema } from "@bufbuild/protobuf/wkt"
 import type { Principal } from "../../domain/identity/index.ts"
 import type { NewRayService, RayObjects, RayServiceView } from "../../domain/ray/index.ts"
+import { mapInTurns } from "../../kit/in-turns.ts"
 import { serviceFrom, wireServiceOf } from "./map-services.ts"
 import { pageOf, tokenOf, type ListPlace } from "./paging.ts"
 import type { RayHandlers } from "./requests.ts"
@@ -28,7 +29,10 @@ export function serviceHandlers({
   async function list(principal: Principal, namespace: string | null, size: number, token: string) {
     const place: ListPlace = { list: "services", namespace }
     const { items, next } = await services.page(principal, namespace, pageOf(place, size, token))
-    return { services: items.map((view) => shown(principal, view)), nextPageToken: tokenOf(place, next) }
+    return {
+      services: await mapInTurns(items, (view) => shown(principal, view)),
+      nextPageToken: tokenOf(place, next),
+    }
   }
   return {
     async createRayService(principal, { namespace, service }) {
