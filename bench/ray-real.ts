@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { performance } from "node:perf_hooks"
+import { podProcesses } from "../test/support/belongings.ts"
 import { aRayTemplate, call, rayCluster, say } from "./ray-support.ts"
 import { startBenchServer, type BenchServer } from "./support.ts"
 
@@ -84,16 +85,14 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   }
 }
 
-/** Of all processes that have the mark of a pod of this server; shared pages are shared out. */
+/** Of all processes of its Ray nodes; shared pages are shared out. */
 function memoryOf({ dataDir }: BenchServer): { readonly processes: number; readonly pssMiB: number } {
-  const marked = readdirSync("/proc").filter(
-    (name) => /^\d+$/.test(name) && read(`/proc/${name}/environ`).includes(`${dataDir}/ray/pods/`),
-  )
-  const pss = marked.map((pid) =>
+  const found = podProcesses(dataDir)
+  const pss = found.map(({ pid }) =>
     Number(/^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0),
   )
   const sum = pss.reduce((total, kib) => total + kib * 1024, 0)
-  return { processes: marked.length, pssMiB: Math.round(sum / mib) }
+  return { processes: found.length, pssMiB: Math.round(sum / mib) }
 }
 
 function read(file: string): string {
