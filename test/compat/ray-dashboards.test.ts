@@ -87,7 +87,8 @@ async function start(options: { readonly noAuth?: boolean } = {}): Promise<Berth
     }),
   })
   await makeTemplate(started)
-  await makeRayCluster(started, "a")
+  const token = await started.member("makes", { default: "editor" })
+  await makeRayCluster(started, "a", { token })
   await untilRayCluster(started, "a")
   return started
 }
@@ -173,6 +174,16 @@ describe("a request to a dashboard", () => {
       const answer = await server.call("POST", `${at}/x`, { raw, headers: { "idempotency-key": "k" } })
       expect([answer.status, answer.text]).toEqual([200, raw])
     }
+  })
+
+  it("is a server owner's alone where it changes something on their cluster", async () => {
+    await makeRayCluster(server, "owned")
+    await untilRayCluster(server, "owned")
+    const asks = async (method: string, token: string) =>
+      (await server.call(method, `${at.replace("/a/", "/owned/")}/x`, { token })).status
+    expect([await asks("GET", editor), await asks("DELETE", editor)]).toEqual([200, 403])
+    expect(await asks("DELETE", server.token)).toBe(200)
+    expect(dashboard.asked.map(({ line }) => line)).toEqual(["GET /x", "DELETE /x"])
   })
 
   it("finds no cluster, or one that is not ready", async () => {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest"
 import type { RayEntrypoint } from "../../packages/server/src/domain/ray/index.ts"
+import { aWantedCluster } from "../../packages/server/src/domain/ray/ray-suite.ts"
 import type { TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 import {
   clusterOf,
   clusterReaches,
+  headAlone,
   makeCluster,
   type Programs,
   startRayPlane,
@@ -240,6 +242,28 @@ describe("rights", () => {
     for (const asked of [submissions.get(stranger, shared, id), submissions.list(stranger, shared)])
       await expect(asked).rejects.toMatchObject({ code: "not_found", resource: "ray-cluster" })
     expect((await get(p, id)).status).toBe("RUNNING")
+  })
+
+  it("keep what an Editor sends off a server owner's cluster, which runs as the server's account", async () => {
+    const p = await start({ count: { runMs: null } })
+    const editor = await p.member("ed", { default: "editor" })
+    const id = await submit(p)
+    const { submissions, forward } = p.plane.ray
+    const request = { method: "POST", path: "/api/jobs/", headers: {}, body: null }
+    const never = new AbortController().signal
+    for (const asked of [
+      submissions.submit(editor, shared, entry()),
+      forward(editor, shared, request, never),
+    ])
+      await expect(asked).rejects.toMatchObject({ code: "forbidden", resource: "ray-cluster" })
+    expect(await list(p)).toEqual([id])
+    await submissions.stop(editor, shared, id)
+    const at = { namespace: "default", name: "theirs" }
+    await p.plane.ray.clusters.create(editor, aWantedCluster({ ...at, spec: headAlone }))
+    await clusterReaches(p, "ready", "theirs")
+    await submissions.submit(editor, at, entry())
+    await submissions.submit(p.owner, at, entry())
+    expect(await submissions.list(editor, at)).toHaveLength(2)
   })
 
   it("have what is sent through the proxy audited, without its query", async () => {

@@ -40,6 +40,18 @@ describe("before it is submitted", () => {
     expect(step({ ...selector, phase: "Waiting", message })).toEqual({ do: "wait", atMs: null })
   })
 
+  it("is not sent to a server owner's cluster by anybody else", () => {
+    const message = "The job may not run on the Ray cluster count-abcde: it runs as the server's account."
+    expect(step({ ...selector, asServerOwner: false }, { cluster })).toEqual(
+      write({ phase: "Failed", message, finishedAtMs: nowMs }),
+    )
+    const others = aClusterOfJob({ asServerOwner: false })
+    for (const asServerOwner of [true, false])
+      expect(step({ ...selector, asServerOwner }, { cluster: others })).toMatchObject(
+        write({ phase: "Initializing" }),
+      )
+  })
+
   it("says what its cluster waits for", () => {
     const starting = aClusterOfJob({ state: "waiting", message: "No GPU is free." })
     expect(step({ clusterKey: key }, { cluster: starting })).toEqual(

@@ -102,6 +102,8 @@ function stepByCluster(sight: JobSight, cluster: RayCluster): JobStep {
   const { name, state, message } = cluster
   if (state === "ending" || state === "gone") return stepWithoutCluster({ ...sight, cluster: undefined })
   if (state === "failed") return lost(sight, message || `The Ray cluster ${name} failed.`)
+  if (cluster.asServerOwner && !job.asServerOwner)
+    return lost(sight, `The job may not run on the Ray cluster ${name}: it runs as the server's account.`)
   // What ran went with the processes: when there is a place again it begins anew, under another id.
   if (cluster.suspended || wasSuspended(job, cluster))
     return settled(sight, { phase: "Suspended", message, status: "", submissionId: "" })

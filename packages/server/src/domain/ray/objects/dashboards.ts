@@ -29,3 +29,16 @@ export async function readyCluster(
     facts: { namespace: at.namespace },
   })
 }
+
+/**
+ * Else whoever may change the cluster of a server owner could run anything as the server's own account.
+ * @throws AppError `forbidden`
+ */
+export function refuseOthersCode(principal: Principal, { name, namespace, asServerOwner }: RayCluster): void {
+  if (!asServerOwner || principal.serverRole === "owner") return
+  throw new AppError(
+    "forbidden",
+    `The user is not allowed to run anything on the Ray cluster ${name}: it runs as the server's account`,
+    { resource, name, facts: { operation: "ray.write", namespace } },
+  )
+}

@@ -1,5 +1,5 @@
 import type { RayObjects } from "../commands.ts"
-import { readyCluster } from "./dashboards.ts"
+import { readyCluster, refuseOthersCode } from "./dashboards.ts"
 import type { RayDashboardsOptions } from "./options.ts"
 
 const resource = "ray-cluster"
@@ -13,7 +13,8 @@ export function createForward({ store, clock, ...rest }: RayDashboardsOptions): 
     const reads = method === "GET" || method === "HEAD"
     const operation = reads ? "ray.get" : "ray.write"
     const { cluster, dashboard } = await readyCluster({ store, clock, ...rest }, principal, at, operation)
-    if (!reads)
+    if (!reads) {
+      refuseOthersCode(principal, cluster)
       await store.tx((tx) =>
         tx.audit({
           operation,
@@ -26,6 +27,7 @@ export function createForward({ store, clock, ...rest }: RayDashboardsOptions): 
           data: { did: "forwarded", method, path: path.replace(/\?.*$/s, "").slice(0, mostPathLetters) },
         }),
       )
+    }
     return dashboard.forward(request, signal)
   }
 }

@@ -7,7 +7,7 @@ import { hasEndedAs, newSubmissionInfo } from "../jobs/kept-submissions.ts"
 import type { RayDashboard } from "../ports.ts"
 import type { RayCluster, RayEntrypoint, RaySubmission } from "../types.ts"
 import { rayPoked } from "../types.ts"
-import { readyCluster } from "./dashboards.ts"
+import { readyCluster, refuseOthersCode } from "./dashboards.ts"
 import type { RayDashboardsOptions } from "./options.ts"
 import { notThere } from "./refusals.ts"
 import { tellRay } from "./tell.ts"
@@ -30,6 +30,7 @@ export function createSubmissions(options: RayDashboardsOptions): RayObjects["su
   return {
     async submit(principal, at, job) {
       const ready = await readyCluster(options, principal, at, operation)
+      refuseOthersCode(principal, ready.cluster)
       const submissionId = idOf(options, job.submissionId)
       const submit = { ...readSubmit(job), submissionId }
       const row = newRow(ready.cluster, principal, job, { submissionId, createdAtMs: options.clock.nowMs() })
