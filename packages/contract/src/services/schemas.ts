@@ -301,19 +301,22 @@ export const ServicePageSchema = pageOf(ServiceResponseSchema)
 export const ProjectPageSchema = pageOf(ProjectResponseSchema)
 export const StackPageSchema = pageOf(StackResponseSchema)
 
+/** Two strings. Not a tuple, which typebox writes as older versions of JSON Schema had them. */
+function pair(description: string) {
+  return Type.Array(Type.String(), { description, minItems: 2, maxItems: 2 })
+}
+
 export const ErrorSchema = Type.Union(
   [
     Type.Object(
       {
-        detail: Type.Tuple([text("`KeyError`, `ValueError`, …"), text("What is wrong.")], {
-          description: "The kind of refusal, and a sentence.",
-        }),
+        detail: pair("The kind of refusal (`KeyError`, `ValueError`, …), and what is wrong."),
       },
       { description: "A refusal of the rules." },
     ),
-    Type.Tuple([text("`ValueError`."), text("Every fault that was found.")], {
-      description: "A path, a query or a body that is not of its form.",
-    }),
+    pair(
+      "A path, a query or a body that is not of its form: the word `ValueError`, and every fault that was found.",
+    ),
     Type.Object(
       {
         detail: text("What is wrong."),
