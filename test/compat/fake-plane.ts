@@ -230,6 +230,7 @@ function servicesOf(
     idempotency: plane.idempotency,
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
+    serviceWatches: plane.serviceWatches,
     journal: store.journal,
     store,
     readiness: plane.readiness,

@@ -22,6 +22,7 @@ import type {
 import type { UserId } from "../../packages/server/src/domain/identity/index.ts"
 import { createFakeDriver } from "../../packages/server/src/drivers/fake/fake-driver.ts"
 import { createFakeNetwork, type FakeNetwork } from "../../packages/server/src/drivers/fake/fake-network.ts"
+import { createFakeProber, type FakeProber } from "../../packages/server/src/drivers/fake/fake-prober.ts"
 import { createFakeRay } from "../../packages/server/src/drivers/fake/fake-ray.ts"
 import {
   createFakeRayWorld,
@@ -77,6 +78,8 @@ export interface TestPlane {
   readonly ray: FakeRayWorld
   /** Where services are listened for; what other programs hold there stays over a crash. */
   readonly network: FakeNetwork
+  /** What answers outside. */
+  readonly prober: FakeProber
   readonly owner: Principal
   /** Of the present life. */
   readonly plane: ControlPlane
@@ -216,6 +219,7 @@ async function startLife(given: {
   readonly ray: FakeRayWorld
   readonly other: { readonly world: FakeWorld; readonly ray: FakeRayWorld } | undefined
   readonly network: FakeNetwork
+  readonly prober: FakeProber
   readonly replicaWatch: ReplicaWatch
   readonly gpuWatch: GpuWatch
   readonly random: () => number
@@ -248,6 +252,7 @@ async function startLife(given: {
     ),
     vault: createVault(new Uint8Array(vaultKeyBytes).fill(7)),
     networks: new Map([[cluster, given.network]]),
+    prober: given.prober,
     sources: gated,
     noAuth: false,
     ...(given.gpuLimits ? { gpuLimits: given.gpuLimits } : {}),
@@ -283,6 +288,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
   const world = createFakeWorld({ clock, nodes, script: options.script ?? entryPointScript })
   const ray = createFakeRayWorld({ clock })
   const network = createFakeNetwork()
+  const prober = createFakeProber()
   const random = seededRandom(7)
   const log = options.log ?? silentLog
   const replicaWatch = createReplicaWatch()
@@ -292,7 +298,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
     world: createFakeWorld({ clock, nodes: options.otherNodes, script: options.script ?? entryPointScript }),
     ray: createFakeRayWorld({ clock }),
   }
-  const outside = { path, clock, world, ray, other, network, replicaWatch, gpuWatch, random, log }
+  const outside = { path, clock, world, ray, other, network, prober, replicaWatch, gpuWatch, random, log }
   const begin = (onStep?: OnStep) => startLife({ ...outside, onStep, refuse, gpuLimits })
   let now = await begin(options.onStep)
   let isClosed = false
@@ -356,6 +362,7 @@ export async function createTestPlane(options: TestPlaneOptions = {}): Promise<T
     world,
     ray,
     network,
+    prober,
     owner,
     get plane() {
       return now.plane

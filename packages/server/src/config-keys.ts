@@ -13,6 +13,7 @@ import {
   optionalTextType,
   pathType,
   portRangeType,
+  probeAllowType,
   rateLimitType,
   rayInterpreterType,
   switchType,
@@ -339,6 +340,12 @@ export const configKeys = {
     ["--local-host-path-allow", "BERTH_LOCAL_HOST_PATH_ALLOW"],
     [],
     "A path of this machine that Ray clusters of people who are not server owners may mount, with everything below it. Repeatable.",
+  ),
+  "services.probeAllow": key(
+    listType(probeAllowType, 100),
+    ["--services-probe-allow", "BERTH_SERVICES_PROBE_ALLOW"],
+    [],
+    "A network (10.0.0.0/8), address or host name that watches of service records may ask though it is not of the internet. Repeatable.",
   ),
   "ray.allowInstall": key(
     switchType,

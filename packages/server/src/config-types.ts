@@ -1,3 +1,4 @@
+import { isIP } from "node:net"
 import { isAbsolute, normalize } from "node:path"
 
 /** What parsing gives: the value, or a sentence that says what would be right. */
@@ -329,5 +330,21 @@ export const hostType: ConfigType<string> = single(
     typeof raw === "string" && /^(?:[A-Za-z0-9._-]{1,253}|\[?[0-9a-fA-F:.]{2,45}\]?)$/.test(raw)
       ? good(raw.toLowerCase().replace(/^\[|\]$/g, ""))
       : fail(`must be a host name or address without scheme and port, not ${quoted(raw)}`),
+  String,
+)
+
+/** A network in CIDR form, an address, or a host name, in lower case. */
+export const probeAllowType: ConfigType<string> = single(
+  "CIDR|HOST",
+  (raw) => {
+    const host = typeof raw === "string" ? hostType.parse(raw.replace(/\/\d{1,3}$/, "")) : undefined
+    if (typeof raw !== "string" || !host?.ok)
+      return fail(`must be a network such as 10.0.0.0/8, an address or a host name, not ${quoted(raw)}`)
+    const bits = /\/(\d{1,3})$/.exec(raw)?.[1]
+    const most = { 4: 32, 6: 128 }[isIP(host.value)] ?? -1
+    if (bits !== undefined && Number(bits) > most)
+      return fail(`must be a network such as 10.0.0.0/8, not ${quoted(raw)}`)
+    return good(bits === undefined ? host.value : `${host.value}/${bits}`)
+  },
   String,
 )

@@ -74,6 +74,10 @@ export interface Config {
     /** Whole paths. */
     readonly hostPathAllow: readonly string[]
   }
+  readonly services: {
+    /** Networks, addresses, host names. */
+    readonly probeAllow: readonly string[]
+  }
   readonly ray: {
     readonly allowInstall: boolean
     /** Version → Python; of one that was given twice the last. */
@@ -367,6 +371,7 @@ function assemble(values: ConfigValues): Config {
       rayPorts: values["local.rayPorts"],
       hostPathAllow: values["local.hostPathAllow"],
     },
+    services: { probeAllow: values["services.probeAllow"] },
     ray: {
       allowInstall: values["ray.allowInstall"],
       interpreters: Object.fromEntries(values["ray.interpreters"]),

@@ -7,6 +7,7 @@ import { forgetLeftovers } from "./control/leftovers.ts"
 import { createPlanners } from "./planners.ts"
 import { createRayPlane, type RayPlane } from "./ray-plane.ts"
 import { createStrays } from "./control/strays.ts"
+import { createServicesPlane } from "./services-plane.ts"
 import { createServiceControl } from "./control/service-control.ts"
 import { createSchedulerLoop } from "./control/scheduler-loop.ts"
 import { createWorkloadControl } from "./control/workload-control.ts"
@@ -48,7 +49,7 @@ import {
 } from "./domain/journal/index.ts"
 import type { RayBackend, RayStore } from "./domain/ray/index.ts"
 import { claimChanged, createQueue, queueControlChanged, type ClaimStore } from "./domain/queue/index.ts"
-import { createServiceRecords, createServiceRegisters, type ServiceStore } from "./domain/services/index.ts"
+import type { Prober, ServiceStore } from "./domain/services/index.ts"
 import {
   createEndpoints,
   createRoutes,
@@ -108,6 +109,8 @@ export interface ControlPlaneOptions {
   readonly rayBackends?: readonly RayBackend[]
   /** Paths of the machines that Ray clusters of people who are not server owners may mount. Default none. */
   readonly hostPathAllow?: readonly string[]
+  /** What addresses of watched records are asked with; none = they are not. */
+  readonly prober?: Prober
   readonly sources: readonly NodeSource[]
   readonly noAuth: boolean
   /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
@@ -315,6 +318,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     ids,
     clusters: clusterIds,
     ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
+    clearStep: (tx, workspaceId) => rows.services.deleteIn(tx, workspaceId, pruneStep),
     liveWork: async (from, workspaceId) =>
       // schedules have no claim, what has just ended has no life but a claim: nearly everything has both
       Math.max(await rows.claims.liveIn(from, workspaceId), await rows.workloads.liveIn(from, workspaceId)) +
@@ -336,16 +340,17 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     trouble: theRunner().trouble,
   })
 
-  const registering = {
+  const registers = createServicesPlane({
     store,
-    rows: rows.services,
-    clock,
-    ids,
+    rows,
+    prober: options.prober,
     users: () => directory.users(),
     workspaceRow,
-  }
-  const serviceRecords = createServiceRecords(registering)
-  const serviceRegisters = createServiceRegisters(registering)
+    ids,
+    clock,
+    timers,
+    log,
+  })
 
   const isPublished = (workspaceId: string) => workspaceIndex.find(workspaceId)?.policy.publishServices
   const routes = createRoutes()
@@ -551,8 +556,9 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     services,
     ray: ray.objects,
     idempotency,
-    serviceRecords,
-    serviceRegisters,
+    serviceRecords: registers.serviceRecords,
+    serviceRegisters: registers.serviceRegisters,
+    serviceWatches: registers.serviceWatches,
     control,
     rayControl: ray.control,
     rayLife: ray.life,
@@ -583,6 +589,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       await queue.adoptNodes()
       housekeeping.start()
       gpuControl.start()
+      await registers.start()
       loop.start()
       isReady = true
       readiness = "The server is ready."
@@ -596,6 +603,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
       readiness = "The server is shutting down."
       housekeeping.stop()
       await loop.stop()
+      await registers.stop()
       await services.stop()
       await gpuControl.stop()
       await ray.control.stop()

@@ -6,6 +6,9 @@ import { createControlPlane, type ControlPlane } from "./control-plane.ts"
 import type { Gpu, Node } from "./domain/inventory/index.ts"
 import { systemActor } from "./domain/journal/index.ts"
 import type { Principal, UserId } from "./domain/identity/index.ts"
+import { createAddressRules } from "./drivers/http-probe/address-rules.ts"
+import { createResolver } from "./drivers/http-probe/addresses.ts"
+import { createHttpProber } from "./drivers/http-probe/http-prober.ts"
 import { localPaths } from "./drivers/local/attempt-files.ts"
 import { createLocalClusters, type LocalClusters } from "./local-clusters.ts"
 import { createBackups } from "./backups/create-backups.ts"
@@ -116,6 +119,11 @@ async function build(
     rayBackends: clusters.rayBackends,
     hostPathAllow: config.local.hostPathAllow,
     networks: new Map(clusters.clusters.map((cluster) => [cluster.id, clusters.network])),
+    prober: createHttpProber({
+      clock,
+      rules: createAddressRules(config.services.probeAllow),
+      resolve: createResolver(clock),
+    }),
     sources: clusters.sources,
     noAuth: config.noAuth,
     vault: createVault(secretKey.bytes),
@@ -303,6 +311,7 @@ function servicesOf(parts: {
     idempotency: plane.idempotency,
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
+    serviceWatches: plane.serviceWatches,
     journal: store.journal,
     store,
     readiness() {

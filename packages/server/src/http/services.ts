@@ -7,7 +7,7 @@ import type { InventoryService } from "../domain/inventory/index.ts"
 import type { Idempotency, JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
 import type { RayObjects } from "../domain/ray/index.ts"
-import type { ServiceRecords, ServiceRegisters } from "../domain/services/index.ts"
+import type { ServiceRecords, ServiceRegisters, ServiceWatches } from "../domain/services/index.ts"
 import type { EndpointService, WorkloadService } from "../domain/workloads/index.ts"
 import type { WorkspaceService } from "../domain/workspaces/index.ts"
 
@@ -40,6 +40,7 @@ export interface Services {
   /** Records of model servers, and what they link to. */
   readonly serviceRecords: ServiceRecords
   readonly serviceRegisters: ServiceRegisters
+  readonly serviceWatches: ServiceWatches
   readonly idempotency: Pick<Idempotency, "begin">
   readonly journal: JournalReads
   readonly store: Pick<Store, "committed" | "subscribe">

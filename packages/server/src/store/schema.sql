@@ -416,6 +416,13 @@ CREATE TABLE schema_version (
   applied_at_ms integer not null
 ) strict;
 
+CREATE TABLE service_history (
+  service_id text not null,
+  seq integer not null,
+  body text not null,
+  primary key (service_id, seq)
+) strict;
+
 CREATE TABLE service_record (
   id text not null primary key,
   workspace_id text not null,
@@ -434,11 +441,13 @@ CREATE TABLE service_record (
   config text not null,
   body text not null,
   version integer not null
-) strict;
+, joined text) strict;
 
 CREATE INDEX service_record_by_age on service_record (created_at_us, id);
 
 CREATE UNIQUE INDEX service_record_by_config on service_record (config_hash);
+
+CREATE INDEX service_record_by_joined on service_record (joined) where joined is not null;
 
 CREATE INDEX service_record_by_model_version on service_record (model_version_id)
   where model_version_id is not null;
@@ -450,6 +459,13 @@ CREATE INDEX service_record_by_run on service_record (pipeline_run_id) where pip
 CREATE INDEX service_record_by_user on service_record (user_id) where user_id is not null;
 
 CREATE INDEX service_record_by_workspace on service_record (workspace_id, created_at_us, id);
+
+CREATE TABLE service_watch (
+  service_id text not null primary key,
+  workspace_id text not null,
+  body text not null,
+  version integer not null
+) strict;
 
 CREATE TABLE signing_key (
   kid text not null primary key,

@@ -480,7 +480,24 @@ interface ServiceRecordTable {
   config: string
   /** JSON of what nothing is looked for by. */
   body: string
+  /** The key of what it follows. */
+  joined: string | null
   version: number
+}
+
+interface ServiceWatchTable {
+  service_id: string
+  workspace_id: string
+  /** JSON of ServiceWatch, without the version. */
+  body: string
+  version: number
+}
+
+interface ServiceHistoryTable {
+  service_id: string
+  seq: number
+  /** JSON of WatchEntry, without seq. */
+  body: string
 }
 
 interface PipelineRunTable {
@@ -546,6 +563,8 @@ export interface Database {
   ray_template: RayTemplateTable
   ray_config_entry: RayConfigEntryTable
   service_record: ServiceRecordTable
+  service_watch: ServiceWatchTable
+  service_history: ServiceHistoryTable
   pipeline_run: PipelineRunTable
   model_version: ModelVersionTable
   idempotency: IdempotencyTable

@@ -31,12 +31,21 @@ export const serviceColumns = [
   "config_hash",
   "config",
   "body",
+  "joined",
   "version",
 ] as const satisfies readonly (keyof ServiceRow)[]
 
 type Body = Pick<
   ServiceRecord,
-  "type" | "source" | "adminState" | "labels" | "status" | "endpoint" | "predictionUrl" | "healthCheckUrl"
+  | "type"
+  | "source"
+  | "adminState"
+  | "labels"
+  | "status"
+  | "endpoint"
+  | "predictionUrl"
+  | "healthCheckUrl"
+  | "joined"
 >
 
 /** A UUID as lists compare it. */
@@ -53,8 +62,18 @@ export function configHash(config: JsonText): string {
 }
 
 export function fromRecord(record: ServiceRecord): ServiceRow {
-  const { type, source, adminState, labels, status, endpoint, predictionUrl, healthCheckUrl } = record
-  const body: Body = { type, source, adminState, labels, status, endpoint, predictionUrl, healthCheckUrl }
+  const { type, source, adminState, labels, status, endpoint, predictionUrl, healthCheckUrl, joined } = record
+  const body: Body = {
+    type,
+    source,
+    adminState,
+    labels,
+    status,
+    endpoint,
+    predictionUrl,
+    healthCheckUrl,
+    joined,
+  }
   return {
     id: toHex(record.id),
     workspace_id: record.workspaceId,
@@ -72,13 +91,17 @@ export function fromRecord(record: ServiceRecord): ServiceRow {
     config_hash: configHash(record.config),
     config: record.config,
     body: toJson(body),
+    joined: joined && joined.key,
     version: record.version,
   }
 }
 
 export function toRecord(row: ServiceRow): ServiceRecord {
+  const body = fromJson<Omit<Body, "joined"> & Partial<Body>>(row.body)
   return {
-    ...fromJson<Body>(row.body),
+    ...body,
+    // rows from before there was anything to follow have no such member
+    joined: body.joined ?? null,
     id: toUuid(row.id) as ServiceId,
     workspaceId: row.workspace_id,
     userId: row.user_id as UserId | null,

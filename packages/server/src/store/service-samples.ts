@@ -7,6 +7,7 @@ import type {
   PipelineRunId,
   ServiceId,
   ServiceRecord,
+  ServiceWatch,
 } from "../domain/services/index.ts"
 
 /** A UUID that ends with a number: of two, the one with the greater number is the later one. */
@@ -33,6 +34,7 @@ export function sampleRecord(number: number, change: Partial<ServiceRecord> = {}
     state: null,
     predictionUrl: null,
     healthCheckUrl: null,
+    joined: null,
     modelVersionId: null,
     pipelineRunId: null,
     createdAtUs: 1_700_000_000_000_000 + number * 1_000_000,
@@ -72,5 +74,23 @@ export function sampleModelVersion(number: number, change: Partial<ModelVersion>
     updatedAtUs: number,
     version: 1,
     ...change,
+  }
+}
+
+/** A watch of a record of which nothing is known yet. */
+export function sampleWatch({ id, workspaceId }: ServiceRecord): ServiceWatch {
+  return {
+    serviceId: id,
+    workspaceId,
+    intervalSeconds: 30,
+    timeoutSeconds: 5,
+    failureThreshold: 3,
+    successThreshold: 1,
+    verdict: "unknown",
+    sinceMs: null,
+    lastProbe: null,
+    historySeq: 0,
+    createdAtMs: 1,
+    version: 1,
   }
 }

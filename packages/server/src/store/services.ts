@@ -14,6 +14,7 @@ import {
   toRecord,
   toUuid,
 } from "./service-rows.ts"
+import { deleteWatch, watchStore } from "./service-watches.ts"
 import { sessionOf } from "./session.ts"
 import { compileNow, slotsOf, statement } from "./statement.ts"
 
@@ -32,6 +33,9 @@ const selectOne = statement<Pick<ServiceRow, "id">>("primary")((db, p) =>
 )
 const selectSame = statement<Pick<ServiceRow, "config_hash">>("service_record_by_config")((db, p) =>
   db.selectFrom("service_record").select("id").where("config_hash", "=", p("config_hash")),
+)
+const selectJoined = statement<object>("service_record_by_joined")((db) =>
+  db.selectFrom("service_record").select(serviceColumns).where("joined", "is not", null),
 )
 const insertOne = statement<ServiceRow>("write")((db, p) =>
   db
@@ -61,6 +65,7 @@ export const serviceStore: ServiceStore = {
       const row = await selectSame.get(from, { config_hash: configHash(config) })
       return row && (toUuid(row.id) as ServiceId)
     },
+    joined: async (from) => (await selectJoined.all(from, {})).map(toRecord),
     async insert(tx, record) {
       // its id is new: what it yields to has the same config
       await insertOne.post(tx, fromRecord(record), (changed) => assertNewConfig(changed, record.name))
@@ -76,9 +81,11 @@ export const serviceStore: ServiceStore = {
       const row = await selectOne.get(tx, { id: toHex(id) })
       if (!row) return
       await deleteOne.post(tx, { id: row.id })
+      await deleteWatch(tx, row.id)
       tx.publish(serviceRecordChanged, { record: toRecord(row), gone: true })
     },
   },
+  watches: watchStore,
   runs: pipelineRuns,
   modelVersions,
   async deleteIn(tx, workspaceId, limit) {
@@ -112,6 +119,7 @@ async function takeRecords(tx: Tx, workspaceId: string, limit: number): Promise<
   )
   for (const row of found as unknown as readonly ServiceRow[]) {
     await deleteOne.post(tx, { id: row.id })
+    await deleteWatch(tx, row.id)
     tx.publish(serviceRecordChanged, { record: toRecord(row), gone: true })
   }
   return found.length

@@ -10,6 +10,7 @@ import { rayCases } from "./suite/ray.ts"
 import { rayConfigCases } from "./suite/ray-config.ts"
 import { rowCases } from "./suite/rows.ts"
 import { serviceCases } from "./suite/services.ts"
+import { serviceWatchCases } from "./suite/service-watches.ts"
 import { transactionCases } from "./suite/transactions.ts"
 import { workloadCases } from "./suite/workloads.ts"
 
@@ -54,6 +55,7 @@ export function storeSuite(name: string, open: OpenHarness, traits: SuiteTraits)
     })
     describe("records of model servers", () => {
       serviceCases(open)
+      serviceWatchCases(open)
     })
   })
 }

@@ -2,8 +2,8 @@ import type { JsonObject } from "../../kit/json.ts"
 import type { Actor, Subject, Tx } from "../journal/index.ts"
 import type { Operation } from "./commands.ts"
 
-/** What the server does of itself, so that no right covers it: the drivers' looks at nodes, new keys to sign with. */
-export type SystemOperation = "node.observe" | "signing_key.rotate"
+/** What the server does of itself, so that no right covers it: looks at nodes and at model servers, new keys to sign with. */
+export type SystemOperation = "node.observe" | "service.observe" | "signing_key.rotate"
 
 /** One change, as the journal keeps it. */
 export interface Change {

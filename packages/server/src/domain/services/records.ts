@@ -46,6 +46,7 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
     const record: ServiceRecord = {
       ...wanted,
       id: ulidToUuid(options.ids.ulid()) as ServiceId,
+      joined: null,
       userId: principal.userId,
       createdAtUs,
       updatedAtUs: createdAtUs,

@@ -2,6 +2,7 @@ import type { Branded } from "../../kit/ids.ts"
 import type { UserId } from "../identity/index.ts"
 import type { Reads, Topic, Tx } from "../journal/index.ts"
 import { topic } from "../journal/index.ts"
+import type { WatchStore } from "./watches/types.ts"
 
 /** A lower-case UUID with hyphens: the 128 bits of the ULID that it was made from (DESIGN 2). */
 export type ServiceId = Branded<"ServiceId">
@@ -63,6 +64,16 @@ export interface ServiceRecord {
   readonly createdAtUs: number
   readonly updatedAtUs: number
   readonly version: number
+  /** What of this server it shows; null: it is its owner's alone. */
+  readonly joined: ServiceJoin | null
+}
+
+/** What a record follows: by its inner key, for a later one of the same name is another. */
+export interface ServiceJoin {
+  readonly kind: "workload" | "ray-service"
+  readonly key: string
+  /** A workload's id, or a Ray service's namespace/name. */
+  readonly name: string
 }
 
 /** A pipeline's run, to be linked to (issue: small registers). */
@@ -168,12 +179,16 @@ export interface ServiceStore {
     ): Promise<{ readonly total: number; readonly items: readonly ServiceRecord[] }>
     /** The one on the server with exactly this config. */
     bySameConfig(from: Reads, config: JsonText): Promise<ServiceId | undefined>
+    /** Every one that follows something. */
+    joined(from: Reads): Promise<readonly ServiceRecord[]>
     /** @throws AppError `already_exists` (resource `service-record`, detail `config`) when one has the same config */
     insert(tx: Tx, record: ServiceRecord): Promise<void>
     /** Writes version + 1. @throws AppError `stale` */
     update(tx: Tx, record: ServiceRecord): Promise<void>
+    /** With its watch and the history of it. */
     delete(tx: Tx, id: ServiceId): Promise<void>
   }
+  readonly watches: WatchStore
   readonly runs: ServiceRegister<PipelineRun, PipelineRunId>
   readonly modelVersions: ServiceRegister<ModelVersion, ModelVersionId> & {
     /** The one with the highest number of a model. */

@@ -2,7 +2,7 @@ import type { Clock } from "../../kit/clock.ts"
 import type { Ids } from "../../kit/ids.ts"
 import type { IdentityStore, LiveDirectory } from "../identity/index.ts"
 import type { InventoryStore } from "../inventory/index.ts"
-import type { Reads, Store } from "../journal/index.ts"
+import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { WorkspaceStore } from "./types.ts"
 import type { WorkspaceIndex } from "./workspace-index.ts"
 
@@ -26,4 +26,9 @@ export interface WorkspacesOptions {
    * inside an open transaction (`from`), so it awaits nothing but reads that take it.
    */
   readonly liveWork: (from: Reads, workspaceId: string) => Promise<number>
+  /**
+   * Removes some of what goes with a workspace of which nothing lives: its service records and what they link to.
+   * @returns how many rows; 0 = nothing is left
+   */
+  readonly clearStep: (tx: Tx, workspaceId: string) => Promise<number>
 }

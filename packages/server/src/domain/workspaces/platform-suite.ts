@@ -65,6 +65,7 @@ export async function openPlatform(options: { readonly noAuth?: boolean } = {}) 
     ids,
     clusters: ["local", "lab"],
     liveWork: async (_reads, id) => live.get(id) ?? 0,
+    clearStep: () => Promise.resolve(0),
   })
   const nodeNotices: Node[] = []
   store.subscribe(nodeChanged, (node) => nodeNotices.push(node))

@@ -22,11 +22,22 @@ const actor = systemActor("workspaces")
 export function createRemoval(options: WorkspacesOptions): Removal {
   const { store, rows, clock } = options
 
+  async function isOver(tx: Tx, id: string): Promise<boolean> {
+    const workspace = await rows.byId(tx, id)
+    return workspace?.state === "deleting" && (await options.liveWork(tx, id)) === 0
+  }
+
+  /** In steps, so that writers never wait long; nothing new comes in meanwhile. */
+  async function clear(id: string): Promise<void> {
+    const step = () => store.tx(async (tx) => ((await isOver(tx, id)) ? options.clearStep(tx, id) : 0))
+    while ((await step()) > 0);
+  }
+
   async function finishDeletion(id: string): Promise<boolean> {
     const nowMs = clock.nowMs()
+    await clear(id)
     return store.tx(async (tx) => {
-      const workspace = await rows.byId(tx, id)
-      if (workspace?.state !== "deleting" || (await options.liveWork(tx, id)) > 0) return false
+      if (!(await isOver(tx, id))) return false
       await revokeKeys(options, tx, id, nowMs)
       await unassignNodes(options, tx, id, nowMs)
       // With its memberships, which the store deletes along.

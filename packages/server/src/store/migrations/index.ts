@@ -12,6 +12,7 @@ import { ray } from "./0011-ray.ts"
 import { serviceRecords } from "./0012-service-records.ts"
 import { idempotency } from "./0013-idempotency.ts"
 import { passwords } from "./0014-passwords.ts"
+import { serviceWatches } from "./0015-service-watches.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -30,5 +31,6 @@ export const migrations: readonly Migration[] = [
   serviceRecords,
   idempotency,
   passwords,
+  serviceWatches,
 ]
 export type { Migration } from "./migration.ts"

@@ -1,0 +1,263 @@
+import type { Store } from "../domain/journal/index.ts"
+import {
+  countProbe,
+  mayBeOverruled,
+  nextProbeInMs,
+  nothingCounted,
+  type Prober,
+  type ProbeResult,
+  type ServiceId,
+  type ServiceRecord,
+  serviceRecordChanged,
+  type ServiceStore,
+  type ServiceWatch,
+  serviceWatchChanged,
+  stateToShow,
+  type WatchCount,
+  type WatchFinding,
+  type WatchReadings,
+  writeFindings,
+} from "../domain/services/index.ts"
+import type { Clock } from "../kit/clock.ts"
+import type { Log } from "../kit/log.ts"
+import type { Timers } from "../kit/timers.ts"
+
+export interface WatchControlOptions {
+  readonly store: Store
+  readonly rows: ServiceStore
+  /** undefined = addresses outside are not asked. */
+  readonly prober: Prober | undefined
+  /** How something of this server stands that a record follows; never rejects. */
+  readonly lookAtJoined: (record: ServiceRecord) => Promise<ProbeResult>
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+}
+
+/** Probes watched records in time and has written down what changed. Owns no rules. */
+export interface WatchControl extends WatchReadings {
+  /** At boot. Resolves when every watch is known; nothing has been probed then. */
+  start(): Promise<void>
+  /** Probes under way are given up. Idempotent. */
+  stop(): Promise<void>
+}
+
+interface Watched {
+  watch: ServiceWatch
+  record: ServiceRecord
+  count: WatchCount
+  lastProbe: ServiceWatch["lastProbe"]
+  /** Waits for its turn, or is being probed. */
+  isBusy: boolean
+  /** Something happened meanwhile that asks for another probe at once. */
+  isAgain: boolean
+}
+
+const probesAtOnce = 256
+const rowsPerPage = 1000
+const findingsPerWrite = 256
+/** Results that come about the same time are written together. */
+const gatherMs = 200
+const retryMs = 5_000
+/** Where nothing changes, the last probe is written down so often. */
+const noteEveryMs = 15 * 60_000
+/** What the server itself says of what it runs is no chance result. */
+const definite = { failureThreshold: 1, successThreshold: 1 }
+const flushTimer = "watch-findings"
+
+export function createWatchControl(options: WatchControlOptions): WatchControl {
+  const { store, rows, clock, timers, log, prober } = options
+  const known = new Map<ServiceId, Watched>()
+  const waiting: Watched[] = []
+  const findings = new Map<ServiceId, WatchFinding>()
+  const ended = new AbortController()
+  let running = 0
+  let writing: Promise<void> | undefined
+  let isStarted = false
+
+  // ---- what is watched ---------------------------------------------------------------------------
+
+  function take(watch: ServiceWatch, record: ServiceRecord): void {
+    const seen: WatchCount = { ...nothingCounted, verdict: watch.verdict }
+    // its owner may have had the last word
+    const count = stateToShow(record, watch.verdict) === record.state ? seen : nothingCounted
+    const entry: Watched = { watch, record, count, lastProbe: watch.lastProbe, isBusy: false, isAgain: false }
+    known.set(watch.serviceId, entry)
+    // the first one soon, but not all of them at once
+    plan(entry, Math.round(options.random() * watch.intervalSeconds * 1000))
+  }
+
+  function drop(id: ServiceId): void {
+    known.delete(id)
+    findings.delete(id)
+    timers.cancel(timerOf(id))
+  }
+
+  async function watchMoved(watch: ServiceWatch): Promise<void> {
+    const entry = known.get(watch.serviceId)
+    if (!entry) {
+      const record = await rows.records.byId(store.committed, watch.serviceId)
+      if (record && !known.has(watch.serviceId) && !ended.signal.aborted) {
+        take(watch, record)
+        planNow(watch.serviceId)
+      }
+      return
+    }
+    const isOther = entry.watch.intervalSeconds !== watch.intervalSeconds
+    entry.watch = watch
+    if (isOther) plan(entry, nextProbeInMs(watch, options.random()))
+  }
+
+  function recordMoved(record: ServiceRecord): void {
+    const entry = known.get(record.id)
+    if (!entry) return
+    const isElsewhere = entry.record.healthCheckUrl !== record.healthCheckUrl
+    const isOther = stateToShow(record, entry.count.verdict) !== record.state
+    entry.record = record
+    // an owner's word holds until a threshold is met anew
+    if (isElsewhere || isOther) entry.count = nothingCounted
+    if (isElsewhere || isOther || timers.due(timerOf(record.id)) === undefined) planNow(record.id)
+  }
+
+  /** Whether anything is to be asked: it has an address, and its owner does not say that nobody is there. */
+  function isProbed(record: ServiceRecord): boolean {
+    if (!mayBeOverruled(record)) return false
+    return record.joined !== null || (prober !== undefined && (record.healthCheckUrl ?? "") !== "")
+  }
+
+  // ---- probing -----------------------------------------------------------------------------------
+
+  function plan(entry: Watched, inMs: number): void {
+    const id = entry.watch.serviceId
+    if (ended.signal.aborted || !isProbed(entry.record)) timers.cancel(timerOf(id))
+    else if (entry.isBusy) entry.isAgain ||= inMs === 0
+    else timers.at(timerOf(id), clock.nowMs() + inMs, () => due(entry))
+  }
+
+  function planNow(id: ServiceId): void {
+    const entry = known.get(id)
+    if (entry) plan(entry, 0)
+  }
+
+  function due(entry: Watched): void {
+    entry.isBusy = true
+    waiting.push(entry)
+    next()
+  }
+
+  function next(): void {
+    while (running < probesAtOnce && !ended.signal.aborted) {
+      const entry = waiting.shift()
+      if (!entry) return
+      running++
+      void probe(entry).finally(() => {
+        running--
+        const { isAgain } = entry
+        entry.isBusy = false
+        entry.isAgain = false
+        if (known.get(entry.watch.serviceId) === entry)
+          plan(entry, isAgain ? 0 : nextProbeInMs(entry.watch, options.random()))
+        next()
+      })
+    }
+  }
+
+  async function probe(entry: Watched): Promise<void> {
+    const { watch, record } = entry
+    const url = record.healthCheckUrl
+    if (known.get(record.id) !== entry || !isProbed(record)) return
+    const beganMs = clock.monotonicMs()
+    const result = record.joined
+      ? await options.lookAtJoined(record)
+      : await prober?.probe(url ?? "", watch.timeoutSeconds * 1000, ended.signal)
+    if (!result) return
+    // what it says may be of an address that the record has no more
+    if (ended.signal.aborted || known.get(record.id) !== entry || entry.record.healthCheckUrl !== url) return
+    note(entry, result, clock.monotonicMs() - beganMs)
+  }
+
+  function note(entry: Watched, result: ProbeResult, tookMs: number): void {
+    const { watch, record } = entry
+    const atMs = clock.nowMs()
+    const lastProbe = { ...result, atMs, tookMs: Math.round(tookMs) }
+    entry.count = countProbe(entry.count, result, record.joined ? definite : watch)
+    entry.lastProbe = lastProbe
+    const { verdict } = entry.count
+    const isNews =
+      verdict !== "unknown" && (verdict !== watch.verdict || stateToShow(record, verdict) !== record.state)
+    if (!isNews && watch.lastProbe && atMs - watch.lastProbe.atMs < noteEveryMs) return
+    findings.set(watch.serviceId, { serviceId: watch.serviceId, verdict, lastProbe })
+    if (timers.due(flushTimer) === undefined) timers.at(flushTimer, atMs + gatherMs, flush)
+  }
+
+  // ---- writing -----------------------------------------------------------------------------------
+
+  function flush(): void {
+    if (ended.signal.aborted || writing) return
+    writing = writeAll().finally(() => {
+      writing = undefined
+      if (findings.size > 0 && timers.due(flushTimer) === undefined)
+        timers.at(flushTimer, clock.nowMs() + gatherMs, flush)
+    })
+  }
+
+  async function writeAll(): Promise<void> {
+    while (findings.size > 0) {
+      const some = [...findings.values()].slice(0, findingsPerWrite)
+      for (const { serviceId } of some) findings.delete(serviceId)
+      try {
+        await writeFindings({ store, rows }, some)
+      } catch (err) {
+        // what was found since is the newer one
+        for (const one of some)
+          if (!findings.has(one.serviceId) && known.has(one.serviceId)) findings.set(one.serviceId, one)
+        log.warn({ err }, "what watches found could not be written, it will be tried again")
+        if (!ended.signal.aborted) timers.at(flushTimer, clock.nowMs() + retryMs, flush)
+        return
+      }
+    }
+  }
+
+  const unsubscribe = [
+    store.subscribe(serviceWatchChanged, ({ watch, gone }) => {
+      if (gone) drop(watch.serviceId)
+      else if (isStarted)
+        watchMoved(watch).catch((err: unknown) =>
+          log.error({ err, serviceId: watch.serviceId }, "a record could not be watched"),
+        )
+    }),
+    store.subscribe(serviceRecordChanged, ({ record, gone }) => {
+      if (!gone) recordMoved(record)
+    }),
+  ]
+
+  return {
+    reading(id) {
+      const nextProbeAtMs = timers.due(timerOf(id)) ?? null
+      return { lastProbe: known.get(id)?.lastProbe ?? null, nextProbeAtMs }
+    },
+    async start() {
+      isStarted = true
+      for (let after: ServiceId | null = null; ;) {
+        const page = await rows.watches.all(store.committed, { after, limit: rowsPerPage })
+        for (const { watch, record } of page) if (!known.has(record.id)) take(watch, record)
+        const last = page.at(-1)
+        if (!last || page.length < rowsPerPage) return
+        after = last.record.id
+      }
+    },
+    async stop() {
+      ended.abort()
+      for (const off of unsubscribe) off()
+      for (const id of known.keys()) timers.cancel(timerOf(id))
+      timers.cancel(flushTimer)
+      await writing
+    },
+  }
+}
+
+function timerOf(id: ServiceId): string {
+  return `watch:${id}`
+}

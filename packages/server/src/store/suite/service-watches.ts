@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Tx } from "../../domain/journal/index.ts"
+import {
+  keptHistory,
+  serviceWatchChanged,
+  type ServiceStore,
+  type ServiceWatch,
+} from "../../domain/services/index.ts"
+import { sampleRecord, sampleWatch } from "../service-samples.ts"
+import { failure, type OpenHarness, type StoreHarness } from "./harness.ts"
+
+/** Watches of records: what goes in comes out with its record, history is bounded, and all go with the record. */
+export function serviceWatchCases(open: OpenHarness): void {
+  let harness: StoreHarness
+  let services: ServiceStore
+  beforeEach(async () => {
+    harness = await open()
+    services = harness.store.services
+  })
+  afterEach(() => harness.dispose())
+  const write = <T>(closure: (tx: Tx) => Promise<T>) => harness.store.tx(closure)
+  const read = () => harness.store.committed
+  const records = [1, 2, 3].map((number) => sampleRecord(number, number === 3 ? { workspaceId: "b" } : {}))
+  const [one, two, three] = records.map(sampleWatch) as [ServiceWatch, ServiceWatch, ServiceWatch]
+  const insertAll = () =>
+    write(async (tx) => {
+      for (const record of records) await services.records.insert(tx, record)
+      for (const watch of [one, two, three]) await services.watches.insert(tx, watch)
+    })
+
+  describe("watches", () => {
+    it("come back whole, change from the version that was seen, and go with their record", async () => {
+      const told: string[] = []
+      harness.store.subscribe(serviceWatchChanged, ({ watch, gone }) => {
+        told.push(`${watch.verdict} ${watch.version}${gone ? " gone" : ""}`)
+      })
+      await insertAll()
+      const { serviceId } = one
+      expect(await services.watches.byId(read(), serviceId)).toEqual(one)
+      const twin = write((tx) => services.watches.insert(tx, one))
+      await expect(twin).rejects.toMatchObject(failure("already_exists"))
+      const lastProbe = { atMs: 5, ok: false, detail: "d", tookMs: 1 }
+      const changed: ServiceWatch = { ...one, verdict: "down", sinceMs: 5, lastProbe, historySeq: 1 }
+      const entry = { seq: 1, atMs: 5, verdict: "down", detail: "d" } as const
+      await write(async (tx) => {
+        await services.watches.update(tx, changed)
+        await services.watches.addHistory(tx, serviceId, entry)
+      })
+      expect(await services.watches.byId(read(), serviceId)).toEqual({ ...changed, version: 2 })
+      expect(await services.watches.history(read(), serviceId)).toEqual([entry])
+      const late = write((tx) => services.watches.update(tx, one))
+      await expect(late).rejects.toMatchObject(failure("stale"))
+      await write((tx) => services.records.delete(tx, serviceId))
+      expect(await services.watches.byId(read(), serviceId)).toBeUndefined()
+      expect(await services.watches.history(read(), serviceId)).toEqual([])
+      expect(told).toEqual(["unknown 1", "unknown 1", "unknown 1", "down 2", "down 2 gone"])
+    })
+
+    it("are given with their records, in pages both ways", async () => {
+      await insertAll()
+      const ids = (found: readonly { readonly watch: ServiceWatch }[]) =>
+        found.map(({ watch }) => watch.serviceId)
+      const all = await services.watches.all(read(), { after: null, limit: 2 })
+      expect(all).toEqual([
+        { watch: one, record: records[0] },
+        { watch: two, record: records[1] },
+      ])
+      expect(ids(await services.watches.all(read(), { after: two.serviceId, limit: 2 }))).toEqual([
+        three.serviceId,
+      ])
+      const page = { limit: 2, before: null }
+      expect(ids(await services.watches.page(read(), null, page))).toEqual([three.serviceId, two.serviceId])
+      expect(ids(await services.watches.page(read(), ["a"], page))).toEqual([two.serviceId, one.serviceId])
+      expect(await services.watches.page(read(), [], page)).toEqual([])
+      expect(ids(await services.watches.page(read(), null, { limit: 2, before: two.serviceId }))).toEqual([
+        one.serviceId,
+      ])
+    })
+
+    it("keep the newest entries of their history", async () => {
+      await insertAll()
+      const { serviceId } = one
+      for (let seq = 1; seq <= keptHistory + 3; seq++)
+        await write((tx) =>
+          services.watches.addHistory(tx, serviceId, { seq, atMs: seq, verdict: "up", detail: "" }),
+        )
+      const history = await services.watches.history(read(), serviceId)
+      expect(history).toHaveLength(keptHistory)
+      expect(history[0]?.seq).toBe(keptHistory + 3)
+      await write((tx) => services.watches.delete(tx, serviceId))
+      expect(await services.watches.history(read(), serviceId)).toEqual([])
+    })
+
+    it("go with their workspace, and records that follow something are found", async () => {
+      await insertAll()
+      const joined = { kind: "workload", key: "wld_1", name: "serve-1" } as const
+      const follower = sampleRecord(9, { joined, workspaceId: "b" })
+      await write((tx) => services.records.insert(tx, follower))
+      expect(await services.records.joined(read())).toEqual([follower])
+      while ((await write((tx) => services.deleteIn(tx, "a", 10))) > 0);
+      expect(await services.watches.all(read(), { after: null, limit: 9 })).toEqual([
+        { watch: three, record: records[2] },
+      ])
+    })
+  })
+}
