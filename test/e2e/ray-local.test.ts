@@ -109,6 +109,7 @@ function podLaunch(runtime: RayRuntime, name: "head" | "worker", head: RayHeadAd
     namespace: "default",
     rayCluster: "c",
     workspaceId: "ws_1",
+    workspaceKey: "01K",
     asServerOwner: false,
     runtime,
     group: name,

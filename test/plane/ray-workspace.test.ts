@@ -40,6 +40,7 @@ it("all that is Ray's ends with its workspace, and the next one of the name has 
   // kept from before the end
   expect(await ray.jobs.log(p.owner, { namespace, name: "over" })).toBe("over\n")
 
+  const before = [...new Set(p.ray.live().map((pod) => pod.workspaceKey))]
   await p.plane.workspaces.remove(p.owner, namespace, { force: true })
   await p.until(() => !p.plane.workspaceNames().includes(namespace))
   expect(p.ray.live()).toEqual([])
@@ -54,6 +55,14 @@ it("all that is Ray's ends with its workspace, and the next one of the name has 
   expect((await ray.clusters.page(p.owner, namespace, page)).items).toEqual([])
   expect((await ray.jobs.page(p.owner, namespace, page)).items).toEqual([])
   expect((await ray.services.page(p.owner, namespace, page)).items).toEqual([])
+  // by its key its pods find its volume claims
+  await makeTemplate(p, namespace)
+  await ray.clusters.create(p.owner, aWantedCluster({ namespace, name: "shared" }))
+  await p.until(() => p.ray.live().length > 0)
+  const after = p.ray.live().map((pod) => pod.workspaceKey)
+  expect(before).toHaveLength(1)
+  expect(after.filter((key) => before.includes(key))).toEqual([])
+  expect(await p.store.workspaces.byId(p.store.committed, namespace)).toMatchObject({ key: after[0] })
 })
 
 it("a workspace whose last thing is a Ray job ends when that has ended, also over a restart", async () => {

@@ -73,6 +73,7 @@ export function createRayPlane(options: RayPlaneOptions) {
     vault,
     makeToken: () => randomBytes(tokenBytes).toString("hex"),
     nodeAt: options.nodeAt,
+    workspaceKeyOf: (id) => workspaces.find(id)?.key,
     graceSecondsOf: options.graceSecondsOf,
     isDeleting,
     lookAt: control.lookAt,

@@ -100,6 +100,7 @@ export async function launchOf(
     namespace: "team-a",
     rayCluster: "cluster",
     workspaceId: "team-a",
+    workspaceKey: "01K",
     asServerOwner: true,
     runtime,
     group: head ? "workers" : "head",

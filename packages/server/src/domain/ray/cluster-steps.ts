@@ -201,10 +201,15 @@ export function createClusterSteps(
   /** @returns whether the pod is there now; false: the cluster was given another state */
   async function ensure(cluster: RayCluster, pod: RayPod, signal: AbortSignal): Promise<boolean> {
     const runtime = runtimeOf(cluster)
-    if (!runtime) throw new AppError("internal", `The Ray cluster ${cluster.key} starts without a version.`)
+    const workspaceKey = options.workspaceKeyOf(cluster.workspaceId)
+    if (!runtime || workspaceKey === undefined)
+      throw new AppError(
+        "internal",
+        `The Ray cluster ${cluster.key} starts without a version or a workspace.`,
+      )
     const head = pod.groupName === null ? null : cluster.address
     try {
-      const parts = { runtime, token: hands.tokenOf(cluster), head }
+      const parts = { runtime, token: hands.tokenOf(cluster), head, workspaceKey }
       const launch = await launchOf(store.committed, options, cluster, pod, parts)
       const started = await hands.backendOf(pod).ensure(launch, signal)
       await noteStarted(cluster, pod, started)

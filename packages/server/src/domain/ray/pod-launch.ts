@@ -14,6 +14,7 @@ export interface LaunchParts {
   readonly token: string | null
   /** null = this is the head. */
   readonly head: RayHeadAddress | null
+  readonly workspaceKey: string
 }
 
 /**
@@ -38,6 +39,7 @@ export async function launchOf(
     namespace,
     rayCluster: cluster.name,
     workspaceId: cluster.workspaceId,
+    workspaceKey: parts.workspaceKey,
     asServerOwner: cluster.asServerOwner,
     runtime: parts.runtime,
     group: pod.groupName ?? "head",

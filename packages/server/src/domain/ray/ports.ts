@@ -100,6 +100,8 @@ export interface RayPodLaunch {
   readonly namespace: string
   readonly rayCluster: string
   readonly workspaceId: string
+  /** Which of the workspaces that had that name in turn: what is kept for one is not for the next. */
+  readonly workspaceKey: string
   readonly asServerOwner: boolean
   readonly runtime: RayRuntime
   /** "head" or the worker group's name. */

@@ -21,6 +21,8 @@ export interface RayRunnerOptions {
   readonly makeToken: () => string
   /** Where a placement's node is; undefined when it is not in the inventory any more. */
   readonly nodeAt: (nodeId: string) => { readonly name: string; readonly clusterId: string } | undefined
+  /** The workspace's key; undefined when it is gone. */
+  readonly workspaceKeyOf: (workspaceId: string) => string | undefined
   /** The workspace's `stopGraceSeconds`. */
   readonly graceSecondsOf: (workspaceId: string) => number
   /** The workspace is being deleted: its clusters end. */

@@ -21,6 +21,7 @@ function launchOf(name: string, parts: Partial<RayPodLaunch> = {}): RayPodLaunch
     namespace: "team-a",
     rayCluster: "c",
     workspaceId: "team-a",
+    workspaceKey: "01K",
     asServerOwner: true,
     runtime: { version: "2.60.0", hasTokens: true, details: {} },
     group: "head",

@@ -99,6 +99,7 @@ function launchOf(id: RayPodId, details: { python: string; bin: string }): RayPo
     namespace: "default",
     rayCluster: "c",
     workspaceId: "ws_1",
+    workspaceKey: "01K",
     asServerOwner: true,
     runtime: { version: "2.60.0", hasTokens: true, details },
     group: "head",

@@ -11,6 +11,7 @@ const launch: RayPodLaunch = {
   namespace: "default",
   rayCluster: "c",
   workspaceId: "ws_1",
+  workspaceKey: "01K",
   asServerOwner: true,
   runtime: { version: "2.60.0", hasTokens: true, details: { python: "/rt/bin/python", bin: "/rt/bin" } },
   group: "head",

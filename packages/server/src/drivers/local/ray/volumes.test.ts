@@ -28,6 +28,7 @@ function asked(
   volumes: readonly Partial<RayVolumeContent>[],
   asServerOwner = true,
   hostPathAllow: readonly string[] = [],
+  workspaceKey = "01K",
 ) {
   const whole = volumes.map((volume): RayVolumeContent => ({
     name: "v",
@@ -46,6 +47,7 @@ function asked(
     namespace: "team",
     rayCluster: "c",
     workspaceId: "ws_1",
+    workspaceKey,
     asServerOwner,
     runtime: { version: "2.60.0", hasTokens: true, details: {} },
     group: "head",
@@ -116,9 +118,9 @@ describe.runIf(canMount)("a volume", () => {
   })
 
   test("of a claim is kept, with the account that used it first, also when its making was cut off", async () => {
-    const folder = join(root, "volumes", "team", "data")
+    const folder = join(root, "volumes", "01K", "team", "data")
     const claim = { type: "persistentVolumeClaim", source: "data" } as const
-    mkdirSync(join(root, "volumes", "team"), { recursive: true })
+    mkdirSync(join(folder, ".."), { recursive: true })
     mkdirSync(folder, { mode: 0o300 })
     const seen = await asked([claim])
     expect(seen).toEqual([{ kind: "host", path: "/code", source: folder, isFile: false, readOnly: false }])
@@ -127,6 +129,17 @@ describe.runIf(canMount)("a volume", () => {
     writeFileSync(join(folder, "f"), "")
     expect(await asked([claim])).toEqual(seen)
     expect([existsSync(join(folder, "f")), statSync(folder).mode & 0o777]).toEqual([true, 0o755])
+  })
+
+  test("of a claim is another one in the next workspace of the name, and no path of its account leads to it", async () => {
+    const claim = { type: "persistentVolumeClaim", source: "data" } as const
+    const [before] = await asked([claim], false)
+    const [after] = await asked([claim], false, [], "02K")
+    expect(after).not.toEqual(before)
+    const parents = ["volumes", "volumes/01K", "volumes/01K/team"].map((path) => statSync(join(root, path)))
+    expect(parents.map(({ uid, mode }) => `${uid} ${(mode & 0o777).toString(8)}`)).toEqual(
+      Array(3).fill("0 700"),
+    )
   })
 
   test("of a claim cannot lead elsewhere", async () => {

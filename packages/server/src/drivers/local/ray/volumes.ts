@@ -8,7 +8,7 @@ import type { Account } from "../accounts.ts"
 import { systemPath } from "../drop-account.ts"
 
 export interface VolumesOptions {
-  /** Where claims are kept: a folder for each namespace, in it one for each claim. */
+  /** Where claims are kept: a folder for each workspace that ever was, in it one for each namespace with its claims. */
   readonly claims: string
   /** Paths that a node itself needs: nothing may be mounted on or above them. */
   readonly needed: readonly string[]
@@ -88,7 +88,7 @@ async function mountOf(
     case "ephemeral":
       return { kind: "folder", path, readOnly }
     case "persistentVolumeClaim": {
-      const source = await claimFolder(claims, launch.namespace, volume.source, account)
+      const source = await claimFolder(claims, launch, volume.source, account)
       return { kind: "host", path, source, isFile: false, readOnly }
     }
     case "hostPath":
@@ -107,17 +107,21 @@ const claimName = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/
 /** The mode of a claim's folder until it has its account. */
 const unfinished = 0o300
 
-/** Its folder belongs to the account that was the first to use it. */
+/**
+ * Its folder belongs to the account that was the first to use it, and is reached by being mounted alone: the next
+ * workspace of the name has the same account, and must not find what this one leaves behind.
+ */
 async function claimFolder(
   claims: string,
-  namespace: string,
+  { workspaceKey, namespace }: RayPodLaunch,
   claim: string,
   account: Account,
 ): Promise<string> {
   if (!claimName.test(namespace) || !claimName.test(claim))
     throw refusal(`"${claim}" cannot be the name of a volume claim.`)
-  const folder = join(claims, namespace, claim)
-  await mkdir(join(claims, namespace), { recursive: true, mode: 0o711 })
+  const parent = join(claims, workspaceKey, namespace)
+  const folder = join(parent, claim)
+  await mkdir(parent, { recursive: true, mode: 0o700 })
   await mkdir(folder, { mode: unfinished }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error
   })
