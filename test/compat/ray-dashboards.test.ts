@@ -157,16 +157,54 @@ describe("a request to a dashboard", () => {
     expect(answer.headers.get("x-request-id")).toMatch(/./)
   })
 
-  it("reads with any role, writes with an editor's, and is nothing to who has none", async () => {
+  it("is sent on for an editor, and is nothing to who has no role", async () => {
     const stranger = await server.member("other", {})
     await server.call("PATCH", "/berth/v1/workspaces/default", { json: { policy: { openToAll: false } } })
     const asks = async (method: string, token: string) =>
       (await server.call(method, `${at}/x`, { token, ...(method === "GET" ? {} : { raw: "x" }) })).status
-    expect([await asks("GET", viewer), await asks("POST", viewer)]).toEqual([200, 403])
+    expect([await asks("GET", viewer), await asks("POST", viewer)]).toEqual([403, 403])
     expect([await asks("GET", editor), await asks("DELETE", editor)]).toEqual([200, 200])
     expect([await asks("GET", stranger), await asks("POST", stranger)]).toEqual([404, 404])
     expect(await asks("GET", "")).toBe(401)
-    expect(dashboard.asked.map(({ line }) => line)).toEqual(["GET /x", "GET /x", "DELETE /x"])
+    expect(dashboard.asked.map(({ line }) => line)).toEqual(["GET /x", "DELETE /x"])
+  })
+
+  const log = "/api/jobs/raysubmit_1/logs"
+  it.each(["/", "/static/js/main.js", "/nodes?view=summary", "/api/version", log, `${log}/tail`])(
+    "of a Viewer is sent on where no variables are shown: %s",
+    async (path) => {
+      expect((await server.call("GET", at + path, { token: viewer })).status).toBe(200)
+      expect(dashboard.asked.map(({ line }) => line)).toEqual([`GET ${path}`])
+    },
+  )
+
+  it.each([
+    "/api/jobs/",
+    "/api/jobs/raysubmit_1",
+    "/api/jobs/raysubmit_1/",
+    "/api/serve/applications/",
+    "/api/v0/actors?detail=1",
+    "/api/v0/logs/file?filename=dashboard.log",
+    "/logical/actors",
+    "/nodes/abc",
+    "/memory_profile?pid=1",
+    "/static/../api/jobs/",
+    "/static/..%2fapi/jobs/",
+    "//api/jobs/",
+    "/api/jobs/?/logs",
+    "/api/jobs/../../api/jobs//logs",
+    "/api/jobs/../logs",
+    "/api/jobs/./logs",
+    "/api/jobs/%2e%2e/logs",
+    "/api/jobs/#/logs",
+    "/metrics",
+  ])("of a Viewer is refused where variables may be shown: %s", async (path) => {
+    const bearer = `Authorization: Bearer ${viewer}`
+    const line = `GET ${at}${path} HTTP/1.1`
+    const head = [line, "Host: 127.0.0.1", "Connection: close", bearer, "", ""].join("\r\n")
+    expect(await exchange(head)).toMatch(/^HTTP\/1\.1 40[03] /)
+    expect(await exchange(upgradeHead(at + path, [], viewer))).toMatch(/^HTTP\/1\.1 40[03] /)
+    expect(dashboard.asked).toEqual([])
   })
 
   it("is sent on as often as it comes, also with an Idempotency-Key", async () => {
@@ -207,7 +245,7 @@ describe("a request to a dashboard", () => {
   it("has redirects led to where the dashboard is, and gets no cookie", async () => {
     dashboard.answer = (_, reply) => reply.writeHead(302, { location: "/login", "set-cookie": "a=b" }).end()
     const answer = await fetch(`${server.url}${at}/x`, {
-      headers: { authorization: `Bearer ${viewer}` },
+      headers: { authorization: `Bearer ${editor}` },
       redirect: "manual",
     })
     expect([answer.status, answer.headers.get("location")]).toEqual([302, `${at}/login`])

@@ -1,14 +1,12 @@
-import { LineCounter, parseDocument } from "yaml"
 import type { Json, JsonObject } from "../../../kit/json.ts"
+import { readYaml } from "../yaml.ts"
 
 export type RuntimeEnv =
   | { readonly ok: true; readonly value: JsonObject | null }
   | { readonly ok: false; readonly fault: string }
 
 /** Far above any that people write; what is longer would hold up everybody while it is read. */
-const mostLetters = 262_144
-/** Of all aliases of a document together: a few lines of them can stand for gigabytes. */
-const mostAliases = 100
+const mostLetters = 65_536
 
 /**
  * A runtime environment as Ray takes it.
@@ -18,12 +16,9 @@ const mostAliases = 100
  */
 export function readRuntimeEnv(text: string): RuntimeEnv {
   if (text.length > mostLetters) return fault(`yaml: it has more than ${mostLetters} characters`)
-  const lines = new LineCounter()
-  const document = parseDocument(text, { prettyErrors: false, lineCounter: lines, logLevel: "silent" })
-  const [error] = document.errors
-  if (error) return fault(`yaml: line ${lines.linePos(error.pos[0]).line}: ${error.message}`)
-  const value = jsonOf(() => document.toJS({ maxAliasCount: mostAliases }))
-  if (value === undefined) return fault("yaml: it has an alias to nothing, or too many of them")
+  const read = readYaml(text, { merges: false })
+  if (!read.ok) return fault(`yaml: line ${read.line}: ${read.what}`)
+  const { value } = read
   if (value === null) return { ok: true, value: null }
   if (typeof value === "object" && !Array.isArray(value)) return { ok: true, value: value as JsonObject }
   return fault(`json: cannot unmarshal ${kindOf(value)} into Go value of type map[string]interface {}`)
@@ -31,16 +26,6 @@ export function readRuntimeEnv(text: string): RuntimeEnv {
 
 function fault(text: string): RuntimeEnv {
   return { ok: false, fault: text }
-}
-
-/** @returns undefined where it cannot be made */
-function jsonOf(make: () => unknown): Json | undefined {
-  try {
-    // keys and values of kinds that only YAML has become what JSON makes of them
-    return JSON.parse(JSON.stringify(make())) as Json
-  } catch {
-    return undefined
-  }
 }
 
 function kindOf(value: Json): string {

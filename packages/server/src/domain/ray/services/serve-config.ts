@@ -1,5 +1,5 @@
-import { LineCounter, parseDocument } from "yaml"
 import type { Json, JsonObject } from "../../../kit/json.ts"
+import { readYaml } from "../yaml.ts"
 
 /** The wanted state of Serve that a service's YAML says, or why it says none. */
 export type ServeConfig =
@@ -14,40 +14,18 @@ export type ServeConfig =
 
 /** Far above any that people write; what is longer would hold up everybody for seconds while it is read. */
 const mostBytes = 128 * 1024
-/** A small text can mean a huge one by names for parts that hold names for parts. */
-const mostAliases = 100
 /** Ray's own name for an application that has none. */
 const nameless = "default"
 
 /** Total: whatever the text is, it gives one of the two. */
 export function readServeConfig(text: string): ServeConfig {
   if (Buffer.byteLength(text) > mostBytes) return refused("is larger than 128 KiB")
-  try {
-    return configIn(text)
-  } catch {
-    // too many names for parts, or too deep
-    return refused("cannot be read: it is nested too deeply, or its aliases stand for too much")
-  }
-}
-
-function configIn(text: string): ServeConfig {
-  const lines = new LineCounter()
-  const document = parseDocument(text, {
-    logLevel: "silent",
-    prettyErrors: false,
-    lineCounter: lines,
-    merge: true,
-  })
-  const [fault] = document.errors
-  if (fault) {
-    const { line, col } = lines.linePos(fault.pos[0])
-    const what = fault.code.toLowerCase().replaceAll("_", " ")
-    return refused(`is no YAML: line ${line}, column ${col} (${what})`)
-  }
-  const value: unknown = document.toJS({ maxAliasCount: mostAliases })
+  const read = readYaml(text, { merges: true })
+  if (!read.ok) return refused(`is no YAML: line ${read.line}, column ${read.column} (${read.what})`)
+  const { value } = read
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return refused("is no YAML mapping")
-  const config = JSON.parse(JSON.stringify(value)) as JsonObject
+  const config = value as JsonObject
   return { ok: true, config, applications: namesIn(config["applications"]) }
 }
 
