@@ -147,7 +147,9 @@ describe("berth ray up", () => {
     expect(why.out).toMatch(/^Ray cluster default\/waiting is waiting, waiting for \d+s$/m)
     expect(why.out).toMatch(/because .*paused/)
     expect((await berth(["why", "ray/waiting"])).out).toContain("Ray cluster default/waiting is waiting")
+    expect((await berth(["why", "default/waiting"])).out).toContain("Ray cluster default/waiting is waiting")
     expect((await berth(["ray", "status", "waiting"])).out).toMatch(/because .*paused/)
+    expect((await berth(["ray", "ls"])).out).toMatch(/^cluster +waiting .* paused/m)
     terminal.interrupt()
     const left = await ended(terminal, run)
     expect(left).toMatchObject({ code: 130, err: expect.stringContaining("Detached: waiting goes on.") })
@@ -286,6 +288,29 @@ describe("berth ray submit", () => {
     const over = await berth(["ray", "submit", "-f", "--timeout", "20s", "--name", "slow", "--", "sleep 600"])
     expect(over, over.err).toMatchObject({ code: 124, out: "on and on\n" })
     await berth(["ray", "rm", "slow"])
+  })
+
+  it("is shown, listed with its cluster, and taken away as CLUSTER/SUBMISSION", async () => {
+    script({ runMs: 500 })
+    await berth(["ray", "submit", "-f", "--cluster", "demo", "--name", "shown", "--", "echo", "a"])
+    expect((await berth(["ray", "status", "demo"])).out).toMatch(/^demo\/shown +SUCCEEDED +.* ago +echo a$/m)
+    const { out } = await berth(["ray", "status", "demo/shown"])
+    expect(out).toMatch(/^state +SUCCEEDED$/m)
+    expect(out).toMatch(/^command +echo a$/m)
+    expect(jsonOf(await berth(["ray", "status", "demo/shown", "-o", "json"]))).toMatchObject({
+      submissionId: "shown",
+      status: "SUCCEEDED",
+    })
+    expect(await berth(["ray", "why", "demo/shown"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("berth ray status demo/shown"),
+    })
+    expect(await berth(["ray", "rm", "demo/shown", "demo/none"])).toMatchObject({ code: 1 })
+    expect((await berth(["ray", "rm", "demo/shown"])).out).toBe("The Ray submission demo/shown is deleted.\n")
+    expect(await berth(["ray", "status", "demo/shown"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("`berth ray status CLUSTER` lists what was sent to a cluster."),
+    })
   })
 
   it("a name of two things has to be told apart", async () => {

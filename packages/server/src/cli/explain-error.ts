@@ -40,6 +40,8 @@ function refused(error: BerthError): ErrorReport {
   return { message, hints, exitCode: exitCodes.failure }
 }
 
+const submissions = "`berth ray status CLUSTER` lists what was sent to a cluster."
+
 function listsFor(message: string): readonly string[] {
   const [kind = ""] = message.split(" ", 1)
   const list = {
@@ -50,6 +52,8 @@ function listsFor(message: string): readonly string[] {
     Namespace: "`berth workspace ls` lists the workspaces you have a role in.",
     Ray: "`berth ray ls -A` lists the clusters, jobs and services there are.",
     Cluster: "`berth ray ls -A` lists the clusters there are.",
+    Job: submissions,
+    "JobSubmission.RayJob": submissions,
     Compute: "`berth ray templates -A` lists the compute templates there are.",
     Config: "`berth configmaps -A` lists the config maps there are.",
     Secret: "`berth secrets -A` lists the secrets there are.",
@@ -62,6 +66,7 @@ function adviceFor(error: BerthError, message: string): readonly string[] {
     case 401:
       return ["Give a key in BERTH_TOKEN, or run this on the server's machine as its account."]
     case 403:
+      if (message.includes("the Ray cluster")) return ["Make one of your own: berth ray up NAME"]
       return [
         "`berth status` shows who you are; an owner of the workspace or the server can change what you may do.",
       ]

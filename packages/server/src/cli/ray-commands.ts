@@ -116,9 +116,10 @@ const looking: readonly CommandSpec[] = [
   }),
   command<RayOneOptions>({
     usage: "status <name>",
-    sentence: "show a cluster with its pods and events, a job or a service",
+    sentence:
+      "show a cluster with its pods, submissions and events, a job, a service or a CLUSTER/SUBMISSION",
     flags: [ofKind, inWorkspace],
-    examples: ["berth ray status demo"],
+    examples: ["berth ray status demo", "berth ray status demo/raysubmit_x7kqd"],
     run: async (terminal, [name = ""], options) =>
       (await import("./commands/ray-status.ts")).rayStatus(terminal, name, options),
   }),
@@ -166,7 +167,8 @@ const ending: readonly CommandSpec[] = [
   }),
   command<RayOneOptions>({
     usage: "rm <name...>",
-    sentence: "delete clusters, jobs and services; what runs there is ended",
+    sentence:
+      "delete clusters, jobs, services and submissions (CLUSTER/SUBMISSION); what runs there is ended",
     flags: [ofKind, inWorkspace],
     examples: ["berth ray rm demo", "berth ray rm train-1a2b3 --kind job"],
     run: async (terminal, names, options) =>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { shortMessage } from "./ray-facts.ts"
+import { jobState, shortMessage } from "./ray-facts.ts"
 
 it.each([
   ["", ""],
@@ -11,4 +11,12 @@ it.each([
   ],
 ])("%j is in short %j", (message, short) => {
   expect(shortMessage(message)).toBe(short)
+})
+
+it("says of a job that is over nothing that Ray said before", () => {
+  const said = (jobDeploymentStatus: string, jobStatus: string) =>
+    jobState({ jobDeploymentStatus, jobStatus })
+  expect(said("Failed", "PENDING")).toBe("Failed")
+  expect(said("Running", "PENDING")).toBe("Running (PENDING)")
+  expect(said("Complete", "SUCCEEDED")).toBe("Complete (SUCCEEDED)")
 })

@@ -13,11 +13,23 @@ export function clusterState({ state, suspended }: Pick<RayCluster, "state" | "s
 }
 
 /** `Running`; `Complete (SUCCEEDED)`: the deployment's word, with Ray's where that says more. */
-export function jobState({ jobDeploymentStatus, jobStatus }: RayJob): string {
+export function jobState({
+  jobDeploymentStatus,
+  jobStatus,
+}: Pick<RayJob, "jobDeploymentStatus" | "jobStatus">): string {
   const phase = jobDeploymentStatus || "new"
-  return jobStatus === "" || jobStatus.toLowerCase() === phase.toLowerCase()
+  const isStale = jobPhasesOver.includes(phase) && !hasEndedAs(jobStatus)
+  return isStale || jobStatus === "" || jobStatus.toLowerCase() === phase.toLowerCase()
     ? phase
     : `${phase} (${jobStatus})`
+}
+
+/** What a job of the API is when nothing more comes. */
+export const jobPhasesOver: readonly string[] = ["Complete", "Failed", "ValidationFailed"]
+
+/** Whether it is Ray's word for an end. */
+export function hasEndedAs(status: string): boolean {
+  return ["SUCCEEDED", "FAILED", "STOPPED"].includes(status)
 }
 
 /** Ray's first sentence, behind which a log may stand; of a traceback the last line too, which says what happened. */

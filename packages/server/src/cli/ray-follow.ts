@@ -5,7 +5,7 @@ import { patiently } from "./patience.ts"
 import type { RaySession } from "./ray-place.ts"
 import { createRayProgress } from "./ray-progress.ts"
 import { isStatus } from "./ray-templates.ts"
-import { shortMessage } from "./ray-facts.ts"
+import { hasEndedAs, jobPhasesOver, shortMessage } from "./ray-facts.ts"
 import { harmless, paint } from "./terminal.ts"
 
 /** What one look at a job of Ray sees. */
@@ -35,10 +35,10 @@ export function rayJobSource({ client, namespace }: RaySession, name: string): R
     async look(signal) {
       const job = await client.kuberay.getRayJob({ namespace, name }, { signal })
       const { jobStatus: status, jobDeploymentStatus: phase, message } = job
-      const isOver = ["Complete", "Failed", "ValidationFailed"].includes(phase)
+      const isOver = jobPhasesOver.includes(phase)
       const hasBegun = isOver || status !== ""
       return {
-        status: isOver && status === "" ? phase : status,
+        status: isOver && !hasEndedAs(status) ? phase : status,
         isOver,
         message,
         awaits: hasBegun ? null : job.rayClusterName,
@@ -59,7 +59,7 @@ export function submissionSource(
     shownId: `${clustername}/${submissionid}`,
     async look(signal) {
       const { status, message } = await client.kuberay.getJobDetails(at, { signal })
-      const isOver = ["SUCCEEDED", "FAILED", "STOPPED"].includes(status)
+      const isOver = hasEndedAs(status)
       return { status, isOver, message, awaits: null }
     },
     log: async (signal) => (await client.kuberay.getJobLog(at, { signal })).log,

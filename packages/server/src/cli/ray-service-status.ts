@@ -1,4 +1,5 @@
 import type { RayService } from "@berth/contract/kuberay"
+import { parseInstant } from "./human.ts"
 import type { Column } from "./output.ts"
 import { renderTable } from "./output.ts"
 import { eventColumns, heading, shortMessage } from "./ray-facts.ts"
@@ -26,7 +27,7 @@ export async function showServiceStatus(
   }
   if (rayServiceEvents.length === 0) return
   heading(session, "events")
-  const events = rayServiceEvents.map(eventOf)
+  const events = rayServiceEvents.map(eventOf).toSorted((a, b) => instantMs(a.lastAt) - instantMs(b.lastAt))
   terminal.out(`${await renderTable(terminal, eventColumns(terminal.nowMs()), events)}\n`)
 }
 
@@ -51,6 +52,8 @@ function rowsOf({
     })),
   ]
 }
+
+const instantMs = (instant: string | null) => parseInstant(instant) ?? 0
 
 function eventOf({ type, reason, message, count, lastTimestamp }: Event) {
   return { type, reason, message, count, lastAt: instantOf(lastTimestamp) }

@@ -78,7 +78,8 @@ function columns(nowMs: number): readonly Column<QueueEntry>[] {
   ]
 }
 
-function reasonText(one: QueueEntry): string {
+/** Why it waits, in a few words: `no reservation (gpu: 12 needed, 0 free)`. */
+export function reasonText(one: Pick<QueueEntry, "reasons">): string {
   const [first] = one.reasons
   return first ? `${first.code.replaceAll("_", " ")}${amounts(first)}${whatOf(first)}` : ""
 }

@@ -39,7 +39,7 @@ async function submissionOfJob(session: RaySession, name: string) {
   )
 }
 
-/** `berth ray rm`: deletes clusters, jobs with theirs, and services; what runs there is ended. */
+/** `berth ray rm`: deletes clusters, jobs with theirs, services and submissions; what runs there is ended. */
 export async function rayRemove(
   terminal: Terminal,
   names: readonly string[],
@@ -47,8 +47,9 @@ export async function rayRemove(
 ): Promise<void> {
   const session = await connectRay(terminal, options)
   // nothing goes unless all of them are there
-  const found: RayFound[] = []
-  for (const name of names) found.push(await findRay(session, name, options.kind))
+  const found: (RayFound | Submission)[] = []
+  for (const name of names)
+    found.push((await findSubmission(session, name)) ?? (await findRay(session, name, options.kind)))
   for (const one of found) {
     await remove(session, one)
     await writeDone(terminal, session.form, `The Ray ${one.kind} ${one.name} is deleted.`, {
@@ -58,8 +59,30 @@ export async function rayRemove(
   }
 }
 
-async function remove({ client, namespace }: RaySession, { kind, name }: RayFound): Promise<void> {
+interface Submission {
+  readonly kind: "submission"
+  readonly name: string
+  readonly at: { readonly namespace: string; readonly clustername: string; readonly submissionid: string }
+}
+
+/** undefined for a name without a slash. @throws BerthError for one that is not there */
+async function findSubmission(
+  { client, namespace }: RaySession,
+  name: string,
+): Promise<Submission | undefined> {
+  const parts = splitSubmission(name)
+  if (!parts) return undefined
+  const at = { namespace, clustername: parts.cluster, submissionid: parts.submissionId }
+  await client.kuberay.getJobDetails(at)
+  return { kind: "submission", name, at }
+}
+
+async function remove({ client, namespace }: RaySession, one: RayFound | Submission): Promise<void> {
+  const { kind, name } = one
   switch (kind) {
+    case "submission":
+      await client.kuberay.deleteJobSubmission(one.at)
+      return
     case "cluster":
       await client.kuberay.deleteCluster({ namespace, name })
       return

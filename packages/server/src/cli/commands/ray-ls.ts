@@ -8,6 +8,7 @@ import { clusterState, jobState, serviceState, serviceTrouble, shortMessage } fr
 import type { RayOptions, RaySession } from "../ray-place.ts"
 import { connectRay, instantOf, jobValue, serviceValue } from "../ray-place.ts"
 import type { Terminal } from "../terminal.ts"
+import { reasonText } from "./queue.ts"
 
 export interface RayListOptions extends RayOptions {
   readonly all?: boolean
@@ -26,13 +27,28 @@ export async function rayList(terminal: Terminal, options: RayListOptions): Prom
     const value = { clusters, jobs: jobs.map(jobValue), services: services.map(serviceValue) }
     return writeValue(terminal, session.form, value)
   }
+  const reasons = await waitingReasons(session, clusters)
   await writeList(terminal, session.form, {
-    rows: [...clusters.map(clusterRow), ...jobs.map(jobRow), ...services.map(serviceRow)],
+    rows: [
+      ...clusters.map((one) => clusterRow(one, reasons)),
+      ...jobs.map(jobRow),
+      ...services.map(serviceRow),
+    ],
     columns: columns(terminal.nowMs()),
     empty: options.all
       ? "There is nothing of Ray. `berth ray up NAME` makes a cluster."
       : `There is nothing of Ray in ${session.namespace}. \`berth ray up NAME\` makes a cluster; -A looks everywhere.`,
   })
+}
+
+/** Why those wait that say nothing themselves, by namespace and name as the queue shows them. */
+async function waitingReasons(
+  { client }: RaySession,
+  clusters: readonly RayCluster[],
+): Promise<ReadonlyMap<string, string>> {
+  if (!clusters.some(({ state, message }) => state === "waiting" && message === "")) return new Map()
+  const entries = await collect((page) => client.berth.queue(page))
+  return new Map(entries.map((one) => [one.workloadId, reasonText(one)]))
 }
 
 const pageSize = 500
@@ -92,10 +108,11 @@ interface Row {
   readonly why: string
 }
 
-function clusterRow(one: RayCluster): Row {
+function clusterRow(one: RayCluster, reasons: ReadonlyMap<string, string>): Row {
   const { name, namespace, rayVersion: ray, user, createdAt, parent, message } = one
   const made = parent === null ? "" : `of ${parent.kind} ${parent.name}`
-  const why = [made, message].filter((part) => part !== "").join(": ")
+  const reason = one.state === "waiting" ? (reasons.get(`${namespace}/${name}`) ?? "") : ""
+  const why = [made, message || reason].filter((part) => part !== "").join(": ")
   return { kind: "cluster", name, namespace, state: clusterState(one), ray, user, createdAt, why }
 }
 

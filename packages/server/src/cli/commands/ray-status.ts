@@ -1,5 +1,6 @@
 import type { RayClusterDetail } from "@berth/contract/berth"
 import type { RayJob, RayService } from "@berth/contract/kuberay"
+import { usageError } from "../cli-error.ts"
 import { age } from "../human.ts"
 import { renderTable, writeFacts, writeValue } from "../output.ts"
 import { directUrl } from "../ray-addresses.ts"
@@ -13,11 +14,14 @@ import {
   jobState,
   podColumns,
   serviceState,
+  serviceTrouble,
   whyLines,
 } from "../ray-facts.ts"
 import { findRay } from "../ray-find.ts"
 import type { RayOptions, RaySession } from "../ray-place.ts"
-import { connectRay, instantOf, jobValue, serviceValue } from "../ray-place.ts"
+import { connectRay, instantOf, jobValue, serviceValue, whereFlag } from "../ray-place.ts"
+import { splitSubmission } from "../ray-submission.ts"
+import { showSubmission, showSubmissions } from "../ray-submissions.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless } from "../terminal.ts"
 
@@ -27,9 +31,11 @@ export interface RayOneOptions extends RayOptions {
 
 type Fact = readonly [name: string, value: string]
 
-/** `berth ray status`: one cluster with its pods and events, a job or a service. */
+/** `berth ray status`: one cluster with its pods, submissions and events, a job, a service or a submission. */
 export async function rayStatus(terminal: Terminal, name: string, options: RayOneOptions): Promise<void> {
   const session = await connectRay(terminal, options)
+  const submission = splitSubmission(name)
+  if (submission) return showSubmission(session, submission)
   const found = await findRay(session, name, options.kind)
   switch (found.kind) {
     case "cluster":
@@ -44,10 +50,18 @@ export async function rayStatus(terminal: Terminal, name: string, options: RayOn
 /** `berth ray why`: why it waits, and what happened to it. */
 export async function rayWhy(terminal: Terminal, name: string, options: RayOneOptions): Promise<void> {
   const session = await connectRay(terminal, options)
-  const { kind } = await findRay(session, name, options.kind)
+  if (splitSubmission(name))
+    throw usageError(
+      `${name} is a submission: it waits for nothing but Ray.`,
+      `How it is: berth ray status ${name}${whereFlag(session)}`,
+    )
+  const found = await findRay(session, name, options.kind)
+  const { kind } = found
   const why = await session.client.berth.explainRay(`ray-${kind}`, session.namespace, name)
   if (session.form !== "table") return writeValue(terminal, session.form, why)
-  for (const line of explainLines(terminal, why)) terminal.out(`${line}\n`)
+  const trouble = found.kind === "service" && why.message === "" ? serviceTrouble(found.service) : ""
+  for (const line of explainLines(terminal, { ...why, message: why.message || trouble }))
+    terminal.out(`${line}\n`)
 }
 
 async function showCluster(session: RaySession, cluster: RayClusterDetail): Promise<void> {
@@ -63,6 +77,7 @@ async function showCluster(session: RaySession, cluster: RayClusterDetail): Prom
     heading(session, "pods")
     terminal.out(`${await renderTable(terminal, podColumns(nowMs), cluster.pods)}\n`)
   }
+  if (cluster.state === "ready") await showSubmissions(session, cluster.name)
   if (cluster.events.length > 0) {
     heading(session, "events")
     terminal.out(`${await renderTable(terminal, eventColumns(nowMs), cluster.events)}\n`)

@@ -17,8 +17,10 @@ export interface WhyOptions extends CommonOptions {
 
 /** `berth why`: why a workload, a GPU request or something of Ray waits, who is ahead, what happened to it. */
 export async function why(terminal: Terminal, id: string, options: WhyOptions): Promise<void> {
-  const [, ofRay] = /^ray\/(.+)$/.exec(id) ?? []
-  if (ofRay !== undefined) return rayWhy(terminal, ofRay, options)
+  // `ray/NAME`, or NAMESPACE/NAME as the queue shows it: no workload has a slash
+  const [, place, ofRay] = /^([^/]+)\/(.+)$/.exec(id) ?? []
+  if (place !== undefined && ofRay !== undefined)
+    return rayWhy(terminal, ofRay, place === "ray" ? options : { ...options, workspace: place })
   const session = await connect(terminal, options)
   if (isGpuRequest(id)) return whyGpus(session, id)
   const explanation = await session.client.berth.explainWorkload(id)
