@@ -184,9 +184,12 @@ describe("POST /api/v1/services", () => {
     expect([status, json]).toEqual([413, { detail: "Request Entity Too Large" }])
   })
 
-  it("cannot read nesting that is too deep, or bytes that are no text", async () => {
-    const raw = "[".repeat(1000) + "]".repeat(1000)
-    const { status, json } = await server.call("POST", path, { raw, headers: jsonHeaders })
+  it.each<[string, Buffer]>([
+    ["nesting that is too deep", Buffer.from("[".repeat(1000) + "]".repeat(1000))],
+    ["bytes that are no text", Buffer.from([0x22, 0xff, 0x22])],
+  ])("cannot read %s", async (_, body) => {
+    const headers = { ...jsonHeaders, authorization: `Bearer ${server.token}` }
+    const { status, json } = await sendRaw(server.port, { method: "POST", path, body, headers })
     expect([status, json]).toEqual([400, { detail: "There was an error parsing the body" }])
   })
 
