@@ -191,15 +191,15 @@ describe("a job with a cluster of its own", () => {
     await p.assertSound()
   })
 
-  it("fails with Ray's words when that refuses it", async () => {
+  it("fails with Ray's words when that refuses it, without values of variables", async () => {
     const p = await start()
     p.ray.use({
       job: () => {
-        throw new AppError("invalid", "Ray says no.", { detail: "refused", facts: { status: 400 } })
+        throw new AppError("invalid", "Ray says no to sesame.", { detail: "refused", facts: { status: 400 } })
       },
     })
-    await create(p)
-    expect(await jobReaches(p, "Failed")).toMatchObject({ status: "FAILED", message: "Ray says no." })
+    await create(p, { runtimeEnv: "env_vars: {TOKEN: sesame}" })
+    expect(await jobReaches(p, "Failed")).toMatchObject({ status: "FAILED", message: "Ray says no to ***." })
     await p.advance(60_000)
     expect(await jobOf(p)).toMatchObject({ status: "FAILED", phase: "Failed" })
   })

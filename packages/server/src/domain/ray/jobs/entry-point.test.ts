@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { readEntryPoint } from "./entry-point.ts"
 import { tailOf } from "./kept-submissions.ts"
-import { readRuntimeEnv } from "./runtime-env.ts"
+import { readRuntimeEnv, withoutVariables } from "./runtime-env.ts"
 
 const entry = { entrypoint: "e", metadata: { a: "b" }, runtimeEnv: "", numCpus: 0, numGpus: 0, resources: "" }
 
@@ -39,6 +39,13 @@ describe("a runtime environment", () => {
     const text = 'env_vars:\n  KEY: "hush\n  other: hush: hush'
     expect(JSON.stringify(readRuntimeEnv(text))).not.toContain("hush")
   })
+})
+
+it("what Ray says of variables is told without their values", () => {
+  const runtimeEnv = { env_vars: { A: "hush", B: { c: 'hush"hush' }, N: 1, LONG: 123456 }, pip: ["word"] }
+  const said = `A hush, B {'c': 'hush"hush'} {"c": "hush\\"hush"}, N 1, LONG 123456 word`
+  expect(withoutVariables(said, runtimeEnv)).toBe(`A ***, B {'c': '***'} {"c": "***"}, N 1, LONG *** word`)
+  expect(withoutVariables(said, null)).toBe(said)
 })
 
 describe("an entry point", () => {

@@ -14,6 +14,7 @@ import { nextJobStep } from "./job-steps.ts"
 import { answerOf, hasEndedAs, logTail, newSubmissionInfo } from "./kept-submissions.ts"
 import { jobEvent } from "./job-events.ts"
 import type { SubmissionKeeper } from "./submission-keeper.ts"
+import { withoutVariables } from "./runtime-env.ts"
 
 /** Brings Ray jobs, their clusters and their submissions in line. Level-triggered. */
 export interface RayJobSteps {
@@ -184,7 +185,8 @@ export function createJobSteps(
       await dashboard.submit({ ...read.submit, submissionId: job.submissionId }, signal)
     } catch (error) {
       const { code, message } = AppError.from(error)
-      if (code === "invalid") return change(sight, (tx, row, nowMs) => refuse(tx, row, message, nowMs))
+      const shown = withoutVariables(message, read.submit.runtimeEnv)
+      if (code === "invalid") return change(sight, (tx, row, nowMs) => refuse(tx, row, shown, nowMs))
       // it was sent, and the server died before it wrote that
       if (code !== "already_exists") throw error
     }

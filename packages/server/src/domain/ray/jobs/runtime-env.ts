@@ -8,6 +8,9 @@ export type RuntimeEnv =
 /** Far above any that people write; what is longer would hold up everybody while it is read. */
 const mostLetters = 65_536
 
+/** Letters of a value: what is shorter is no secret, and is in words. */
+const leastHidden = 4
+
 /**
  * A runtime environment as Ray takes it.
  * @param text YAML
@@ -22,6 +25,21 @@ export function readRuntimeEnv(text: string): RuntimeEnv {
   if (value === null) return { ok: true, value: null }
   if (typeof value === "object" && !Array.isArray(value)) return { ok: true, value: value as JsonObject }
   return fault(`json: cannot unmarshal ${kindOf(value)} into Go value of type map[string]interface {}`)
+}
+
+/** What Ray says of a runtime environment without the values of variables in it: everybody reads it, Viewers too. */
+export function withoutVariables(message: string, runtimeEnv: JsonObject | null): string {
+  const values = textsIn(runtimeEnv?.["env_vars"] ?? null)
+    .filter((text) => text.length >= leastHidden)
+    .toSorted((a, b) => b.length - a.length)
+  // as Python writes them too
+  const written = values.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)])
+  return written.reduce((left, text) => left.replaceAll(text, "***"), message)
+}
+
+function textsIn(value: Json): readonly string[] {
+  if (typeof value === "object" && value !== null) return Object.values(value).flatMap(textsIn)
+  return typeof value === "string" || typeof value === "number" ? [String(value)] : []
 }
 
 function fault(text: string): RuntimeEnv {
