@@ -26,6 +26,7 @@ async function openWorld() {
   await workspaces.setMember(owner, "red", viewer.userId, "viewer")
   await workspaces.setMember(owner, "blue", stranger.userId, "editor")
   let room = 1_000
+  let isRoomForAll = true
   const ended: string[] = []
   const poked: string[] = []
   store.subscribe(rayPoked, (key) => void poked.push(key))
@@ -55,6 +56,7 @@ async function openWorld() {
     },
     capacity: {
       couldHold: () => ({ declared: true, pods: room, short: { resource: "gpu", largest: 0 } }),
+      couldHoldAll: () => ({ declared: true, holds: isRoomForAll, short: null }),
     },
     backends: new Map(),
     dashboardOf: () => undefined,
@@ -63,6 +65,7 @@ async function openWorld() {
   await templates.create(editor, { namespace: "red", name: "small", ...aSize })
   const close = () => platform.close()
   const setRoom = (pods: number) => void (room = pods)
+  const setRoomForAll = (holds: boolean) => void (isRoomForAll = holds)
   return {
     platform,
     clusters: createRayClusters(options),
@@ -74,6 +77,7 @@ async function openWorld() {
     ended,
     poked,
     setRoom,
+    setRoomForAll,
     close,
   }
 }
@@ -156,6 +160,9 @@ describe("Ray clusters", () => {
         "ray-cluster",
       ])
     world.setRoom(0)
+    expect(await refusal(make("c1"))).toEqual(["insufficient", undefined, "ray-cluster"])
+    world.setRoom(1_000)
+    world.setRoomForAll(false)
     expect(await refusal(make("c1"))).toEqual(["insufficient", undefined, "ray-cluster"])
     expect((await clusters.page(editor, "red", everything)).items).toEqual([])
   })

@@ -38,7 +38,7 @@ export interface RayClustersOptions extends RayConfigOptions {
   readonly ids: Pick<Ids, "next">
   readonly life: Pick<ClusterLife, "begin" | "end">
   readonly queue: Pick<QueueService, "explain">
-  readonly capacity: Pick<Capacity, "couldHold">
+  readonly capacity: Pick<Capacity, "couldHold" | "couldHoldAll">
   readonly backends: ReadonlyMap<string, Pick<RayBackend, "readLog">>
   /** Whole paths of the machines that people who are not server owners may mount, with what is below them. */
   readonly hostPathAllow: readonly string[]

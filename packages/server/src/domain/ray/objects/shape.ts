@@ -1,6 +1,7 @@
 import { AppError } from "../../../kit/errors.ts"
 import { unconstrained } from "../../inventory/index.ts"
 import type { Tx } from "../../journal/index.ts"
+import { orderedSets } from "../../queue/index.ts"
 import { amountsOf } from "../amounts.ts"
 import type { AskedClusterSpec, RayName } from "../commands.ts"
 import type { GroupResources, RayClusterSpec } from "../spec.ts"
@@ -35,7 +36,8 @@ export async function lookUpTemplates(
 }
 
 /**
- * Refuses what no node of the workspace's clusters can ever hold, nothing else running; labels are left out.
+ * Refuses what the nodes of the workspace's clusters can never hold at once, nothing else running; labels are left
+ * out.
  * @throws AppError `insufficient` (facts: the resource that is short)
  */
 export function checkRoom(
@@ -64,4 +66,16 @@ export function checkRoom(
       { resource: "ray-cluster", name: at.name, facts: { namespace: at.namespace, short } },
     )
   }
+  const sets = groups.map(({ least, resources }) => ({
+    pods: least,
+    size: amountsOf(resources),
+    constraints: unconstrained,
+  }))
+  const all = capacity.couldHoldAll(clusters, orderedSets(sets))
+  if (!all.declared || all.holds) return
+  throw new AppError(
+    "insufficient",
+    `The Ray cluster ${at.name} can never have its place: each group would fit alone, but there is no room for all of them at once.`,
+    { resource: "ray-cluster", name: at.name, facts: { namespace: at.namespace, short: "room" } },
+  )
 }
