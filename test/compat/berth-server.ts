@@ -214,7 +214,8 @@ export async function startBerthServer(
     })
     const text = await answer.text()
     const { status } = answer
-    checkExchange({ method, url: path, status, contentType: answer.headers.get("content-type") ?? "", text })
+    const contentType = answer.headers.get("content-type") ?? ""
+    checkExchange({ method, url: path, asked: headers, status, contentType, text })
     const isJson = answer.headers.get("content-type")?.includes("application/json") ?? false
     return {
       status,

@@ -271,6 +271,21 @@ describe("users and keys", () => {
     await expectError("PATCH", "/berth/v1/users/nobody", 403, { json: {}, token: editor })
   })
 
+  it("gives passwords: owners to anybody, everybody to themselves with the present one", async () => {
+    const at = "/berth/v1/users/new/password"
+    await expectOk("setPassword", at, { json: { password: "correct horse" } })
+    await expectOk("setPassword", at, { json: { password: null } })
+    await expectError("PUT", at, 403, { json: { password: "correct horse" }, token: editor })
+    await expectError("PUT", "/berth/v1/users/nobody/password", 403, {
+      json: { password: null },
+      token: editor,
+    })
+    await expectError("PUT", "/berth/v1/users/nobody/password", 404, { json: { password: null } })
+    for (const password of ["short", "x".repeat(1025), 7])
+      await expectError("PUT", at, 400, { json: { password } })
+    await expectError("PUT", at, 400, { json: {} })
+  })
+
   it("shows a token once and nowhere else, and the key works until it is revoked", async () => {
     const { json } = await expectOk("createKey", "/berth/v1/keys", {
       json: { name: "ci", expiresInSeconds: 60 },

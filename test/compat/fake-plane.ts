@@ -11,6 +11,7 @@ import type { FakeProgram } from "../../packages/server/src/drivers/fake/fake-po
 import type { FakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
 import { createFakeWorld } from "../../packages/server/src/drivers/fake/fake-world.ts"
 import { createApp } from "../../packages/server/src/http/app.ts"
+import type { Family } from "../../packages/server/src/http/plugins/family.ts"
 import { createStreams } from "../../packages/server/src/http/plugins/streams.ts"
 import type { Services } from "../../packages/server/src/http/services.ts"
 import { workloadsFamily } from "../../packages/server/src/http/workloads/routes.ts"
@@ -19,6 +20,7 @@ import { sendRaw } from "../../packages/server/src/http/test-server.ts"
 import type { VirtualClock } from "../../packages/server/src/kit/clock.ts"
 import { createVirtualClock } from "../../packages/server/src/kit/clock.ts"
 import { createIds } from "../../packages/server/src/kit/ids.ts"
+import type { RateLimit } from "../../packages/server/src/kit/rate-limiter.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { createBackups } from "../../packages/server/src/backups/create-backups.ts"
 import { openStore } from "../../packages/server/src/store/index.ts"
@@ -90,7 +92,12 @@ const stepMs = 50
 const mostSteps = 1200
 
 /** Starts it on a temporary data directory, with the workspace `team` and its two GPU nodes. */
-export async function startFakePlane(options: { readonly noAuth: boolean }): Promise<FakePlane> {
+export async function startFakePlane(options: {
+  readonly noAuth: boolean
+  /** Beside the Workload API. */
+  readonly families?: readonly Family[]
+  readonly failureLimit?: RateLimit
+}): Promise<FakePlane> {
   const directory = mkdtempSync(join(tmpdir(), "berth-compat-"))
   const clock = createVirtualClock()
   const programs: FakePlane["programs"] = new Map()
@@ -132,9 +139,9 @@ export async function startFakePlane(options: { readonly noAuth: boolean }): Pro
       openMetrics: false,
       listenIsLoopback: true,
       // time stands still while a test asks
-      failureLimit: { perSecond: 1, burst: 1_000_000 },
+      failureLimit: options.failureLimit ?? { perSecond: 1, burst: 1_000_000 },
     },
-    families: [workloadsFamily],
+    families: [workloadsFamily, ...(options.families ?? [])],
     streams: createStreams({ clock, most: 1 }),
     meter: { requestDone: () => {} },
     metrics: { contentType: "text/plain", text: () => Promise.resolve("") },

@@ -205,6 +205,11 @@ const walks: Readonly<Record<OperationId, Walk>> = {
     await on.member("changes", {})
     await ok(on.call("PATCH", "/berth/v1/users/changes", { json: { frozen: true } }))
   },
+  async setPassword(on) {
+    await on.member("signs-in", {})
+    const json = { password: "correct horse" }
+    await ok(on.call("PUT", "/berth/v1/users/signs-in/password", { json }))
+  },
   listKeys: get("/berth/v1/keys"),
   createKey: send("POST", "/berth/v1/keys", { name: "made", role: "viewer", expiresInSeconds: 60 }),
   async revokeKey(on) {

@@ -2,9 +2,6 @@ import { servicesRoutes, type ServicesOperation } from "@berth/contract/services
 import type { Answer, BerthServer } from "./berth-server.ts"
 
 type Walk = (server: BerthServer) => Promise<unknown>
-/** Another part's. */
-type Absent = "login" | "logout"
-
 const path = "/api/v1/services"
 let made = 0
 
@@ -41,7 +38,7 @@ const withOne =
   }
 
 /** How each operation is made to succeed. */
-export const servicesWalks: Readonly<Record<Exclude<ServicesOperation, Absent>, Walk>> = {
+export const servicesWalks: Readonly<Record<ServicesOperation, Walk>> = {
   async listServices(on) {
     await ok(register(on))
     await ok(on.call("GET", `${path}?hydrate=true`))
@@ -67,4 +64,11 @@ export const servicesWalks: Readonly<Record<Exclude<ServicesOperation, Absent>, 
   },
   getCurrentUser: ask("/api/v1/current-user"),
   getInfo: ask("/api/v1/info"),
+  async login(on) {
+    const raw = new URLSearchParams({ password: on.token }).toString()
+    const headers = { "content-type": "application/x-www-form-urlencoded" }
+    await ok(on.call("POST", "/api/v1/login", { raw, headers, token: "" }))
+  },
+  logout: ask("/api/v1/logout"),
+  logoutByPost: (on) => ok(on.call("POST", "/api/v1/logout")),
 }

@@ -56,6 +56,7 @@ const calls: {
   listUsers: (api) => api.users(),
   createUser: (api) => api.createUser({ name: "u" }),
   updateUser: (api) => api.updateUser("x", {}),
+  setPassword: (api) => api.setPassword("x", { password: null }),
   listKeys: (api) => api.keys(),
   createKey: (api) => api.createKey({ name: "k" }),
   revokeKey: (api) => api.revokeKey("x"),

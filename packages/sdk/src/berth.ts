@@ -20,6 +20,7 @@ import type {
   Role,
   Status,
   StoppingServer,
+  SetPassword,
   UpdateUser,
   UpdateWorkspace,
   User,
@@ -87,6 +88,8 @@ export interface BerthApiClient extends GpuApiClient, RayApiClient {
   createUser(user: CreateUser, options?: CallOptions): Promise<User>
   /** Changes what is given; by name or id. */
   updateUser(user: string, change: UpdateUser, options?: CallOptions): Promise<User>
+  /** Sets a user's password, or removes it; by name or id. */
+  setPassword(user: string, change: SetPassword, options?: CallOptions): Promise<void>
   /** The caller's API keys (a server owner's: all), newest first. */
   keys(page?: PageRequest, options?: CallOptions): Promise<ApiKeyList>
   /** Makes a key. The answer is the only one that ever holds the token. */
@@ -186,6 +189,9 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
     users: (page, options) => get("/berth/v1/users", options, { ...page }),
     createUser: (user, options) => post("/berth/v1/users", user, options),
     updateUser: (user, change, options) => patch(path`/berth/v1/users/${user}`, change, options),
+    async setPassword(user, change, options) {
+      await put(path`/berth/v1/users/${user}/password`, change, options)
+    },
     keys: (page, options) => get("/berth/v1/keys", options, { ...page }),
     createKey: (key, options) => post("/berth/v1/keys", key, options),
     async revokeKey(id, options) {

@@ -46,6 +46,23 @@ export const UpdateUser = Exact(
 )
 export type UpdateUser = Static<typeof UpdateUser>
 
+export const SetPassword = Exact(
+  {
+    password: Nullable(
+      Type.String({ minLength: 8, maxLength: 1024 }),
+      "The new one, 8 characters to 1,024 bytes; null: none, so that nobody signs in as this user.",
+    ),
+    current: Type.Optional(
+      Type.String({
+        maxLength: 1024,
+        description: "The present one: whoever changes their own must know it.",
+      }),
+    ),
+  },
+  "What somebody signs in with. Every session of the user ends, but the one that asks.",
+)
+export type SetPassword = Static<typeof SetPassword>
+
 /** An API key without its token, which only its creation shows. */
 export const ApiKey = Type.Object(
   {

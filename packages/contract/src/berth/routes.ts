@@ -2,7 +2,17 @@ import { Type } from "typebox"
 import { PageQuery } from "../common/index.ts"
 import { EndpointList, EndpointsQuery } from "./endpoints.ts"
 import { gpuRoutes } from "./gpu-routes.ts"
-import { ApiKeyList, CreateKey, CreateUser, CreatedKey, Me, UpdateUser, User, UserList } from "./identity.ts"
+import {
+  ApiKeyList,
+  CreateKey,
+  CreateUser,
+  CreatedKey,
+  Me,
+  SetPassword,
+  UpdateUser,
+  User,
+  UserList,
+} from "./identity.ts"
 import { AssignNode, ClusterList, Node, NodeList, NodeQuery, NodesQuery } from "./inventory.ts"
 import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.ts"
 import { LogEndEvent, LogLinesEvent, PodLogQuery } from "./pods.ts"
@@ -247,6 +257,17 @@ export const berthRoutes = {
     body: UpdateUser,
     status: 200,
     answer: User,
+  },
+  setPassword: {
+    method: "PUT",
+    path: "/berth/v1/users/:user/password",
+    operation: "user.password",
+    summary: "Set or remove a user's password (by name or id)",
+    description:
+      "One's own, or, of a server owner, anybody's. Keys that are bound to a role or a workspace, or expire, may not.",
+    example: { password: "correct horse battery staple" },
+    body: SetPassword,
+    status: 204,
   },
   listKeys: {
     method: "GET",

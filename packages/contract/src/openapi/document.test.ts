@@ -5,10 +5,9 @@ import { describe, expect, it } from "vitest"
 import { openApiDocument } from "./document.ts"
 import { apiFamilies } from "./families.ts"
 import type { ApiFamily } from "./family.ts"
-import { servicesFamily } from "./services-family.ts"
 import type { JsonSchema, OpenApiDocument, OperationObject } from "./types.ts"
 
-const families: readonly ApiFamily[] = [...Object.values(apiFamilies), servicesFamily]
+const families: readonly ApiFamily[] = Object.values(apiFamilies)
 const documents = families.map((family) => [family.name, family, openApiDocument(family, "1.2.3")] as const)
 
 describe.each(documents)("the document of %s", (_, family, document) => {
@@ -61,12 +60,13 @@ it("the documents say how the caller shows who it is, and what needs no token", 
   )
   expect(open.map(({ path }) => path)).toEqual([
     "/api/v1/auth",
-    "/healthz",
-    "/readyz",
-    "/.well-known/jwks.json",
     "/api/v1/info",
     "/api/v1/login",
     "/api/v1/logout",
+    "/api/v1/logout",
+    "/healthz",
+    "/readyz",
+    "/.well-known/jwks.json",
   ])
   for (const [, , document] of documents) expect(document.security).toEqual([{ bearer: [] }])
 })

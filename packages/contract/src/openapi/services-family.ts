@@ -1,9 +1,6 @@
 import * as services from "../services/index.ts"
 import { anywhere, type ApiFamily } from "./family.ts"
 
-/** Not served yet. */
-const absent: readonly string[] = ["login", "logout"]
-
 /** The services API. */
 export const servicesFamily: ApiFamily = {
   name: "services",
@@ -16,14 +13,12 @@ without a zone, with six digits after the point or none. Refusals have three for
 rules, \`["ValueError", sentence]\` of paths, queries and bodies that are not of their form, \`{"detail": sentence}\` before a
 request is looked into.
 ${anywhere}`,
-  routes: Object.entries(services.servicesRoutes)
-    .filter(([name]) => !absent.includes(name))
-    .map(([name, route]: [string, services.ServicesRoute]) => ({
-      ...route,
-      id: `services.${name}`,
-      isBodyRequired: route.body !== undefined,
-      status: 200,
-    })),
+  routes: Object.entries(services.servicesRoutes).map(([name, route]: [string, services.ServicesRoute]) => ({
+    ...route,
+    id: `services.${name}`,
+    isBodyRequired: route.body !== undefined,
+    status: 200,
+  })),
   schemas: services,
   errorSchema: services.ErrorSchema,
   refusals: services.refusals,

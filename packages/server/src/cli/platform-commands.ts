@@ -306,6 +306,17 @@ const usersGroup: GroupSpec = {
       run: async (terminal, [name = ""], options) =>
         (await import("./commands/users.ts")).userSet(terminal, name, options),
     }),
+    command<UsersOptions>({
+      usage: "passwd <name>",
+      sentence: "set a password, read from standard input: first the present one, where you change your own",
+      flags: [
+        flag("--current", "the first line is the present password"),
+        flag("--remove", "nobody signs in as them any more"),
+      ],
+      examples: ["berth users passwd ada < password.txt", "berth users passwd ada --remove"],
+      run: async (terminal, [name = ""], options) =>
+        (await import("./commands/users.ts")).userPassword(terminal, name, options),
+    }),
     freeze("freeze", "accept nothing from a user any more, whatever keys they have"),
     freeze("unfreeze", "accept a user again"),
   ],

@@ -285,6 +285,10 @@ function addGates(app: FastifyInstance, options: AppOptions, limits: Limits, isC
   )
   app.decorateRequest("chargeKey", charge)
   app.decorateRequest("heldPrincipal")
+  app.decorateRequest("signInFailed", function signInFailed(this: FastifyRequest, error: AppError) {
+    this.trace.failure = error
+    return limits.failed(error, this.ip)
+  })
   app.decorateRequest("heldClaims")
   app.decorateRequest("heldIdempotency")
   app.decorateRequest("principal", { getter: principalOf })

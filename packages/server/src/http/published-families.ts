@@ -5,6 +5,7 @@ import { createKuberayFamily } from "./kuberay/family.ts"
 import type { Family } from "./plugins/family.ts"
 import { referenceFamily } from "./reference/family.ts"
 import { servicesFamily } from "./services/family.ts"
+import { signInFamily } from "./sign-in/family.ts"
 import { workloadsFamily } from "./workloads/routes.ts"
 
 /** Every API of the server, and the page that shows their documents. */
@@ -14,6 +15,7 @@ export function publishedFamilies(
 ): readonly Family[] {
   return [
     workloadsFamily,
+    signInFamily,
     createEgsFamily(egs),
     createKuberayFamily(options),
     servicesFamily,

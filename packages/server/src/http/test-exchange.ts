@@ -46,7 +46,7 @@ export function seenAnswers(): ReadonlySet<string> {
  */
 export function checkExchange(sent: Exchange): void {
   const name = familyOf(sent.url.split("?", 1)[0] ?? "")
-  if (name === undefined) return
+  if (name === undefined || isOtherSignIn(sent)) return
   const exchange = name === "kuberay" ? asRouted(sent) : sent
   const path = exchange.url.split("?", 1)[0] ?? ""
   const family = checkedFamily(name)
@@ -74,6 +74,12 @@ export function checkStreamEvent(url: string, event: string, data: unknown): voi
   if (!schema) throw new Error(`${path}: the document has no event ${event}.`)
   const faults = faultsOf(family, closed(schema), data)
   if (faults !== "") throw new Error(`${path} ${event}: ${faults}`)
+}
+
+/** The document has it in words: the path is that of a form. */
+function isOtherSignIn({ url, asked = {} }: Exchange): boolean {
+  const isForm = asked["content-type"] === "application/x-www-form-urlencoded"
+  return url.split("?", 1)[0] === "/api/v1/login" && !isForm
 }
 
 /** What the introduction of a document says for all its operations. */
@@ -120,7 +126,7 @@ function familyOf(path: string): ApiFamilyName | undefined {
   )
     return "egs"
   if (
-    /^\/api\/v1\/(services|workspaces|projects|stacks|current-user|info|device_authorization)(\/|$)/.test(
+    /^\/api\/v1\/(services|workspaces|projects|stacks|current-user|info|login|logout|device_authorization)(\/|$)/.test(
       path,
     )
   )

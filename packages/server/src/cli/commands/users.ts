@@ -1,4 +1,4 @@
-import type { CreateUser, ServerRole, UpdateUser, User } from "@berth/contract/berth"
+import type { CreateUser, ServerRole, SetPassword, UpdateUser, User } from "@berth/contract/berth"
 import { collect } from "@berth/sdk"
 import { usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
@@ -10,6 +10,8 @@ import type { Terminal } from "../terminal.ts"
 export interface UsersOptions extends CommonOptions {
   readonly email?: string
   readonly serverRole?: string
+  readonly current?: boolean
+  readonly remove?: boolean
 }
 
 /** `berth users ls`. */
@@ -43,6 +45,27 @@ export async function userCreate(terminal: Terminal, name: string, options: User
     `User ${user.name} is there. A key for them: berth keys create NAME --user ${user.name}`,
     user,
   )
+}
+
+/** `berth users passwd`: never as an argument, which other users of the machine could read. */
+export async function userPassword(terminal: Terminal, name: string, options: UsersOptions): Promise<void> {
+  const change =
+    options.remove === true ? { password: null } : await readPasswords(terminal, options.current === true)
+  const session = await connect(terminal, options)
+  await session.client.berth.setPassword(name, change)
+  const what = change.password === null ? "has no password any more" : "signs in with it from now on"
+  await writeDone(terminal, session.form, `User ${name} ${what}.`, { user: name })
+}
+
+async function readPasswords(terminal: Terminal, hasCurrent: boolean): Promise<SetPassword> {
+  const lines = (await terminal.input()).split("\n").map((line) => line.replace(/\r$/, ""))
+  const [current = "", password = ""] = hasCurrent ? lines : ["", ...lines]
+  if (password === "")
+    throw usageError(
+      "There is no password on standard input.",
+      "Give it there: berth users passwd NAME < FILE",
+    )
+  return hasCurrent ? { password, current } : { password }
 }
 
 /** `berth users set`, `freeze`, `unfreeze`. */

@@ -4,6 +4,7 @@ import type {
   CreateUser,
   CreatedKey,
   Me,
+  SetPassword,
   UpdateUser,
   User as WireUser,
   UserList,
@@ -52,6 +53,15 @@ export function identityHandlers(services: Services) {
         ...(body.frozen === undefined ? {} : { frozen: body.frozen }),
       })
       return toUser(changed)
+    },
+    async setPassword(request: FastifyRequest): Promise<void> {
+      const { principal } = request
+      const { password, current = null } = request.body as SetPassword
+      const named = (request.params as { readonly user: string }).user
+      // Before the look-up: who may change nobody else's learns of nobody else.
+      const isOwn = named === principal.userId || named === principal.userName
+      if (!isOwn) authorize(principal, "user.password", { workspaceId: null })
+      await identity.setPassword(principal, findUser(directory, named).id, { password, current })
     },
     async listKeys(request: FastifyRequest): Promise<ApiKeyList> {
       const query = createQueryReader(request.query, ["limit", "cursor"])

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from "fastify"
 import type { Principal, TokenClaims } from "../../domain/identity/index.ts"
+import { cookieToken } from "./cookies.ts"
+import { checkOrigin } from "./hosts.ts"
 import { assured, type Credentials, type From, type Proven } from "./credentials.ts"
 
 declare module "fastify" {
@@ -36,7 +38,7 @@ export function createAuthentication(
       request.heldClaims = claims
       return principal
     }
-    const proven = credentials.check(request.headers.authorization, fromOf(request), (from) =>
+    const proven = credentials.check(credentialOf(request), fromOf(request), (from) =>
       withoutCredential(request, from),
     )
     return proven instanceof Promise ? proven.then(keep) : keep(proven)
@@ -50,6 +52,20 @@ export function createAuthentication(
       return principal instanceof Promise ? assured(undefined) : principal
     },
   }
+}
+
+/**
+ * The header, or the cookie of who signed in with a browser, which the services API looks at first
+ * (reference/zenml-live.md, correction 19).
+ * @throws AppError `forbidden` detail `origin` for a change that another site's page asks for by the cookie
+ */
+function credentialOf(request: FastifyRequest): string | undefined {
+  const { headers, method, trace } = request
+  const cookie = cookieToken(headers)
+  const isFirst = trace.family === "services"
+  if (cookie === undefined || (!isFirst && headers.authorization?.trim())) return headers.authorization
+  checkOrigin(method, headers)
+  return `Bearer ${cookie}`
 }
 
 function fromOf(request: FastifyRequest): From {

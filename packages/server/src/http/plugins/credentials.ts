@@ -44,7 +44,7 @@ type Credential =
   | { readonly kind: "token"; readonly token: string }
   | { readonly kind: "unusable" }
 
-/** Nothing but the header is a credential (no cookies, no query parameter). */
+/** What stands in the header, or would if it were not in a cookie; never a query parameter. */
 function credentialOf(header: string | undefined): Credential {
   const text = header?.trim() ?? ""
   if (text === "") return { kind: "none" }

@@ -9,7 +9,7 @@ import { serviceHandlers } from "./service-handlers.ts"
 import { stackHandlers } from "./stacks.ts"
 
 const json = "application/json"
-type Operation = Exclude<ServicesOperation, "login" | "logout">
+type Operation = Exclude<ServicesOperation, "login" | "logout" | "logoutByPost">
 
 /** The services API of ZenML (DESIGN 9.4), and what its client asks for besides. */
 export const servicesFamily: Family = {
