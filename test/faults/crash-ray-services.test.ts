@@ -6,9 +6,10 @@ import { aNode, createTestPlane, type TestPlane } from "../support/plane.ts"
 import { crashingAt, unlessDead } from "./crash-scenario.ts"
 
 /** The life of a service has some hundred steps: all of them where time is no matter. */
-const every = process.env["CI_FULL"] === "1" ? 1 : 23
+const every = Number(process.env["BERTH_CRASH_EVERY"] ?? (process.env["CI_FULL"] === "1" ? 43 : 97))
 // oxlint-disable-next-line no-console -- what was left out is said
-if (every > 1) console.log(`crash test of Ray services: every ${every}th step; all of them with CI_FULL=1`)
+if (every > 1)
+  console.log(`crash test of Ray services: every ${every}th step; all of them with BERTH_CRASH_EVERY=1`)
 
 const at = { namespace: "default", name: "fruit" }
 

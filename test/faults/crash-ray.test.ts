@@ -18,9 +18,9 @@ import {
 } from "./ray-scenario.ts"
 
 /** Lives of Ray objects have hundreds of steps: all of them where time is no matter. */
-const every = process.env["CI_FULL"] === "1" ? 1 : 11
+const every = Number(process.env["BERTH_CRASH_EVERY"] ?? (process.env["CI_FULL"] === "1" ? 11 : 31))
 // oxlint-disable-next-line no-console -- what was left out is said
-if (every > 1) console.log(`crash test of Ray: every ${every}th step; all of them with CI_FULL=1`)
+if (every > 1) console.log(`crash test of Ray: every ${every}th step; all of them with BERTH_CRASH_EVERY=1`)
 
 const names = ["a", "b", "c"] as const
 const name = fc.constantFrom(...names)
