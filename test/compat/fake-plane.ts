@@ -238,6 +238,7 @@ function servicesOf(
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
     serviceWatches: plane.serviceWatches,
+    serviceJoins: plane.serviceJoins,
     journal: store.journal,
     store,
     readiness: plane.readiness,

@@ -340,18 +340,6 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     trouble: theRunner().trouble,
   })
 
-  const registers = createServicesPlane({
-    store,
-    rows,
-    prober: options.prober,
-    users: () => directory.users(),
-    workspaceRow,
-    ids,
-    clock,
-    timers,
-    log,
-  })
-
   const isPublished = (workspaceId: string) => workspaceIndex.find(workspaceId)?.policy.publishServices
   const routes = createRoutes()
   const services = createServiceControl({
@@ -373,6 +361,21 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     detail: (principal, id) => workloads.get(principal, id),
     state: (key) => services.state(key),
     isPublished,
+  })
+
+  const registers = createServicesPlane({
+    store,
+    rows,
+    prober: options.prober,
+    workloads,
+    rayServices: ray.objects.services,
+    readyPods: (key) => routes.get(key)?.backends.length ?? 0,
+    users: () => directory.users(),
+    workspaceRow,
+    ids,
+    clock,
+    timers,
+    log,
   })
 
   const gpuRequests = createGpuRequests({
@@ -559,6 +562,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     serviceRecords: registers.serviceRecords,
     serviceRegisters: registers.serviceRegisters,
     serviceWatches: registers.serviceWatches,
+    serviceJoins: registers.serviceJoins,
     control,
     rayControl: ray.control,
     rayLife: ray.life,

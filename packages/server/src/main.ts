@@ -312,6 +312,7 @@ function servicesOf(parts: {
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
     serviceWatches: plane.serviceWatches,
+    serviceJoins: plane.serviceJoins,
     journal: store.journal,
     store,
     readiness() {

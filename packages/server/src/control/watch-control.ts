@@ -27,8 +27,8 @@ export interface WatchControlOptions {
   readonly rows: ServiceStore
   /** undefined = addresses outside are not asked. */
   readonly prober: Prober | undefined
-  /** How something of this server stands that a record follows; never rejects. */
-  readonly lookAtJoined: (record: ServiceRecord) => Promise<ProbeResult>
+  /** How something of this server stands that a record follows; null while it comes up. */
+  readonly lookAtJoined: (record: ServiceRecord) => Promise<ProbeResult | null>
   /** In [0, 1). */
   readonly random: () => number
   readonly clock: Clock
@@ -114,11 +114,12 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
     const entry = known.get(record.id)
     if (!entry) return
     const isElsewhere = entry.record.healthCheckUrl !== record.healthCheckUrl
+    const isNews = record.joined !== null && entry.record.state !== record.state
     const isOther = stateToShow(record, entry.count.verdict) !== record.state
     entry.record = record
     // an owner's word holds until a threshold is met anew
     if (isElsewhere || isOther) entry.count = nothingCounted
-    if (isElsewhere || isOther || timers.due(timerOf(record.id)) === undefined) planNow(record.id)
+    if (isElsewhere || isOther || isNews || timers.due(timerOf(record.id)) === undefined) planNow(record.id)
   }
 
   /** Whether anything is to be asked: it has an address, and its owner does not say that nobody is there. */
@@ -170,7 +171,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
     if (known.get(record.id) !== entry || !isProbed(record)) return
     const beganMs = clock.monotonicMs()
     const result = record.joined
-      ? await options.lookAtJoined(record)
+      ? await options.lookAtJoined(record).catch(() => null)
       : await prober?.probe(url ?? "", watch.timeoutSeconds * 1000, ended.signal)
     if (!result) return
     // what it says may be of an address that the record has no more

@@ -7,7 +7,12 @@ import type { InventoryService } from "../domain/inventory/index.ts"
 import type { Idempotency, JournalReads, Store } from "../domain/journal/index.ts"
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
 import type { RayObjects } from "../domain/ray/index.ts"
-import type { ServiceRecords, ServiceRegisters, ServiceWatches } from "../domain/services/index.ts"
+import type {
+  ServiceJoins,
+  ServiceRecords,
+  ServiceRegisters,
+  ServiceWatches,
+} from "../domain/services/index.ts"
 import type { EndpointService, WorkloadService } from "../domain/workloads/index.ts"
 import type { WorkspaceService } from "../domain/workspaces/index.ts"
 
@@ -41,6 +46,7 @@ export interface Services {
   readonly serviceRecords: ServiceRecords
   readonly serviceRegisters: ServiceRegisters
   readonly serviceWatches: ServiceWatches
+  readonly serviceJoins: Pick<ServiceJoins, "register">
   readonly idempotency: Pick<Idempotency, "begin">
   readonly journal: JournalReads
   readonly store: Pick<Store, "committed" | "subscribe">

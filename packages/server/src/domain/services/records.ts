@@ -12,7 +12,7 @@ import {
 import type { Reads, Store, Tx } from "../journal/index.ts"
 import type { Workspace } from "../workspaces/index.ts"
 import type { NewServiceRecord, ServiceRecordChange, ServiceRecords, ServiceRecordView } from "./commands.ts"
-import type { ServiceCondition, ServiceId, ServiceRecord, ServiceStore } from "./types.ts"
+import type { ServiceCondition, ServiceId, ServiceJoin, ServiceRecord, ServiceStore } from "./types.ts"
 
 export interface ServiceRecordsOptions {
   readonly store: Pick<Store, "tx" | "committed">
@@ -27,8 +27,13 @@ export interface ServiceRecordsOptions {
 
 const resource = "service-record"
 
+/** For records that show something of this server. */
+export interface JoinedRecords {
+  createJoined(principal: Principal, wanted: NewServiceRecord, join: ServiceJoin): Promise<ServiceRecordView>
+}
+
 /** Records of model servers: rules and rights. */
-export function createServiceRecords(options: ServiceRecordsOptions): ServiceRecords {
+export function createServiceRecords(options: ServiceRecordsOptions): ServiceRecords & JoinedRecords {
   const { store, rows, clock } = options
   const nowUs = growingMicroseconds(clock)
 
@@ -39,14 +44,18 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
     return row
   }
 
-  async function create(principal: Principal, wanted: NewServiceRecord): Promise<ServiceRecord> {
+  async function create(
+    principal: Principal,
+    wanted: NewServiceRecord,
+    joined: ServiceJoin | null,
+  ): Promise<ServiceRecord> {
     const { workspaceId } = wanted
     authorize(principal, "service.write", { workspaceId })
     const createdAtUs = nowUs()
     const record: ServiceRecord = {
       ...wanted,
       id: ulidToUuid(options.ids.ulid()) as ServiceId,
-      joined: null,
+      joined,
       userId: principal.userId,
       createdAtUs,
       updatedAtUs: createdAtUs,
@@ -79,7 +88,9 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
   }
 
   return {
-    create: async (principal, wanted) => viewOf(rows, store.committed, await create(principal, wanted)),
+    create: async (principal, wanted) => viewOf(rows, store.committed, await create(principal, wanted, null)),
+    createJoined: async (principal, wanted, join) =>
+      viewOf(rows, store.committed, await create(principal, wanted, join)),
     get: async (principal, id) =>
       viewOf(rows, store.committed, await found(store.committed, principal, id, "service.get")),
     update: async (principal, id, change) =>
@@ -89,6 +100,7 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
         const row = await found(tx, principal, id, "service.write")
         await rows.records.delete(tx, id)
         await tell(tx, principal, row, "deleted", clock.nowMs())
+        await tellJoined(tx, principal, row, clock.nowMs())
       })
     },
     async list(principal, { users, ...query }) {
@@ -222,5 +234,24 @@ async function tell(
     actor: principal.actor,
     atMs,
     data: { name, state },
+  })
+}
+
+/** What it showed goes on, and knows that nothing shows it any more. */
+async function tellJoined(
+  tx: Tx,
+  { actor }: Principal,
+  { id, workspaceId, name, joined }: ServiceRecord,
+  atMs: number,
+): Promise<void> {
+  if (!joined) return
+  await writeRecord(tx, {
+    operation: "service.write",
+    event: `${joined.kind}.unregistered`,
+    subject: { kind: joined.kind, id: joined.name },
+    workspace: workspaceId,
+    actor,
+    atMs,
+    data: { record: id, name },
   })
 }

@@ -34,10 +34,10 @@ describe("what probes in a row say", () => {
   it("overrules no owner who says that nobody is there", () => {
     for (const state of [null, ...serviceStates])
       for (const verdict of ["unknown", "up", "down"] as const) {
-        const shown = stateToShow({ state }, verdict)
+        const shown = stateToShow({ state, joined: null }, verdict)
         if (verdict === "unknown" || !mayBeOverruled({ state })) expect(shown).toBe(state)
         else expect(shown).toBe(verdict === "up" ? "active" : "error")
-        expect(stateToShow({ state: shown }, verdict)).toBe(shown)
+        expect(stateToShow({ state: shown, joined: null }, verdict)).toBe(shown)
       }
     expect(serviceStates.filter((state) => !mayBeOverruled({ state }))).toEqual([
       "inactive",

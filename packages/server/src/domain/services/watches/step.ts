@@ -35,12 +35,15 @@ export function mayBeOverruled({ state }: Pick<ServiceRecord, "state">): boolean
   return state === null || !ownersWords.has(state)
 }
 
-/** What the record's state ought to be; its own one where nothing is known, or its owner has said so. */
+/**
+ * What the record's state ought to be; its own one where nothing is known, where its owner has said so, and where it
+ * is that of something which it follows.
+ */
 export function stateToShow(
-  record: Pick<ServiceRecord, "state">,
+  record: Pick<ServiceRecord, "state" | "joined">,
   verdict: WatchVerdict,
 ): ServiceRecord["state"] {
-  if (verdict === "unknown" || !mayBeOverruled(record)) return record.state
+  if (record.joined || verdict === "unknown" || !mayBeOverruled(record)) return record.state
   return verdict === "up" ? "active" : "error"
 }
 

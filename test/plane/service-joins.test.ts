@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest"
+import type { ServiceId } from "../../packages/server/src/domain/services/index.ts"
+import { serving } from "../support/applications.ts"
+import { owner, type TestPlane } from "../support/plane.ts"
+import { usePlanes } from "../support/planes.ts"
+
+const plane = usePlanes()
+const service = { protocol: "TCP", port: 8000, targetPort: 8000, serviceType: "ClusterIP" }
+
+async function joined(p: TestPlane): Promise<{ readonly workload: string; readonly id: ServiceId }> {
+  const { id: workload } = await p.submit(serving("Deployment", 1, { service }))
+  const { record } = await p.plane.serviceJoins.register(owner, {
+    kind: "workload",
+    name: workload,
+    watch: {},
+  })
+  return { workload, id: record.id }
+}
+const recordOf = async (p: TestPlane, id: ServiceId) => (await p.plane.serviceRecords.get(owner, id)).record
+
+describe("a record that follows a Deployment", () => {
+  it("comes up with it, tells that a pod was killed, and is well again by itself", async () => {
+    const p = await plane()
+    const { workload, id } = await joined(p)
+    await p.until(async () => (await recordOf(p, id)).state === "active")
+    const { endpoint } = await p.plane.endpoints.get(owner, workload)
+    expect(await recordOf(p, id)).toMatchObject({
+      name: workload,
+      predictionUrl: `http://${endpoint.clusterIp}:8000`,
+      healthCheckUrl: `http://${endpoint.clusterIp}:8000/`,
+      status: '{"state": "active", "last_state": "pending_startup", "last_error": ""}',
+    })
+    await p.advance(1_000)
+    const { attempts } = await p.view(workload)
+    p.world.end(attempts[0]?.id ?? ("" as never), 137)
+    await p.until(async () => (await recordOf(p, id)).state === "error", 5_000)
+    await p.until(async () => (await recordOf(p, id)).state === "active", 60_000)
+    await p.advance(1_000)
+    const { history, lastProbe } = await p.plane.serviceWatches.get(owner, id)
+    expect(history.map(({ verdict }) => verdict)).toEqual(["up", "down", "up"])
+    expect(lastProbe).toMatchObject({ ok: true, detail: "Ready pods: 1." })
+    expect(p.prober.asked(`http://${endpoint.clusterIp}:8000/`)).toBe(0)
+  })
+
+  it("is inactive when it is over, also when that was while the server was away", async () => {
+    const p = await plane()
+    const [one, two] = [await joined(p), await joined(p)]
+    await p.until(async () => (await recordOf(p, two.id)).state === "active")
+    await p.plane.workloads.stop(owner, one.workload)
+    await p.until(async () => (await recordOf(p, one.id)).state === "inactive")
+    expect(await recordOf(p, one.id)).toMatchObject({ endpoint: null, predictionUrl: null })
+    await p.crash()
+    await p.restart()
+    await p.plane.workloads.stop(owner, two.workload)
+    await p.until(async () => (await recordOf(p, two.id)).state === "inactive")
+  })
+
+  it("goes alone: the workload runs on, and knows", async () => {
+    const p = await plane()
+    const { workload, id } = await joined(p)
+    await p.reaches(workload, "Running")
+    await p.plane.serviceRecords.delete(owner, id)
+    await p.advance(60_000)
+    expect((await p.view(workload)).workload.phase).toBe("Running")
+    expect((await p.events(workload)).map(({ type }) => type)).toContain("workload.unregistered")
+  })
+
+  it("is one, of something that can be followed", async () => {
+    const p = await plane()
+    const { workload } = await joined(p)
+    const again = p.plane.serviceJoins.register(owner, { kind: "workload", name: workload, watch: null })
+    await expect(again).rejects.toMatchObject({ code: "already_exists" })
+    const { id: job } = await p.submit()
+    const ofJob = p.plane.serviceJoins.register(owner, { kind: "workload", name: job, watch: null })
+    await expect(ofJob).rejects.toMatchObject({ code: "conflict", detail: "no_service" })
+    for (const kind of ["workload", "ray-service"] as const) {
+      const none = p.plane.serviceJoins.register(owner, { kind, name: "default/none", watch: null })
+      await expect(none).rejects.toMatchObject({ code: "not_found" })
+    }
+  })
+
+  it("keeps its owner's word while it runs", async () => {
+    const p = await plane()
+    const { id, workload } = await joined(p)
+    await p.until(async () => (await recordOf(p, id)).state === "active")
+    await p.plane.serviceRecords.update(owner, id, { state: "pending_shutdown" })
+    await p.advance(60_000)
+    expect((await recordOf(p, id)).state).toBe("pending_shutdown")
+    await p.plane.workloads.stop(owner, workload)
+    await p.until(async () => (await recordOf(p, id)).state === "inactive")
+  })
+})
