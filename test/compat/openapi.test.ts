@@ -22,6 +22,7 @@ import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
 import { egsWalks, withoutSuccess } from "./egs-walks.ts"
 import { rayWalks } from "./ray-walks.ts"
+import { watchWalks } from "./watch-walks.ts"
 import { kuberayWalks } from "./kuberay-walks.ts"
 import { jsonHeaders, servicesWalks } from "./services-walks.ts"
 
@@ -268,6 +269,7 @@ const walks: Readonly<Record<OperationId, Walk>> = {
     items: [{ gpuModel: "H100", amountPerGpuHour: "2.5", currency: "USD" }],
   }),
   ...rayWalks,
+  ...watchWalks,
   podLog: withPod((id, podId) => `/berth/v1/pods/${id}/${podId}/log`),
   events: get("/berth/v1/events"),
   listAudit: get("/berth/v1/audit"),

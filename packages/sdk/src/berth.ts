@@ -30,6 +30,7 @@ import type {
 } from "@berth/contract/berth"
 import { createGpuApiClient, type GpuApiClient } from "./berth-gpus.ts"
 import { createRayApiClient, type RayApiClient } from "./berth-ray.ts"
+import { createServiceApiClient, type ServiceApiClient } from "./berth-services.ts"
 import type { CallOptions, Query, Transport } from "./http.ts"
 import { path } from "./http.ts"
 
@@ -42,7 +43,7 @@ export interface PageRequest {
 }
 
 /** `/berth/v1`: one method a route. All throw BerthError. Nodes, users and workloads go by name or id. */
-export interface BerthApiClient extends GpuApiClient, RayApiClient {
+export interface BerthApiClient extends GpuApiClient, RayApiClient, ServiceApiClient {
   /** Who the caller is and what it may do. */
   me(options?: CallOptions): Promise<Me>
   /** Version, counts, clusters and warnings. */
@@ -159,6 +160,7 @@ export function createBerthApiClient(http: Transport): BerthApiClient {
   return {
     ...createGpuApiClient(http),
     ...createRayApiClient(http),
+    ...createServiceApiClient(http),
     me: (options) => get("/berth/v1/me", options),
     status: (options) => get("/berth/v1/status", options),
     stopServer: (pods, options) => post("/berth/v1/server/stop", { pods }, options),

@@ -18,6 +18,7 @@ import { AuditList, AuditQuery, Event, EventList, EventsQuery } from "./journal.
 import { LogEndEvent, LogLinesEvent, PodLogQuery } from "./pods.ts"
 import { Explanation, QueueEntryList, QueueQuery, QueueResume, QueueSwitch, QueueSwitched } from "./queue.ts"
 import { rayRoutes } from "./ray-routes.ts"
+import { serviceRoutes } from "./service-routes.ts"
 import type { BerthRoute } from "./route.ts"
 import { DocumentList, ErrorBody, Status, StopServer, StoppingServer } from "./server.ts"
 import {
@@ -350,6 +351,7 @@ export const berthRoutes = {
   },
   ...gpuRoutes,
   ...rayRoutes,
+  ...serviceRoutes,
   podLog: {
     method: "GET",
     path: "/berth/v1/pods/:workloadId/:podId/log",

@@ -19,7 +19,9 @@ import { queueHandlers } from "./queue.ts"
 import { rayClusterHandlers } from "./ray-clusters.ts"
 import { addRayDashboards, isRayDashboard } from "./ray-dashboards.ts"
 import { rayExplainHandlers } from "./ray-explain.ts"
+import { registerHandlers } from "./registers.ts"
 import { serverHandlers } from "./server.ts"
+import { serviceWatchHandlers } from "./service-watches.ts"
 import { workspaceHandlers } from "./workspaces.ts"
 
 /** What the family is told of the server, besides the services. */
@@ -77,6 +79,8 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
     ...configEntryHandlers(services),
     ...rayClusterHandlers(services),
     ...rayExplainHandlers(services),
+    ...serviceWatchHandlers(services),
+    ...registerHandlers(services),
     ...endpointHandlers(services),
     ...podLogHandlers(services, options.streams),
     ...eventHandlers(services, options.streams),

@@ -1,0 +1,82 @@
+import type {
+  CreateModelVersion,
+  CreateRun,
+  ModelVersion,
+  ModelVersionList,
+  RegisteredService,
+  RegisterService,
+  Run,
+  RunList,
+  ServiceWatch,
+  ServiceWatchDetail,
+  ServiceWatchList,
+  WatchSettings,
+} from "@berth/contract/berth"
+import type { PageRequest } from "./berth.ts"
+import type { CallOptions, Query, Transport } from "./http.ts"
+import { path } from "./http.ts"
+
+/** Which workspace a list shows. */
+export interface RegisterPage extends PageRequest {
+  /** Absent: all that the caller may see. */
+  readonly workspace?: string
+}
+
+/** Records of model servers, as far as the services API has no call for it. */
+export interface ServiceApiClient {
+  /** Makes a record that follows a workload or a Ray service. @throws BerthError 409 when it has one, or no service */
+  registerService(service: RegisterService, options?: CallOptions): Promise<RegisteredService>
+  /** Watches a record, or changes how. */
+  watchService(id: string, settings?: WatchSettings, options?: CallOptions): Promise<ServiceWatch>
+  /** How a watched record stands, with its history. @throws BerthError 404 when it is not watched */
+  serviceWatch(id: string, options?: CallOptions): Promise<ServiceWatchDetail>
+  /** Watches a record no more. */
+  unwatchService(id: string, options?: CallOptions): Promise<void>
+  /** Watched records, newest first. */
+  serviceWatches(query?: RegisterPage, options?: CallOptions): Promise<ServiceWatchList>
+  /** Pipeline runs, newest first. */
+  runs(query?: RegisterPage, options?: CallOptions): Promise<RunList>
+  /** Registers a pipeline run. */
+  createRun(run: CreateRun, options?: CallOptions): Promise<Run>
+  /** One pipeline run. @throws BerthError 404 */
+  run(id: string, options?: CallOptions): Promise<Run>
+  /** Deletes a pipeline run. */
+  deleteRun(id: string, options?: CallOptions): Promise<void>
+  /** Model versions, newest first. */
+  modelVersions(query?: RegisterPage, options?: CallOptions): Promise<ModelVersionList>
+  /** Registers the next version of a model. */
+  createModelVersion(version: CreateModelVersion, options?: CallOptions): Promise<ModelVersion>
+  /** One model version. @throws BerthError 404 */
+  modelVersion(id: string, options?: CallOptions): Promise<ModelVersion>
+  /** Deletes a model version. */
+  deleteModelVersion(id: string, options?: CallOptions): Promise<void>
+}
+
+/** That part of `/berth/v1` over a transport. */
+export function createServiceApiClient(http: Transport): ServiceApiClient {
+  const get = <T>(at: string, options: CallOptions = {}, query: Query = {}) =>
+    http.json<T>({ method: "GET", path: at, query, ...options })
+  const send = <T>(method: "POST" | "PUT", at: string, body: unknown, options: CallOptions = {}) =>
+    http.json<T>({ method, path: at, body, ...options })
+  const remove = async (at: string, options: CallOptions = {}) => {
+    await http.json({ method: "DELETE", path: at, ...options })
+  }
+  const watch = (id: string) => path`/berth/v1/services/${id}/watch`
+  const run = (id: string) => path`/berth/v1/runs/${id}`
+  const modelVersion = (id: string) => path`/berth/v1/model-versions/${id}`
+  return {
+    registerService: (service, options) => send("POST", "/berth/v1/services", service, options),
+    watchService: (id, settings = {}, options = {}) => send("PUT", watch(id), settings, options),
+    serviceWatch: (id, options) => get(watch(id), options),
+    unwatchService: (id, options) => remove(watch(id), options),
+    serviceWatches: (query, options) => get("/berth/v1/watches", options, { ...query }),
+    runs: (query, options) => get("/berth/v1/runs", options, { ...query }),
+    createRun: (wanted, options) => send("POST", "/berth/v1/runs", wanted, options),
+    run: (id, options) => get(run(id), options),
+    deleteRun: (id, options) => remove(run(id), options),
+    modelVersions: (query, options) => get("/berth/v1/model-versions", options, { ...query }),
+    createModelVersion: (wanted, options) => send("POST", "/berth/v1/model-versions", wanted, options),
+    modelVersion: (id, options) => get(modelVersion(id), options),
+    deleteModelVersion: (id, options) => remove(modelVersion(id), options),
+  }
+}
