@@ -14,5 +14,5 @@ export {
   stateToShow,
   type WatchCount,
 } from "./watches/step.ts"
-export { standingOfRayService, standingOfWorkload, type JoinedStanding } from "./joins.ts"
+export { standingOfRayService, standingOfWorkload } from "./joins.ts"
 export { createServiceJoins, type Joinable, type ServiceJoins } from "./follow.ts"

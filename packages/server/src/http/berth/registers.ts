@@ -14,11 +14,11 @@ import { base64ToText, textToBase64 } from "./opaque.ts"
 import { createQueryReader } from "./query.ts"
 
 /** Pipeline runs and model versions, which records may link to; rights are the domain's. */
-export function registerHandlers({ serviceRegisters: { runs, modelVersions } }: Services) {
+export function registerHandlers({ serviceRegisters }: Services) {
   return {
     async listRuns(request: FastifyRequest): Promise<RunList> {
       const { workspaceId, page, limit } = registerPage(request)
-      const found = await runs.page(request.principal, workspaceId, page)
+      const found = await serviceRegisters.runs.page(request.principal, workspaceId, page)
       return { items: found.slice(0, limit).map(toRun), nextCursor: cursorOf(found, limit, ({ id }) => id) }
     },
     async createRun(request: FastifyRequest): Promise<WireRun> {
@@ -31,30 +31,32 @@ export function registerHandlers({ serviceRegisters: { runs, modelVersions } }: 
       } = request.body as CreateRun
       const modelVersionId = (body.modelVersionId ?? null) as ModelVersionId | null
       const wanted = { workspaceId, name, pipelineName, status, modelVersionId }
-      return toRun(await runs.create(request.principal, wanted))
+      return toRun(await serviceRegisters.runs.create(request.principal, wanted))
     },
     async getRun(request: FastifyRequest): Promise<WireRun> {
-      return toRun(await runs.get(request.principal, idOf(request) as PipelineRunId))
+      return toRun(await serviceRegisters.runs.get(request.principal, idOf(request) as PipelineRunId))
     },
     async deleteRun(request: FastifyRequest): Promise<void> {
-      await runs.delete(request.principal, idOf(request) as PipelineRunId)
+      await serviceRegisters.runs.delete(request.principal, idOf(request) as PipelineRunId)
     },
     async listModelVersions(request: FastifyRequest): Promise<ModelVersionList> {
       const { workspaceId, page, limit } = registerPage(request)
-      const found = await modelVersions.page(request.principal, workspaceId, page)
+      const found = await serviceRegisters.modelVersions.page(request.principal, workspaceId, page)
       const items = found.slice(0, limit).map(toModelVersion)
       return { items, nextCursor: cursorOf(found, limit, ({ id }) => id) }
     },
     async createModelVersion(request: FastifyRequest): Promise<WireModelVersion> {
       const { workspaceId, modelName, name = null, stage = null } = request.body as CreateModelVersion
       const wanted = { workspaceId, modelName, name, stage }
-      return toModelVersion(await modelVersions.create(request.principal, wanted))
+      return toModelVersion(await serviceRegisters.modelVersions.create(request.principal, wanted))
     },
     async getModelVersion(request: FastifyRequest): Promise<WireModelVersion> {
-      return toModelVersion(await modelVersions.get(request.principal, idOf(request) as ModelVersionId))
+      return toModelVersion(
+        await serviceRegisters.modelVersions.get(request.principal, idOf(request) as ModelVersionId),
+      )
     },
     async deleteModelVersion(request: FastifyRequest): Promise<void> {
-      await modelVersions.delete(request.principal, idOf(request) as ModelVersionId)
+      await serviceRegisters.modelVersions.delete(request.principal, idOf(request) as ModelVersionId)
     },
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { createAddressRules, isNetwork } from "./address-rules.ts"
+import { createAddressRules, isNetwork } from "./probe-rules.ts"
 
 describe("addresses that may be probed", () => {
   const closed =

@@ -1,10 +1,10 @@
 import { request as requestPlain, type IncomingMessage, type RequestOptions } from "node:http"
 import { request as requestSecure } from "node:https"
 import { isIP } from "node:net"
-import type { ProbeResult, Prober } from "../../domain/services/index.ts"
-import type { Clock } from "../../kit/clock.ts"
-import type { AddressRules } from "./address-rules.ts"
-import type { Resolve } from "./addresses.ts"
+import type { ProbeResult, Prober } from "../domain/services/index.ts"
+import type { Clock } from "../kit/clock.ts"
+import type { AddressRules } from "./probe-rules.ts"
+import type { Resolve } from "./probe-addresses.ts"
 
 export interface HttpProberOptions {
   readonly clock: Clock

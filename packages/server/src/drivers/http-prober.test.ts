@@ -1,8 +1,8 @@
 import { createServer, type RequestListener } from "node:http"
 import { createServer as createTcp, type AddressInfo, type Server, type Socket } from "node:net"
 import { afterEach, describe, expect, it } from "vitest"
-import { systemClock } from "../../kit/clock.ts"
-import { createAddressRules } from "./address-rules.ts"
+import { systemClock } from "../kit/clock.ts"
+import { createAddressRules } from "./probe-rules.ts"
 import { createHttpProber } from "./http-prober.ts"
 
 const closers: (() => void)[] = []

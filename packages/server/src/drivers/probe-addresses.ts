@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises"
 import { isIP } from "node:net"
-import type { Clock } from "../../kit/clock.ts"
-import { createTurns } from "./turns.ts"
+import type { Clock } from "../kit/clock.ts"
+import { createTurns } from "./probe-turns.ts"
 
 /** The addresses of a host, the preferred one first. Rejects where it has none. */
 export type Resolve = (host: string) => Promise<readonly string[]>
