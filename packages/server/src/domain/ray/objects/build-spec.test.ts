@@ -202,4 +202,13 @@ describe("the number of workers", () => {
     ]
     expect(found(anAskedSpec({ workers }))).toEqual(issues)
   })
+
+  it("is bounded for groups too: thousands of them would hold the scheduler up", () => {
+    const groups = (count: number) =>
+      Array.from({ length: count }, (_, at) => ({ ...aWorkerGroup, groupName: `g${at}`, replicas: 1 }))
+    expect(found(anAskedSpec({ workers: groups(200) }))).toEqual([])
+    expect(found(anAskedSpec({ workers: groups(201) }))).toEqual([
+      "spec.workerGroupSpecs: Too many: 201: must have at most 200 items",
+    ])
+  })
 })

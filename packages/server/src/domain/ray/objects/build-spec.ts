@@ -32,6 +32,8 @@ export interface BuiltSpec {
 
 /** Most workers of a cluster, all groups together. */
 const mostWorkers = 10_000
+/** Far above any that people write: each is a set of its own in the claim that all of them share. */
+const mostGroups = 200
 const upscalingModes: readonly string[] = ["", "Default", "Aggressive", "Conservative"]
 const autoscalerDefaults = { cpu: "500m", memory: "512Mi" }
 
@@ -135,6 +137,8 @@ function specIssues(asked: AskedClusterSpec, built: RayClusterSpec, sources: Spe
 }
 
 function workerCountIssues(path: Issue["path"], workers: readonly WorkerGroup[]): readonly Issue[] {
+  if (workers.length > mostGroups)
+    return [{ path, message: `Too many: ${workers.length}: must have at most ${mostGroups} items` }]
   const wanted = workers.reduce(
     (sum, { replicas, minReplicas }) => sum + Math.max(0, replicas, minReplicas),
     0,
