@@ -1,16 +1,14 @@
 """The services API as ZenML's own client uses it.
 
-Usage: zenml-client.py. The server is in ZenML's own variable (ZENML_STORE_URL), and so is who asks; or a token is in
-TOKEN, which is put where the client keeps those that it was given. Prints what it saw as one JSON object.
+Usage: zenml-client.py. The server and who asks are in ZenML's own variables (ZENML_STORE_URL, ZENML_STORE_API_KEY, or
+ZENML_STORE_USERNAME and ZENML_STORE_PASSWORD). Prints what it saw as one JSON object.
 """
 
 import json
-import os
 
 from zenml.client import Client
 from zenml.enums import ServiceState
 from zenml.exceptions import EntityExistsError
-from zenml.login.credentials_store import get_credentials_store
 from zenml.services import ServiceConfig, ServiceType
 
 
@@ -23,8 +21,6 @@ def refusal(work):
     return None
 
 
-if "TOKEN" in os.environ:
-    get_credentials_store().set_bare_token(os.environ["ZENML_STORE_URL"], os.environ["TOKEN"])
 client = Client()
 config = ServiceConfig(
     name="churn",

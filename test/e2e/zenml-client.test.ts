@@ -12,11 +12,12 @@ const script = fileURLToPath(new URL("zenml-client.py", import.meta.url))
 const deadlineMs = 120_000
 const python = await pythonWithZenml()
 
-const seen = {
+const seenBy = (user: string) => ({
+  user,
   project: "default",
   stack: "default",
   before: 0,
-  made: ["churn-server", "mlflow", "churn", "owner"],
+  made: ["churn-server", "mlflow", "churn", user],
   again: "EntityExistsError",
   found: [["churn-server", "deploy"]],
   same: true,
@@ -25,7 +26,7 @@ const seen = {
   gone: "KeyError",
   unknown: "KeyError",
   after: 0,
-}
+})
 
 describe.runIf(python !== undefined)("ZenML's client", { timeout: deadlineMs }, () => {
   let server: RealServer
@@ -53,7 +54,24 @@ describe.runIf(python !== undefined)("ZenML's client", { timeout: deadlineMs }, 
     return JSON.parse(stdout.trim().split("\n").at(-1) ?? "")
   }
 
-  it("keeps services with a token that it has", async () => {
-    expect(await use("by-token", { TOKEN: server.token })).toEqual({ user: "owner", ...seen })
+  it("keeps services with an API key, for which it gets tokens", async () => {
+    expect(await use("by-key", { ZENML_STORE_API_KEY: server.token })).toEqual(seenBy("owner"))
+  })
+
+  it("keeps services as somebody who signs in with a password", async () => {
+    await server.member("ann", { default: "editor" })
+    const password = "correct horse battery staple"
+    const { status } = await server.call("PUT", "/berth/v1/users/ann/password", { json: { password } })
+    expect(status).toBe(204)
+    const who = { ZENML_STORE_USERNAME: "ann", ZENML_STORE_PASSWORD: password }
+    expect(await use("by-password", who)).toEqual(seenBy("ann"))
+  })
+
+  it("is told of a key and of a password that do not hold", async () => {
+    for (const who of [
+      { ZENML_STORE_API_KEY: "nothing" },
+      { ZENML_STORE_USERNAME: "ann", ZENML_STORE_PASSWORD: "wrong horse" },
+    ])
+      await expect(use("by-nothing", who)).rejects.toThrow(/Authentication error/)
   })
 })
