@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { runCli } from "../../packages/server/src/cli/program.ts"
+import { createTestTerminal } from "../../packages/server/src/cli/test-terminal.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
 
 /* Watches, records that follow something, and registers by /berth/v1 over sockets, with the real plane. */
@@ -70,4 +72,34 @@ it("registers give pages, newest first", async () => {
   expect(rest.json).toMatchObject({ items: [{ id: made[0], number: 1 }], nextCursor: null })
   expect((await server.call("GET", "/berth/v1/model-versions?cursor=x")).status).toBe(400)
   expect((await server.call("GET", `/berth/v1/runs/${made[0]}`)).status).toBe(404)
+})
+
+describe("berth services", () => {
+  async function berth(...argv: readonly string[]) {
+    const env = { BERTH_SERVER: server.url, BERTH_TOKEN: server.token }
+    const terminal = createTestTerminal({ env, cwd: "/", nowMs: server.clock.nowMs() })
+    const code = await runCli(["services", ...argv], terminal)
+    return { code, out: terminal.stdout(), err: terminal.stderr() }
+  }
+
+  it("registers, lists, shows, watches and deletes records", async () => {
+    expect((await berth()).err).toContain("There are no service records.")
+    const made = await berth("register", workload, "--name", "churn", "--every", "10", "-o", "json")
+    const { id } = JSON.parse(made.out) as { readonly id: string }
+    await server.until(async () => {
+      const { json } = await server.call("GET", `/berth/v1/services/${id}/watch`)
+      return json.history.length > 0 || undefined
+    })
+    const listed = await berth("ls", "-w", "default")
+    expect(listed.out).toMatch(/churn\s+active\s+up\s+.*ago: Ready pods: 1\./)
+    const shown = await berth("get", id)
+    expect(shown.out).toMatch(/Watch\s+every 10 s: up/)
+    expect(shown.out).toMatch(/FOUND[^]*up\s+Ready pods: 1\./)
+    expect((await berth("watch", id, "--every", "60")).out).toContain("every 60 s")
+    expect((await berth("watch", id, "--every", "1")).code).toBe(2)
+    expect((await berth("watch", id, "--off")).code).toBe(0)
+    expect((await berth("get", id)).out).toMatch(/Watch\s+not watched/)
+    expect((await berth("rm", id)).code).toBe(0)
+    expect((await berth("get", id)).code).not.toBe(0)
+  })
 })

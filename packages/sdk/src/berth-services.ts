@@ -22,8 +22,29 @@ export interface RegisterPage extends PageRequest {
   readonly workspace?: string
 }
 
+/** A record as the services API tells of it; members that nobody needs here are left out. */
+export interface ServiceRow {
+  readonly id: string
+  readonly name: string
+  readonly body: { readonly created: string; readonly state: string | null }
+  /** null in lists. */
+  readonly metadata: {
+    readonly prediction_url: string | null
+    readonly health_check_url: string | null
+  } | null
+}
+
 /** Records of model servers, as far as the services API has no call for it. */
 export interface ServiceApiClient {
+  /** Records by the services API, newest first, all of its pages. */
+  serviceRecords(
+    query?: { readonly workspace?: string },
+    options?: CallOptions,
+  ): Promise<readonly ServiceRow[]>
+  /** One record. @throws BerthError 404 */
+  serviceRecord(id: string, options?: CallOptions): Promise<ServiceRow>
+  /** Deletes a record; what it follows goes on. */
+  deleteServiceRecord(id: string, options?: CallOptions): Promise<void>
   /** Makes a record that follows a workload or a Ray service. @throws BerthError 409 when it has one, or no service */
   registerService(service: RegisterService, options?: CallOptions): Promise<RegisteredService>
   /** Watches a record, or changes how. */
@@ -64,7 +85,30 @@ export function createServiceApiClient(http: Transport): ServiceApiClient {
   const watch = (id: string) => path`/berth/v1/services/${id}/watch`
   const run = (id: string) => path`/berth/v1/runs/${id}`
   const modelVersion = (id: string) => path`/berth/v1/model-versions/${id}`
+  const record = (id: string) => path`/api/v1/services/${id}`
+
+  async function serviceRecords(
+    { workspace }: { readonly workspace?: string } = {},
+    options: CallOptions = {},
+  ): Promise<readonly ServiceRow[]> {
+    const rows: ServiceRow[] = []
+    for (let page = 1, pages = 1; page <= pages; page++) {
+      const query = { page, size: 1000, sort_by: "desc:created", project: workspace }
+      const found = await get<{ readonly total_pages: number; readonly items: readonly ServiceRow[] }>(
+        "/api/v1/services",
+        options,
+        query,
+      )
+      rows.push(...found.items)
+      pages = found.total_pages
+    }
+    return rows
+  }
+
   return {
+    serviceRecords,
+    serviceRecord: (id, options) => get(record(id), options),
+    deleteServiceRecord: (id, options) => remove(record(id), options),
     registerService: (service, options) => send("POST", "/berth/v1/services", service, options),
     watchService: (id, settings = {}, options = {}) => send("PUT", watch(id), settings, options),
     serviceWatch: (id, options) => get(watch(id), options),

@@ -4,6 +4,7 @@ import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
 import { runCli } from "./program.ts"
 import { platformGroups } from "./platform-commands.ts"
 import { rayGroup } from "./ray-commands.ts"
+import { servicesGroup } from "./service-record-commands.ts"
 import { entryGroups } from "./ray-template-commands.ts"
 import { serverCommands } from "./server-commands.ts"
 import type { TestApi, TestCall, TestRoutes } from "./test-api.ts"
@@ -84,7 +85,7 @@ describe("the command line", () => {
   const leaves = [
     ...[...workCommands, ...gpuCommands].map((spec) => [spec]),
     ...serverCommands([]).map((spec) => [spec]),
-    ...[...platformGroups, ...gpuGroups, rayGroup, ...entryGroups].flatMap((group) => [
+    ...[...platformGroups, ...gpuGroups, rayGroup, servicesGroup, ...entryGroups].flatMap((group) => [
       ...group.commands.map((spec) => [{ usage: group.name }, spec]),
       ...(group.groups ?? []).flatMap((inner) =>
         inner.commands.map((spec) => [{ usage: group.name }, { usage: inner.name }, spec]),

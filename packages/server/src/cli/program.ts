@@ -7,6 +7,7 @@ import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
 import type { GroupSpec } from "./platform-commands.ts"
 import { platformGroups } from "./platform-commands.ts"
 import { rayGroup } from "./ray-commands.ts"
+import { servicesGroup } from "./service-record-commands.ts"
 import { entryGroups } from "./ray-template-commands.ts"
 import { configGroup, serverCommands } from "./server-commands.ts"
 import type { Terminal } from "./terminal.ts"
@@ -58,7 +59,14 @@ function buildProgram(
       write(`${paint(terminal, "red", "error:")} ${unexpectedWord(text.replace(/^error: /, ""))}`),
   })
   for (const spec of [...workCommands, ...gpuCommands]) addCommand(program, spec, terminal, done)
-  const groups = [...gpuGroups, rayGroup, ...entryGroups, ...platformGroups, configGroup(settings)]
+  const groups = [
+    ...gpuGroups,
+    rayGroup,
+    servicesGroup,
+    ...entryGroups,
+    ...platformGroups,
+    configGroup(settings),
+  ]
   for (const group of groups) addGroup(program, group, { terminal, done })
   for (const spec of serverCommands(settings)) addCommand(program, spec, terminal, done)
   for (const made of program.commands) inheritAll(program, made)

@@ -1,0 +1,63 @@
+import { command, flag } from "./command-spec.ts"
+import type { ServicesOptions } from "./commands/services.ts"
+import type { GroupSpec } from "./platform-commands.ts"
+
+const everySeconds = flag("--every <SECONDS>", "between two probes, 5 to 3600 (default 30)")
+const within = flag("--timeout <SECONDS>", "for a whole probe, 1 to 30 (default 5)")
+const failures = flag("--failures <N>", "in a row until it is down, 1 to 10 (default 3)")
+const successes = flag("--successes <N>", "in a row until it is up, 1 to 10 (default 1)")
+const watching = [everySeconds, within, failures, successes]
+
+/** Records of model servers. */
+export const servicesGroup: GroupSpec = {
+  name: "services",
+  aliases: ["service"],
+  sentence: "the register of model servers, and watches of it",
+  commands: [
+    command<ServicesOptions>({
+      usage: "ls",
+      aliases: ["list"],
+      isDefault: true,
+      sentence: "list records with their state and last probe",
+      flags: [flag("-w, --workspace <WORKSPACE>", "only of this workspace")],
+      examples: ["berth services", "berth services ls -w research"],
+      run: async (terminal, _args, options) =>
+        (await import("./commands/services.ts")).servicesList(terminal, options),
+    }),
+    command<ServicesOptions>({
+      usage: "get <id>",
+      sentence: "show a record, its watch and what that found",
+      examples: ["berth services get 0190a5e0-0000-7000-8000-000000000001"],
+      run: async (terminal, [id = ""], options) =>
+        (await import("./commands/services.ts")).serviceGet(terminal, id, options),
+    }),
+    command<ServicesOptions>({
+      usage: "register <what>",
+      sentence: "make a record that follows a workload with a service, or a Ray service",
+      flags: [
+        flag("--ray", "it is a Ray service, NAMESPACE/NAME"),
+        flag("--name <NAME>", "of the record (default: that of what it follows)"),
+        flag("--off", "without a watch"),
+        ...watching,
+      ],
+      examples: ["berth services register serve-x7kqd", "berth services register --ray default/llm"],
+      run: async (terminal, [what = ""], options) =>
+        (await import("./commands/services.ts")).serviceRegister(terminal, what, options),
+    }),
+    command<ServicesOptions>({
+      usage: "watch <id>",
+      sentence: "watch a record, change how, or with --off no more",
+      flags: [flag("--off", "watch it no more"), ...watching],
+      examples: ["berth services watch 0190a5e0-0000-7000-8000-000000000001 --every 60"],
+      run: async (terminal, [id = ""], options) =>
+        (await import("./commands/services.ts")).serviceWatch(terminal, id, options),
+    }),
+    command<ServicesOptions>({
+      usage: "rm <id>",
+      sentence: "delete a record; what it follows goes on",
+      examples: ["berth services rm 0190a5e0-0000-7000-8000-000000000001"],
+      run: async (terminal, [id = ""], options) =>
+        (await import("./commands/services.ts")).serviceRemove(terminal, id, options),
+    }),
+  ],
+}
