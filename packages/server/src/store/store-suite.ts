@@ -55,6 +55,8 @@ export function storeSuite(name: string, open: OpenHarness, traits: SuiteTraits)
     })
     describe("records of model servers", () => {
       serviceCases(open)
+    })
+    describe("watches of records", () => {
       serviceWatchCases(open)
     })
   })
