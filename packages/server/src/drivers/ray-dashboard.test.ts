@@ -304,3 +304,12 @@ test("a redirect to the dashboard's own address is one to a path", async () => {
   const answer = await dashboard.forward({ method: "GET", path: "/", headers: {}, body: null }, never)
   expect(answer.headers["location"]).toBe("/login?a=b")
 })
+
+test.for(["", ".", ".."])("no job is %j: nothing else is asked for or stopped by that", async (id) => {
+  const { asked, dashboard } = await world(says(200, "{}"))
+  expect(await dashboard.job(id, never)).toBeUndefined()
+  expect(await dashboard.log(id, never)).toBeUndefined()
+  expect(await dashboard.stop(id, never)).toBeUndefined()
+  expect(await dashboard.remove(id, never)).toBe(false)
+  expect(asked).toEqual([])
+})

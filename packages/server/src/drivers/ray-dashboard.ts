@@ -37,6 +37,8 @@ export function createRayDashboard(options: RayDashboardOptions): RayDashboard {
 
   /** @returns undefined for what Ray does not know */
   async function ofJob(method: string, id: string, path: string, signal: AbortSignal) {
+    // in a path these name another place
+    if (["", ".", ".."].includes(id)) return undefined
     const answer = await call(method, `/api/jobs/${encodeURIComponent(id)}${path}`, signal)
     return answer.status === 404 ? undefined : parseJson(good(answer).text)
   }

@@ -75,6 +75,11 @@ function idOf({ ids }: RayDashboardsOptions, asked: string): string {
       resource,
       detail: "entry_point",
     })
+  if (asked === "." || asked === "..")
+    throw new AppError("invalid", `"${asked}" cannot be the id of a submission.`, {
+      resource,
+      detail: "entry_point",
+    })
   if (asked !== "") return asked
   const random = () => letters[Math.floor(ids.random() * letters.length)]
   return `raysubmit_${Array.from({ length: idLetters }, random).join("")}`
