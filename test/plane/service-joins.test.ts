@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
+import { anAskedSpec, aSize } from "../../packages/server/src/domain/ray/ray-suite.ts"
 import type { ServiceId } from "../../packages/server/src/domain/services/index.ts"
 import { serving } from "../support/applications.ts"
-import { owner, type TestPlane } from "../support/plane.ts"
+import { aNode, owner, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
 const plane = usePlanes()
@@ -88,5 +89,49 @@ describe("a record that follows a Deployment", () => {
     expect((await recordOf(p, id)).state).toBe("pending_shutdown")
     await p.plane.workloads.stop(owner, workload)
     await p.until(async () => (await recordOf(p, id)).state === "inactive")
+  })
+})
+
+describe("a record that follows a Ray service", () => {
+  const at = { namespace: "default", name: "fruit" }
+
+  it("comes up with it, moves to the cluster that takes over, and is inactive when it is gone", async () => {
+    const p = await plane({ nodes: [aNode("n1"), aNode("c1", 0)] })
+    p.ray.use({})
+    await p.plane.ray.templates.create(owner, { namespace: "default", name: "small", ...aSize, cpu: 1 })
+    const wanted = {
+      ...at,
+      user: "ada",
+      rayVersion: "2.60.0",
+      serveConfig: "applications:\n- name: fruit\n  import_path: fruit:app\n",
+      serviceUnhealthySeconds: 0,
+      deploymentUnhealthySeconds: 0,
+      spec: anAskedSpec(),
+    }
+    await p.plane.ray.services.create(owner, wanted)
+    const made = await p.plane.serviceJoins.register(owner, {
+      kind: "ray-service",
+      name: "default/fruit",
+      recordName: "churn",
+      watch: {},
+    })
+    const { id } = made.record
+    expect(made.record).toMatchObject({ name: "churn", state: "pending_startup", endpoint: null })
+    await p.until(async () => (await recordOf(p, id)).state === "active")
+    const addressOf = async () => (await p.plane.ray.services.get(owner, at)).active?.address?.serveUrl
+    const first = await addressOf()
+    expect(await recordOf(p, id)).toMatchObject({
+      predictionUrl: first,
+      healthCheckUrl: `${first}/-/healthz`,
+    })
+    await p.plane.ray.services.update(owner, { ...wanted, rayVersion: "2.59.0" })
+    await p.until(async () => ((await addressOf()) ?? first) !== first, 1_800_000)
+    await p.settle()
+    expect(await recordOf(p, id)).toMatchObject({ state: "active", predictionUrl: await addressOf() })
+    await p.plane.ray.services.delete(owner, at)
+    await p.until(async () => (await recordOf(p, id)).state === "inactive", 1_800_000)
+    expect((await p.plane.serviceWatches.get(owner, id)).history.map(({ verdict }) => verdict)).toContain(
+      "up",
+    )
   })
 })
