@@ -24,8 +24,11 @@ export interface RegisterPage extends PageRequest {
 
 /** A record as the services API tells of it; members that nobody needs here are left out. */
 export interface ServiceRow {
+  /** A UUID. */
   readonly id: string
+  /** Need not be unique. */
   readonly name: string
+  /** In every answer. */
   readonly body: { readonly created: string; readonly state: string | null }
   /** null in lists. */
   readonly metadata: {

@@ -70,6 +70,8 @@ const flushTimer = "watch-findings"
 export function createWatchControl(options: WatchControlOptions): WatchControl {
   const { store, rows, clock, timers, log, prober } = options
   const known = new Map<ServiceId, Watched>()
+  /** Watches that are new: their records are being read. */
+  const beginning = new Set<ServiceId>()
   const waiting: Watched[] = []
   const findings = new Map<ServiceId, WatchFinding>()
   const ended = new AbortController()
@@ -91,20 +93,24 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
 
   function drop(id: ServiceId): void {
     known.delete(id)
+    beginning.delete(id)
     findings.delete(id)
     timers.cancel(timerOf(id))
   }
 
+  async function begin(watch: ServiceWatch): Promise<void> {
+    const id = watch.serviceId
+    beginning.add(id)
+    const record = await rows.records.byId(store.committed, id)
+    // it may be over again, or known by another change
+    if (!beginning.delete(id) || !record || ended.signal.aborted) return
+    take(watch, record)
+    planNow(id)
+  }
+
   async function watchMoved(watch: ServiceWatch): Promise<void> {
     const entry = known.get(watch.serviceId)
-    if (!entry) {
-      const record = await rows.records.byId(store.committed, watch.serviceId)
-      if (record && !known.has(watch.serviceId) && !ended.signal.aborted) {
-        take(watch, record)
-        planNow(watch.serviceId)
-      }
-      return
-    }
+    if (!entry) return begin(watch)
     const isOther = entry.watch.intervalSeconds !== watch.intervalSeconds
     entry.watch = watch
     if (isOther) plan(entry, nextProbeInMs(watch, options.random()))
