@@ -69,6 +69,8 @@ const longestBody = 1024 * 1024
 interface Scope {
   readonly request: IdempotentRequest
   isMarked: boolean
+  /** It was answered: what it has woken goes on for itself. */
+  isOver: boolean
 }
 
 export function createIdempotency(options: {
@@ -88,7 +90,7 @@ export function createIdempotency(options: {
     subscribe: (topic, listener) => inner.subscribe(topic, listener),
     async tx(closure, txOptions) {
       const scope = scopes.current()
-      if (!scope) return inner.tx(closure, txOptions)
+      if (!scope || scope.isOver) return inner.tx(closure, txOptions)
       const atMs = clock.nowMs()
       const result = await inner.tx(async (tx) => {
         const done = await closure(tx)
@@ -101,6 +103,7 @@ export function createIdempotency(options: {
   }
 
   async function end(scope: Scope, answer: KeptAnswer | null): Promise<void> {
+    scope.isOver = true
     if (!scope.isMarked) return
     const { request } = scope
     const isKept = answer !== null && answer.body.length <= longestBody
@@ -129,7 +132,7 @@ export function createIdempotency(options: {
       try {
         const known = await rows.find(inner.committed, request)
         if (!known || known.createdAtMs <= clock.nowMs() - keepMs) {
-          const scope: Scope = { request, isMarked: false }
+          const scope: Scope = { request, isMarked: false, isOver: false }
           return {
             run: (work) => scopes.run(scope, work),
             end: (answer) => end(scope, answer).finally(leave),
