@@ -27,17 +27,19 @@ export function createRemoval(options: WorkspacesOptions): Removal {
     return workspace?.state === "deleting" && (await options.liveWork(tx, id)) === 0
   }
 
-  /** In steps, so that writers never wait long; nothing new comes in meanwhile. */
-  async function clear(id: string): Promise<void> {
-    const step = () => store.tx(async (tx) => ((await isOver(tx, id)) ? options.clearStep(tx, id) : 0))
-    while ((await step()) > 0);
+  async function finishDeletion(id: string): Promise<boolean> {
+    // in steps, so that writers never wait long; nothing new comes in meanwhile
+    for (;;) {
+      const step = await finishStep(id)
+      if (step !== "more") return step === "gone"
+    }
   }
 
-  async function finishDeletion(id: string): Promise<boolean> {
+  async function finishStep(id: string): Promise<"gone" | "kept" | "more"> {
     const nowMs = clock.nowMs()
-    await clear(id)
     return store.tx(async (tx) => {
-      if (!(await isOver(tx, id))) return false
+      if (!(await isOver(tx, id))) return "kept"
+      if ((await options.clearStep(tx, id)) > 0) return "more"
       await revokeKeys(options, tx, id, nowMs)
       await unassignNodes(options, tx, id, nowMs)
       // With its memberships, which the store deletes along.
@@ -52,7 +54,7 @@ export function createRemoval(options: WorkspacesOptions): Removal {
         atMs: nowMs,
         data: { id },
       })
-      return true
+      return "gone"
     })
   }
 
