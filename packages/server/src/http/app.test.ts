@@ -143,7 +143,7 @@ async function makeApp(
 const auth = { authorization: `Bearer ${token}` }
 
 describe("credentials", () => {
-  it("are a Bearer token in any case or the bare token, and nothing else", async () => {
+  it("are a Bearer token in any case or the bare token, and nothing else but a session's cookie", async () => {
     const { app } = await makeApp()
     for (const authorization of [
       `Bearer ${token}`,
@@ -166,7 +166,7 @@ describe("credentials", () => {
     }
     const elsewhere = await app.inject({
       url: `/test/who?token=${token}`,
-      headers: { cookie: `Token=${token}` },
+      headers: { cookie: `session=${token}` },
     })
     expect(elsewhere.statusCode).toBe(401)
   })

@@ -292,14 +292,15 @@ describe("deletion", () => {
     platform.live.set("team", 1)
     await workspaces.remove(owner, "team", { force: true })
     platform.live.set("team", 0)
-    const [gone, member, node] = await Promise.allSettled([
+    const [gone, ...others] = await Promise.allSettled([
       workspaces.finishDeletion("team"),
       workspaces.setMember(owner, "team", ann.userId, "owner"),
       inventory.assign(owner, null, "n1", "team"),
     ])
     expect(gone).toMatchObject({ value: true })
-    expect(member).toMatchObject({ reason: { code: "not_found" } })
-    expect(node).toMatchObject({ reason: { code: "not_found" } })
+    // either in time to go with the workspace, or too late
+    for (const other of others)
+      if (other.status === "rejected") expect(other.reason).toMatchObject({ code: "not_found" })
     await platform.workspace("team")
     expect(ann.roleIn("team")).toBeNull()
     expect(inventory.list()[0]?.workspaceId).toBeNull()
