@@ -266,6 +266,24 @@ describe("rights", () => {
     expect(await submissions.list(editor, at)).toHaveLength(2)
   })
 
+  it("of a server owner take no config map that somebody else wrote", async () => {
+    const p = await start()
+    const editor = await p.member("ed", { default: "editor" })
+    const { configMaps, clusters } = p.plane.ray
+    await configMaps.put(editor, { namespace: "default", name: "code" }, { path: "/tmp/evil.so" })
+    const source = { source: "configMap", name: "code", key: "path" } as const
+    const spec = {
+      ...headAlone,
+      head: { ...headAlone.head, environment: { values: {}, valuesFrom: { A: source } } },
+    }
+    await clusters.create(p.owner, aWantedCluster({ namespace: "default", name: "mine", spec }))
+    await clusterReaches(p, "failed", "mine")
+    const { cluster } = await clusters.get(p.owner, { namespace: "default", name: "mine" })
+    expect(cluster.message).toContain("was not written by a server owner")
+    await clusters.create(editor, aWantedCluster({ namespace: "default", name: "theirs", spec }))
+    await clusterReaches(p, "ready", "theirs")
+  })
+
   it("have what is sent through the proxy audited, without its query", async () => {
     const p = await start()
     const request = { method: "POST", path: "/api/jobs/?token=secret", headers: {}, body: null }

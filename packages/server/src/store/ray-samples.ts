@@ -247,6 +247,7 @@ export function sampleConfigEntry(name: string, change: Partial<ConfigEntry> = {
     name,
     workspaceId: "a",
     data: { "counter.py": "print('ü💥')\n" },
+    isServerOwners: false,
     createdAtMs: epochMs,
     updatedAtMs: epochMs,
     version: 1,

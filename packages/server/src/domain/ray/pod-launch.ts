@@ -32,7 +32,7 @@ export async function launchOf(
   const group =
     pod.groupName === null ? spec.head : spec.workers.find((one) => one.groupName === pod.groupName)
   if (!group || pod.nodeName === null) throw cannotStart(`The pod ${pod.name} has no group or no place.`)
-  const read = createEntryReader(from, options, namespace)
+  const read = createEntryReader(from, options, cluster)
   return {
     id: pod.id,
     name: pod.name,
@@ -63,12 +63,17 @@ type EntryReader = (kind: ConfigEntry["kind"], name: string) => Promise<Readonly
 function createEntryReader(
   from: Reads,
   options: { readonly rows: Pick<RayStore, "entries">; readonly vault: Vault },
-  namespace: string,
+  { namespace, asServerOwner }: RayCluster,
 ): EntryReader {
   return async (kind, name) => {
     const entry = await options.rows.entries.get(from, kind, namespace, name)
     const what = kind === "secret" ? "secret" : "config map"
     if (!entry) throw cannotStart(`There is no ${what} ${name} in the namespace ${namespace}.`)
+    // Whoever wrote it would run it: as a program, or by a variable that programs obey.
+    if (asServerOwner && !entry.isServerOwners)
+      throw cannotStart(
+        `The ${what} ${name} was not written by a server owner, and this cluster runs as the server's own account: a server owner must write it, or somebody else make the cluster.`,
+      )
     if (kind === "configMap") return entry.data
     const opened = Object.entries(entry.data).map(([key, sealed]) => {
       const text = options.vault.open(sealed, `${namespace}/${name}/${key}`)

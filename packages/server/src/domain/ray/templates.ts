@@ -34,6 +34,8 @@ export interface ConfigEntry {
   readonly workspaceId: string
   /** Of a secret: sealed (kit/vault.ts) under `<namespace>/<name>/<key>`. */
   readonly data: Readonly<Record<string, string>>
+  /** A server Owner wrote it last: only then what runs as the server's own account takes it. */
+  readonly isServerOwners: boolean
   readonly createdAtMs: number
   readonly updatedAtMs: number
   readonly version: number

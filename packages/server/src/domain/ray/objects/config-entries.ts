@@ -1,4 +1,4 @@
-import type { Issue } from "../../../kit/errors.ts"
+import { AppError, type Issue } from "../../../kit/errors.ts"
 import type { Operation, Principal } from "../../identity/index.ts"
 import type { Tx } from "../../journal/index.ts"
 import type { ConfigEntries, ConfigEntryView, RayName } from "../commands.ts"
@@ -59,6 +59,7 @@ export function createConfigEntries(options: RayConfigOptions, kind: Kind): Conf
     await store.tx(async (tx) => {
       const row = await rows.entries.get(tx, kind, at.namespace, at.name)
       const entry = requireSeen(principal, write, row, { resource, at })
+      refuseOwners(principal, entry, resource)
       await rows.entries.delete(tx, kind, at.namespace, at.name)
       await tellRay(tx, principal, entry, { resource, did: "deleted", operation: write, atMs })
     })
@@ -98,14 +99,30 @@ async function putEntry(
     const before = await rows.entries.get(tx, kind, namespace, name)
     // A namespace that changed hands: what was left in it is not the new owner's to change.
     if (before && before.workspaceId !== workspaceId) throw alreadyThere(resource, at)
+    if (before) refuseOwners(principal, before, resource)
     const did = before ? "updated" : "created"
+    const isServerOwners = principal.serverRole === "owner"
     const base = before ?? { kind, namespace, name, workspaceId, createdAtMs: atMs, version: 1 }
-    const entry: ConfigEntry = { ...base, data: kept, updatedAtMs: atMs }
+    const entry: ConfigEntry = { ...base, data: kept, isServerOwners, updatedAtMs: atMs }
     if (before) await rows.entries.update(tx, entry)
     else await insertEntry(options, tx, entry)
     const told = { keys: Object.keys(data).length }
     await tellRay(tx, principal, entry, { resource, did, operation, atMs, data: told })
     return viewOf(entry)
+  })
+}
+
+/** It may be in a cluster that runs as the server's own account. */
+function refuseOwners(
+  { serverRole }: Principal,
+  { name, namespace, isServerOwners }: ConfigEntry,
+  resource: RayResource,
+): void {
+  if (!isServerOwners || serverRole === "owner") return
+  throw new AppError("forbidden", `The user is not allowed to change ${name}: a server owner wrote it`, {
+    resource,
+    name,
+    facts: { namespace },
   })
 }
 

@@ -154,6 +154,18 @@ describe("compute templates", () => {
 })
 
 describe("config maps", () => {
+  it("of a server owner are changed by server owners alone", async () => {
+    const { configMaps } = open()
+    const { owner } = platform
+    const at = { namespace: "red", name: "owned" }
+    await configMaps.put(editor, at, { a: "editor's" })
+    await configMaps.put(owner, at, { a: "owner's" })
+    for (const attempt of [configMaps.put(editor, at, { a: "x" }), configMaps.delete(editor, at)])
+      expect(await refusal(attempt)).toEqual(["forbidden", undefined, "config-map"])
+    expect((await configMaps.get(viewer, at)).data).toEqual({ a: "owner's" })
+    await configMaps.delete(owner, at)
+  })
+
   it("are made, replaced and deleted, with values for readers", async () => {
     const { configMaps } = open()
     const at = { namespace: "red", name: "settings" }
