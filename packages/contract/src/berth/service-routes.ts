@@ -66,6 +66,7 @@ export const serviceRoutes = {
   listServiceWatches: {
     method: "GET",
     path: "/berth/v1/watches",
+    refusals: [404],
     operation: "service-watch.list",
     summary: "Watched records, newest first",
     query: RegisterQuery,
@@ -75,6 +76,7 @@ export const serviceRoutes = {
   listRuns: {
     method: "GET",
     path: "/berth/v1/runs",
+    refusals: [404],
     operation: "run.list",
     summary: "Pipeline runs, newest first",
     query: RegisterQuery,
@@ -112,6 +114,7 @@ export const serviceRoutes = {
   listModelVersions: {
     method: "GET",
     path: "/berth/v1/model-versions",
+    refusals: [404],
     operation: "model-version.list",
     summary: "Model versions, newest first",
     query: RegisterQuery,

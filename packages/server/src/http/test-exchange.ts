@@ -78,8 +78,7 @@ export function checkStreamEvent(url: string, event: string, data: unknown): voi
 
 /** The document has it in words: the path is that of a form. */
 function isOtherSignIn({ url, asked = {} }: Exchange): boolean {
-  const isForm = asked["content-type"] === "application/x-www-form-urlencoded"
-  return url.split("?", 1)[0] === "/api/v1/login" && !isForm
+  return url.split("?", 1)[0] === "/api/v1/login" && asked["content-type"] === "application/json"
 }
 
 /** What the introduction of a document says for all its operations. */

@@ -5,7 +5,7 @@ import type { ErrorAnswer, Family } from "../plugins/family.ts"
 import { lastingId } from "../plugins/server-ids.ts"
 import type { Services } from "../services.ts"
 import { formErrorAnswer, formSignIn } from "./form.ts"
-import { jsonErrorAnswer, jsonSignIn } from "./json.ts"
+import { jsonSignIn } from "./json.ts"
 
 /** Who came in, in the words of the API that was asked. */
 export interface SignedIn {
@@ -15,8 +15,8 @@ export interface SignedIn {
 }
 
 /**
- * Signing in and out (DESIGN 1): one path for the clients of two APIs. A form is answered as ZenML's server does, JSON as
- * Primus-SaFE's.
+ * Signing in and out (DESIGN 1): one path for the clients of two APIs. JSON is answered as Primus-SaFE's server does,
+ * everything else as ZenML's does a form.
  */
 export const signInFamily: Family = {
   name: "sign-in",
@@ -32,9 +32,8 @@ export const signInFamily: Family = {
     )
     app.post("/api/v1/logout", { config }, (request, reply) => signOut(services, request, reply))
   },
-  // What of a login never came to its handler is answered as if it had been JSON.
-  errorAnswer: (error, { url }) =>
-    url.startsWith("/api/v1/logout") ? formErrorAnswer(error) : jsonErrorAnswer(error),
+  // Whatever never came to its handler is answered as if it had been a form.
+  errorAnswer: formErrorAnswer,
 }
 
 async function signIn(
@@ -42,7 +41,7 @@ async function signIn(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers["content-type"] ?? "")
+  const isForm = !/json/i.test(request.headers["content-type"] ?? "")
   const come = isForm ? formSignIn : jsonSignIn
   const from = { address: request.ip, requestId: request.id }
   const outcome = await come(services, bodyOf(request), from, (error) => request.signInFailed(error))

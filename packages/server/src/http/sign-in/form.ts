@@ -4,6 +4,7 @@ import {
   decodeLogin,
   encodeLogin,
   frameError,
+  frameTexts,
   ruleError,
 } from "@berth/contract/services"
 import { AppError } from "../../kit/errors.ts"
@@ -67,5 +68,6 @@ function refusal(error: AppError, grant: "password" | "api key"): ErrorAnswer {
 
 /** A request that never came to its handler. */
 export function formErrorAnswer(error: AppError): ErrorAnswer {
+  if (error.detail === "method") return { status: 405, body: frameError(frameTexts.methodNotAllowed) }
   return { status: statusOf(error), body: frameError(error.message) }
 }

@@ -59,7 +59,7 @@ export function statusOf({ code }: AppError): number {
   return words[code]?.[0] ?? 500
 }
 
-export function jsonErrorAnswer(error: AppError): ErrorAnswer {
+function jsonErrorAnswer(error: AppError): ErrorAnswer {
   const [status, errorCode] = words[error.code] ?? [500, "Primus.00001"]
   return { status, body: { errorCode, errorMessage: textOf(error) }, headers: headersOf(error) }
 }

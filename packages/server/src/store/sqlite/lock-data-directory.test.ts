@@ -22,7 +22,8 @@ const module = fileURLToPath(new URL("../index.ts", import.meta.url))
 /** Another process that takes the lock, says so, and keeps it. */
 async function holdInChild(path: string): Promise<ChildProcess> {
   const script = `import(${JSON.stringify(module)}).then(({ lockDataDirectory }) => {
-    lockDataDirectory(${JSON.stringify(path)})
+    // what nobody holds is collected, and the lock with it
+    globalThis.held = lockDataDirectory(${JSON.stringify(path)})
     process.stdout.write("locked")
     setInterval(() => {}, 60_000)
   })`
