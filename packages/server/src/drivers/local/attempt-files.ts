@@ -341,7 +341,10 @@ async function removeTree(trees: readonly string[], drop: readonly string[]): Pr
   } catch (error) {
     // an account cannot remove the folder itself from the server's: that is the second step's
     if (drop.length > 0) return
-    if (!String(error).includes("Permission denied")) throw error
+    const text = String(error)
+    // a last file that was being written in the meantime: what is gone writes no more after that
+    if (text.includes("Directory not empty")) return run(["rm", "-rf", "--", ...trees])
+    if (!text.includes("Permission denied")) throw error
     // who is not root must open its own folders first
     await run(["chmod", "-R", "u+rwx", "--", ...trees])
     await run(["rm", "-rf", "--", ...trees])
