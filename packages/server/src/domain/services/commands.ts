@@ -1,6 +1,5 @@
 import type { Principal, User } from "../identity/index.ts"
 import type {
-  JsonText,
   ModelVersion,
   ModelVersionId,
   PipelineRun,
@@ -8,29 +7,13 @@ import type {
   ServiceId,
   ServiceQuery,
   ServiceRecord,
-  ServiceState,
-  ServiceType,
 } from "./types.ts"
 
-export interface NewServiceRecord {
-  readonly workspaceId: string
-  readonly name: string
-  readonly type: ServiceType
-  readonly source: string | null
-  readonly adminState: ServiceState | null
-  readonly config: JsonText
-  readonly pipelineName: string | null
-  readonly pipelineStepName: string | null
-  readonly labels: Readonly<Record<string, string>> | null
-  readonly status: JsonText | null
-  readonly endpoint: JsonText | null
-  /** Of `status`. */
-  readonly state: ServiceState | null
-  readonly predictionUrl: string | null
-  readonly healthCheckUrl: string | null
-  readonly modelVersionId: ModelVersionId | null
-  readonly pipelineRunId: PipelineRunId | null
-}
+/** What is said of a record; the rest of it is the server's. */
+export type NewServiceRecord = Omit<
+  ServiceRecord,
+  "id" | "userId" | "createdAtUs" | "updatedAtUs" | "version" | "joined"
+>
 
 /** Members that are not there change nothing; null clears. `status` and `state` come together. */
 export type ServiceRecordChange = Partial<

@@ -10,8 +10,8 @@ import {
   type User,
 } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
-import type { Workspace } from "../workspaces/index.ts"
 import type { NewServiceRecord, ServiceRecordChange, ServiceRecords, ServiceRecordView } from "./commands.ts"
+import { notThere, refuseDeleting, type WorkspaceRow } from "./refusals.ts"
 import type { ServiceCondition, ServiceId, ServiceJoin, ServiceRecord, ServiceStore } from "./types.ts"
 
 export interface ServiceRecordsOptions {
@@ -21,8 +21,7 @@ export interface ServiceRecordsOptions {
   readonly ids: Pick<Ids, "ulid">
   /** Everybody, in memory. */
   readonly users: () => readonly User[]
-  /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
 }
 
 const resource = "service-record"
@@ -62,7 +61,7 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
       version: 1,
     }
     await store.tx(async (tx) => {
-      await refuseDeleting(options, tx, workspaceId)
+      await refuseDeleting(options.workspaceRow, tx, workspaceId)
       if (await rows.records.bySameConfig(tx, record.config)) throw sameConfig(record.name)
       await requireLinks(rows, tx, workspaceId, wanted)
       await rows.records.insert(tx, record)
@@ -187,28 +186,6 @@ async function viewsOf(
     run: runs.get(record.pipelineRunId ?? "") ?? null,
     modelVersion: models.get(record.modelVersionId ?? "") ?? null,
   }))
-}
-
-/** Else something could be born into a workspace whose deletion is being finished in the same batch. */
-async function refuseDeleting(
-  { workspaceRow }: Pick<ServiceRecordsOptions, "workspaceRow">,
-  tx: Tx,
-  id: string,
-): Promise<void> {
-  const workspace = await workspaceRow(tx, id)
-  if (workspace?.state === "active") return
-  throw new AppError("conflict", `The workspace ${id} is being deleted and takes nothing new.`, {
-    resource: "workspace",
-    name: id,
-    detail: "deleting",
-  })
-}
-
-function notThere(kind: "service-record" | "pipeline-run" | "model-version", id: string): AppError {
-  return new AppError("not_found", `There is no ${kind.replace("-", " ")} ${id}.`, {
-    resource: kind,
-    name: id,
-  })
 }
 
 function sameConfig(name: string): AppError {

@@ -1,10 +1,9 @@
 import type { Clock } from "../../kit/clock.ts"
-import { AppError } from "../../kit/errors.ts"
 import { type Ids, ulidToUuid } from "../../kit/ids.ts"
 import { authorize, isAllowed, record, type Operation, type Principal } from "../identity/index.ts"
 import type { Reads, Store, SubjectKind, Tx } from "../journal/index.ts"
-import type { Workspace } from "../workspaces/index.ts"
 import type { NewModelVersion, NewPipelineRun, Register, ServiceRegisters } from "./commands.ts"
+import { notThere, refuseDeleting, type WorkspaceRow } from "./refusals.ts"
 import type {
   ModelVersion,
   ModelVersionId,
@@ -19,8 +18,7 @@ export interface ServiceRegistersOptions {
   readonly rows: Pick<ServiceStore, "runs" | "modelVersions">
   readonly clock: Clock
   readonly ids: Pick<Ids, "ulid">
-  /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
 }
 
 type Kind = Extract<SubjectKind, "pipeline-run" | "model-version">
@@ -70,7 +68,7 @@ function createRegister<T extends Row, Id extends string, New extends { readonly
       const id = ulidToUuid(options.ids.ulid())
       const { userId } = principal
       return store.tx(async (tx) => {
-        await refuseDeleting(options, tx, wanted.workspaceId)
+        await refuseDeleting(options.workspaceRow, tx, wanted.workspaceId)
         const birth = { id, userId, createdAtUs: atUs, updatedAtUs: atUs, version: 1 }
         const row = await make(options, tx, wanted, birth)
         await rows.insert(tx, row)
@@ -123,23 +121,6 @@ async function makeModelVersion(
     modelId: last?.modelId ?? id,
     number: (last?.number ?? 0) + 1,
   }
-}
-
-async function refuseDeleting({ workspaceRow }: ServiceRegistersOptions, tx: Tx, id: string): Promise<void> {
-  const workspace = await workspaceRow(tx, id)
-  if (workspace?.state === "active") return
-  throw new AppError("conflict", `The workspace ${id} is being deleted and takes nothing new.`, {
-    resource: "workspace",
-    name: id,
-    detail: "deleting",
-  })
-}
-
-function notThere(kind: Kind, id: string): AppError {
-  return new AppError("not_found", `There is no ${kind.replace("-", " ")} ${id}.`, {
-    resource: kind,
-    name: id,
-  })
 }
 
 function tell(
