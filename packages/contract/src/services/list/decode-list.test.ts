@@ -289,6 +289,9 @@ describe("a column that a list is not sorted by", () => {
     ["中".repeat(20), unknown, `'${"中".repeat(8)}...${"中".repeat(7)}'`],
     ["size", "This resource can not be sorted by this field: 'size'", "'size'"],
     ["desc:project", "This resource can not be sorted by this field: 'desc:project'", "'desc:project'"],
+    ["bogus:running", "This resource can not be sorted by this field: 'running'", "'bogus:running'"],
+    ["DESC:size", "This resource can not be sorted by this field: 'size'", "'DESC:size'"],
+    [":size", "This resource can not be sorted by this field: 'size'", "':size'"],
   ])("%s", (sortBy, message, input) => {
     expect(refused(`sort_by=${sortBy}`)).toEqual(sortError(message, input))
   })

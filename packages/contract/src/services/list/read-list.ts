@@ -133,8 +133,10 @@ function readSort<Column extends string>(
   const column = sortBy.slice(sortBy.indexOf(":") + 1)
   if (isColumn(model, column))
     return { ok: true, value: { column, isDescending: sortBy.startsWith("desc:") } }
+  // Only a way that is known is repeated; what else stands before the column is dropped.
+  const shown = /^(?:asc|desc):/.test(sortBy) ? sortBy : column
   const message = model.others.includes(column)
-    ? `This resource can not be sorted by this field: '${sortBy}'`
+    ? `This resource can not be sorted by this field: '${shown}'`
     : "You can only sort by valid fields of this resource"
   return refused({
     model: model.name,
