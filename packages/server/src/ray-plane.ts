@@ -11,7 +11,7 @@ import {
   type RayRunner,
   type RayStore,
 } from "./domain/ray/index.ts"
-import type { Workspace } from "./domain/workspaces/index.ts"
+import type { Workspace, WorkspaceRow } from "./domain/workspaces/index.ts"
 import type { Clock } from "./kit/clock.ts"
 import type { Ids } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
@@ -34,7 +34,7 @@ export interface RayPlaneOptions {
     find(id: string): Workspace | undefined
     namespaceOwner(namespace: string): string | undefined
   }
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
   readonly nodeAt: Parameters<typeof createRayRunner>[0]["nodeAt"]
   readonly graceSecondsOf: (workspaceId: string) => number
   readonly isDeleting: (workspaceId: string) => boolean

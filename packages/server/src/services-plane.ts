@@ -22,7 +22,7 @@ import {
   type WorkloadService,
   type WorkloadStore,
 } from "./domain/workloads/index.ts"
-import type { Workspace } from "./domain/workspaces/index.ts"
+import type { WorkspaceRow } from "./domain/workspaces/index.ts"
 import type { Clock } from "./kit/clock.ts"
 import type { Ids } from "./kit/ids.ts"
 import type { Log } from "./kit/log.ts"
@@ -42,7 +42,7 @@ export interface ServicesPlaneOptions {
   readonly readyPods: (key: WorkloadKey) => number
   readonly prober: Prober | undefined
   readonly users: () => readonly User[]
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
   readonly ids: Ids
   readonly clock: Clock
   readonly timers: Timers

@@ -2,12 +2,11 @@ import { AppError } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import { authorize, workspaceNotFound, type Principal } from "../identity/index.ts"
 import type { Tx } from "../journal/index.ts"
-import type { Workspace } from "../workspaces/index.ts"
+import { requireActive, type Workspace } from "../workspaces/index.ts"
 import { checkRequest } from "./checks.ts"
 import type { CreateGpuRequest } from "./commands.ts"
 import { newRequest, type NewGpuRequest } from "./new-request.ts"
 import type { GpuRequestsOptions } from "./options.ts"
-import { workspaceDeleting } from "./refusals.ts"
 import { newShownId } from "./shown-id.ts"
 import { tellGpuRequest } from "./tell.ts"
 import type { GpuRequest, GpuRequestId, GpuWish } from "./types.ts"
@@ -100,7 +99,7 @@ async function insert(
   tx: Tx,
   request: GpuRequest,
 ): Promise<GpuRequest> {
-  await refuseDeleting(options, tx, request.workspaceId)
+  await requireActive(options.workspaceRow, tx, request.workspaceId)
   await refuseFull(options, tx, request.workspaceId)
   await options.rows.insert(tx, request)
   await tellGpuRequest(tx, request, {
@@ -111,13 +110,6 @@ async function insert(
     data: factsOf(request),
   })
   return request
-}
-
-/** Else one could be born into a workspace whose deletion is being finished in the same batch. */
-async function refuseDeleting({ workspaceRow }: GpuRequestsOptions, tx: Tx, id: string): Promise<void> {
-  const workspace = await workspaceRow(tx, id)
-  if (!workspace) throw workspaceNotFound(id)
-  if (workspace.state !== "active") throw workspaceDeleting(id)
 }
 
 async function refuseFull({ rows, limits }: GpuRequestsOptions, tx: Tx, id: string): Promise<void> {

@@ -1,8 +1,8 @@
 import type { Clock } from "../../kit/clock.ts"
 import type { Ids } from "../../kit/ids.ts"
 import type { Node } from "../inventory/index.ts"
-import type { JournalReads, Reads, Store } from "../journal/index.ts"
-import type { Workspace } from "../workspaces/index.ts"
+import type { JournalReads, Store } from "../journal/index.ts"
+import type { Workspace, WorkspaceRow } from "../workspaces/index.ts"
 import type { Board } from "./board/board-types.ts"
 import type { HoldEnds } from "./commands.ts"
 import type { GpuRequestLimits } from "./limits.ts"
@@ -43,7 +43,7 @@ export interface GpuRequestsOptions {
   /** In memory; undefined when there is none. */
   readonly workspace: (id: string) => Workspace | undefined
   /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
   /** Nodes that are not removed, with their latest readings, ordered by cluster and name; in memory. */
   readonly nodes: () => readonly Node[]
   /** How many GPUs of the node claims use now; in memory. */
@@ -64,5 +64,5 @@ export interface GpuSettingsOptions {
   /** In memory; undefined when there is none. */
   readonly workspace: (id: string) => Workspace | undefined
   /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
 }

@@ -46,15 +46,6 @@ const allowedIn: Readonly<Record<RefusedStep, string>> = {
   extend: "only a provisioned one can be extended",
 }
 
-/** `conflict`, detail `deleting`: the workspace takes nothing new. */
-export function workspaceDeleting(id: string): AppError {
-  return new AppError("conflict", `The workspace ${id} is being deleted and takes no new GPU requests.`, {
-    resource: "workspace",
-    name: id,
-    detail: "deleting",
-  })
-}
-
 export function clusterNotFound(id: string, known: readonly string[]): AppError {
   return new AppError("not_found", `Cluster ${id} not found; there are: ${known.join(", ")}.`, {
     resource: "cluster",

@@ -10,8 +10,9 @@ import {
   type User,
 } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
+import { requireActive, type WorkspaceRow } from "../workspaces/index.ts"
 import type { NewServiceRecord, ServiceRecordChange, ServiceRecords, ServiceRecordView } from "./commands.ts"
-import { notThere, refuseDeleting, type WorkspaceRow } from "./refusals.ts"
+import { notThere } from "./refusals.ts"
 import type { ServiceCondition, ServiceId, ServiceJoin, ServiceRecord, ServiceStore } from "./types.ts"
 
 export interface ServiceRecordsOptions {
@@ -61,7 +62,7 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
       version: 1,
     }
     await store.tx(async (tx) => {
-      await refuseDeleting(options.workspaceRow, tx, workspaceId)
+      await requireActive(options.workspaceRow, tx, workspaceId)
       if (await rows.records.bySameConfig(tx, record.config)) throw sameConfig(record.name)
       await requireLinks(rows, tx, workspaceId, wanted)
       await rows.records.insert(tx, record)

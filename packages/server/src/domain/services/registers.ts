@@ -2,8 +2,9 @@ import type { Clock } from "../../kit/clock.ts"
 import { type Ids, ulidToUuid } from "../../kit/ids.ts"
 import { authorize, isAllowed, record, type Operation, type Principal } from "../identity/index.ts"
 import type { Reads, Store, SubjectKind, Tx } from "../journal/index.ts"
+import { requireActive, type WorkspaceRow } from "../workspaces/index.ts"
 import type { NewModelVersion, NewPipelineRun, Register, ServiceRegisters } from "./commands.ts"
-import { notThere, refuseDeleting, type WorkspaceRow } from "./refusals.ts"
+import { notThere } from "./refusals.ts"
 import type {
   ModelVersion,
   ModelVersionId,
@@ -68,7 +69,7 @@ function createRegister<T extends Row, Id extends string, New extends { readonly
       const id = ulidToUuid(options.ids.ulid())
       const { userId } = principal
       return store.tx(async (tx) => {
-        await refuseDeleting(options.workspaceRow, tx, wanted.workspaceId)
+        await requireActive(options.workspaceRow, tx, wanted.workspaceId)
         const birth = { id, userId, createdAtUs: atUs, updatedAtUs: atUs, version: 1 }
         const row = await make(options, tx, wanted, birth)
         await rows.insert(tx, row)

@@ -4,9 +4,9 @@ import { ulidToUuid } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
 import { authorize, workspaceNotFound } from "../identity/index.ts"
-import type { Actor, Reads, Tx } from "../journal/index.ts"
+import type { Actor, Tx } from "../journal/index.ts"
 import type { Claim, ClaimId, ClaimMoves, Gate } from "../queue/index.ts"
-import type { Workspace } from "../workspaces/index.ts"
+import { requireActive, type Workspace, type WorkspaceRow } from "../workspaces/index.ts"
 import type { EndpointStore } from "./applications/types.ts"
 import { claimFor } from "./claim-for.ts"
 import type { CreateWorkload } from "./commands.ts"
@@ -27,7 +27,7 @@ export interface BirthsOptions {
   readonly moves: ClaimMoves
   readonly ids: Ids
   /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
 }
 
 /** Names of a workload to be: made before the transaction, whose closure may run twice and must meet the same ones. */
@@ -123,7 +123,7 @@ export function createBirths(options: BirthsOptions): Births {
     parents: Parents,
     nowMs: number,
   ): Promise<PlannedBirth> {
-    await refuseDeleting(tx, checked.workspace.id)
+    await requireActive(options.workspaceRow, tx, checked.workspace.id)
     const id = await freeId(tx, (at) => cradle.idAt(checked.displayName, at))
     const workload = newWorkload(checked, parents, { ...cradle, id, nowMs })
     const gates = await gatesFor(tx, parents, { ...checked, dependencies: checked.spec.dependencies })
@@ -155,18 +155,6 @@ export function createBirths(options: BirthsOptions): Births {
     await giveEndpoint(tx, options.endpoints, workload, { actor, nowMs })
     const needsLook = claim === null || claim.gates.some((gate) => gate.kind === "dependency")
     if (needsLook) tx.publish(workloadPoked, workload.key)
-  }
-
-  /** Else work could be born into a workspace whose deletion is being finished in the same batch. */
-  async function refuseDeleting(tx: Tx, id: string): Promise<void> {
-    const workspace = await options.workspaceRow(tx, id)
-    if (workspace?.state === "active") return
-    if (!workspace) throw workspaceNotFound(id)
-    throw new AppError("conflict", `The workspace ${id} is being deleted and takes no new work.`, {
-      resource: "workspace",
-      name: id,
-      detail: "deleting",
-    })
   }
 
   /** Said before anything is written: a schedule goes on without the clone whose port another one has. */

@@ -2,10 +2,10 @@ import type { Clock } from "../../kit/clock.ts"
 import type { Ids } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Principal } from "../identity/index.ts"
-import type { Actor, Reads, Store, Tx } from "../journal/index.ts"
+import type { Actor, Store, Tx } from "../journal/index.ts"
 import { systemActor } from "../journal/index.ts"
 import type { Capacity, ClaimId, ClaimMoves, EndCause } from "../queue/index.ts"
-import type { Workspace } from "../workspaces/index.ts"
+import type { Workspace, WorkspaceRow } from "../workspaces/index.ts"
 import { toldToEnd } from "./lifecycle.ts"
 import { isTerminal } from "./states.ts"
 import type { EndpointStore, ReplicaId, ReplicaStore } from "./applications/types.ts"
@@ -37,7 +37,7 @@ export interface RunnerOptions {
   /** In memory; undefined when there is none. */
   readonly workspace: (id: string) => Workspace | undefined
   /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
   /** A user with the rights of this moment; undefined when it is gone or frozen. */
   readonly principalOf: (userId: string) => Principal | undefined
   /** Asks for a look at an instant; null = no planned look. One per key, the last one holds. */

@@ -4,9 +4,9 @@ import type { Ids } from "../../kit/ids.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import type { Operation, Principal } from "../identity/index.ts"
 import { authorize, isAllowed } from "../identity/index.ts"
-import type { Reads, Store, Tx } from "../journal/index.ts"
+import type { Store, Tx } from "../journal/index.ts"
 import type { Capacity, Claim, ClaimId, ClaimMoves, Reason } from "../queue/index.ts"
-import type { Workspace } from "../workspaces/index.ts"
+import type { Workspace, WorkspaceRow } from "../workspaces/index.ts"
 import { progressEvent, progressOf } from "./applications/progress.ts"
 import { standingOf, type Standing } from "./applications/standing.ts"
 import { wishOf } from "./applications/wish.ts"
@@ -54,7 +54,7 @@ export interface WorkloadsOptions {
   /** In memory; undefined when there is none. */
   readonly workspace: (id: string) => Workspace | undefined
   /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
   /** The runner's word on why the driver does not start it. */
   readonly trouble: (key: WorkloadKey) => Reason | undefined
 }

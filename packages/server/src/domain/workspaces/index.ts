@@ -1,6 +1,7 @@
 export * from "./types.ts"
 export * from "./commands.ts"
 export * from "./workspace-index.ts"
+export * from "./active.ts"
 export { builtInPolicy } from "./checks.ts"
 export { isLabel } from "./labels.ts"
 export { isReservedNamespace, mostNamespaces } from "./namespaces.ts"

@@ -2,6 +2,7 @@ import { AppError } from "../../kit/errors.ts"
 import type { JsonObject } from "../../kit/json.ts"
 import { authorize, workspaceNotFound, type Principal } from "../identity/index.ts"
 import { systemActor, type Tx } from "../journal/index.ts"
+import { refuseDeleting } from "./active.ts"
 import {
   builtInPolicy,
   clusterIssues,
@@ -200,13 +201,4 @@ function alreadyExists({ id, state }: Workspace): AppError {
   const sentence =
     state === "deleting" ? `Workspace ${id} is being deleted.` : `There is a workspace ${id} already.`
   return new AppError("already_exists", sentence, { resource: "workspace", name: id, detail: state })
-}
-
-function refuseDeleting({ id, state }: Workspace): void {
-  if (state === "active") return
-  throw new AppError("conflict", `Workspace ${id} is being deleted.`, {
-    resource: "workspace",
-    name: id,
-    detail: "deleting",
-  })
 }

@@ -3,9 +3,10 @@ import { authorize, record, workspaceNotFound, type Principal } from "../../iden
 import type { Tx } from "../../journal/index.ts"
 import type { GpuSettingsService } from "../commands.ts"
 import type { GpuSettingsOptions } from "../options.ts"
-import { clusterNotFound, refuseIssues, workspaceDeleting } from "../refusals.ts"
+import { clusterNotFound, refuseIssues } from "../refusals.ts"
 import { templateNotFound } from "./templates.ts"
 import type { GpuBinding, GpuTemplate } from "../types.ts"
+import { requireActive } from "../../workspaces/index.ts"
 
 type Bindings = Pick<
   GpuSettingsService,
@@ -129,9 +130,7 @@ function templateIssues(row: Row, enableAutomatic: boolean, at: number): readonl
 /** What of it is written, after the look at workspace and templates as the transaction sees them. */
 async function checked(options: GpuSettingsOptions, tx: Tx, wanted: Wanted): Promise<Wanted> {
   const { workspaceId, enableAutomatic } = wanted
-  const workspace = await options.workspaceRow(tx, workspaceId)
-  if (!workspace) throw workspaceNotFound(workspaceId)
-  if (workspace.state !== "active") throw workspaceDeleting(workspaceId)
+  await requireActive(options.workspaceRow, tx, workspaceId)
   const issues: Issue[] = []
   for (const [at, row] of wanted.clusters.entries()) {
     const names = [...new Set([row.defaultTemplate, ...row.templates])].filter((name) => name !== "")

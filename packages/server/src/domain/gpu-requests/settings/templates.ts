@@ -5,8 +5,9 @@ import type { Tx } from "../../journal/index.ts"
 import { shapeIssues } from "../checks.ts"
 import type { GpuSettingsService } from "../commands.ts"
 import type { GpuSettingsOptions } from "../options.ts"
-import { clusterNotFound, refuseIssues, workspaceDeleting } from "../refusals.ts"
+import { clusterNotFound, refuseIssues } from "../refusals.ts"
 import type { GpuTemplate } from "../types.ts"
+import { requireActive } from "../../workspaces/index.ts"
 
 type Templates = Pick<
   GpuSettingsService,
@@ -169,9 +170,7 @@ async function requireOwner(
   { workspaceId }: GpuTemplate,
 ): Promise<void> {
   if (workspaceId === null) return
-  const owner = await workspaceRow(tx, workspaceId)
-  if (!owner) throw workspaceNotFound(workspaceId)
-  if (owner.state !== "active") throw workspaceDeleting(workspaceId)
+  await requireActive(workspaceRow, tx, workspaceId)
 }
 
 function nameIssues(name: string): readonly Issue[] {

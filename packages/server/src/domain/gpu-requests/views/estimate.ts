@@ -6,7 +6,7 @@ import type { GpuEstimate, GpuRequestService } from "../commands.ts"
 import { requireWorkspace, wishOf } from "../create-request.ts"
 import { explainReason } from "./explain.ts"
 import type { GpuRequestsOptions } from "../options.ts"
-import { workspaceDeleting } from "../refusals.ts"
+import { refuseDeleting } from "../../workspaces/index.ts"
 import { instantText, lengthText, listed } from "./sentences.ts"
 import { shownReason } from "./view.ts"
 
@@ -23,7 +23,7 @@ export async function estimateRequest(
   const { workspaceId, priority, durationMs } = wanted
   authorize(principal, "gpu-request.estimate", { workspaceId, ownerId: principal.userId })
   const workspace = requireWorkspace(options, workspaceId)
-  if (workspace.state !== "active") throw workspaceDeleting(workspaceId)
+  refuseDeleting(workspace)
   const wish = wishOf(wanted, checkRequest(wanted, { limits, clusters, workspace }))
   const candidate: Candidate = { workspaceId, wish, priority, durationMs }
   const nowMs = clock.nowMs()

@@ -1,3 +1,4 @@
+import { freshCluster } from "../fresh-cluster.ts"
 import type { RayClusterSpec } from "../spec.ts"
 import type { RayCluster, RayClusterKey, RayJob } from "../types.ts"
 
@@ -8,11 +9,10 @@ export function clusterOfJob(
   made: { readonly key: RayClusterKey; readonly name: string; readonly createdAtMs: number },
 ): RayCluster {
   const { namespace, workspaceId, userId, asServerOwner, user, rayVersion } = job
-  return {
+  return freshCluster({
     ...made,
     namespace,
     workspaceId,
-    clusterId: null,
     userId,
     asServerOwner,
     user,
@@ -23,18 +23,5 @@ export function clusterOfJob(
     spec,
     serves: false,
     parent: { kind: "job", key: job.key, name: job.name },
-    state: "waiting",
-    suspended: false,
-    suspensions: 0,
-    message: "",
-    runtime: null,
-    address: null,
-    sealedToken: null,
-    gangClaimId: null,
-    headFailures: 0,
-    readyAtMs: null,
-    retryAtMs: null,
-    endedAtMs: null,
-    version: 1,
-  }
+  })
 }

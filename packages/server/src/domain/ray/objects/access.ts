@@ -1,9 +1,8 @@
 import { authorize, isAllowed, type Operation, type Principal } from "../../identity/index.ts"
-import type { Tx } from "../../journal/index.ts"
 import type { RayName } from "../commands.ts"
 import type { RayScope } from "../types.ts"
 import type { RayConfigOptions } from "./options.ts"
-import { noNamespace, notThere, type RayResource, workspaceDeleting } from "./refusals.ts"
+import { noNamespace, notThere, type RayResource } from "./refusals.ts"
 
 /**
  * The workspace in which something is to be made.
@@ -72,14 +71,4 @@ export function requireSeen<T extends Owned>(
   if (!row || principal.roleIn(row.workspaceId) === null) throw notThere(what.resource, what.at)
   authorize(principal, operation, { workspaceId: row.workspaceId })
   return row
-}
-
-/** Else something could be born into a workspace whose deletion is being finished in the same batch. */
-export async function refuseDeleting(
-  { workspaceRow }: Pick<RayConfigOptions, "workspaceRow">,
-  tx: Tx,
-  workspaceId: string,
-): Promise<void> {
-  const workspace = await workspaceRow(tx, workspaceId)
-  if (workspace?.state !== "active") throw workspaceDeleting(workspaceId)
 }

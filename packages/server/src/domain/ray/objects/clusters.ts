@@ -4,9 +4,11 @@ import type { Reads, Tx } from "../../journal/index.ts"
 import { clusterEvent } from "../cluster-life.ts"
 import type { NewRayCluster, RayClusterView, RayList, RayName, RayObjects } from "../commands.ts"
 import { noteRayEvent } from "../events.ts"
+import { freshCluster } from "../fresh-cluster.ts"
 import type { RayClusterSpec } from "../spec.ts"
 import type { RayCluster, RayClusterKey, RayPage } from "../types.ts"
-import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
+import { requireActive } from "../../workspaces/index.ts"
+import { requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { buildSpec } from "./build-spec.ts"
 import { refuseHostPaths } from "./host-paths.ts"
 import { annotationIssues, labelIssues, nameIssues } from "./metadata.ts"
@@ -87,7 +89,7 @@ async function createCluster(
   const nowMs = clock.nowMs()
   const key = ids.next("rcl") as RayClusterKey
   return store.tx(async (tx) => {
-    await refuseDeleting(options, tx, workspaceId)
+    await requireActive(options.workspaceRow, tx, workspaceId)
     refuseHostPaths(options, principal, wanted.spec)
     const resourcesOf = await lookUpTemplates(options, tx, namespace, workspaceId, wanted.spec)
     const { spec, issues } = buildSpec(wanted.spec, { resource, name, resourcesOf, envs: wanted.envs })
@@ -161,13 +163,11 @@ function newCluster(
   spec: RayClusterSpec,
   made: Pick<RayCluster, "key" | "workspaceId" | "createdAtMs"> & { readonly principal: Principal },
 ): RayCluster {
-  const { key, workspaceId, createdAtMs, principal } = made
-  return {
-    key,
+  const { principal, ...row } = made
+  return freshCluster({
+    ...row,
     namespace,
     name,
-    workspaceId,
-    clusterId: null,
     userId: principal.userId,
     asServerOwner: principal.serverRole === "owner",
     user,
@@ -177,21 +177,7 @@ function newCluster(
     spec,
     serves: annotations[serveAnnotation] === "true",
     parent: null,
-    state: "waiting",
-    suspended: false,
-    suspensions: 0,
-    message: "",
-    runtime: null,
-    address: null,
-    sealedToken: null,
-    gangClaimId: null,
-    headFailures: 0,
-    readyAtMs: null,
-    retryAtMs: null,
-    createdAtMs,
-    endedAtMs: null,
-    version: 1,
-  }
+  })
 }
 
 async function podsInOrder({ store, rows }: RayClustersOptions, key: RayClusterKey) {

@@ -3,7 +3,8 @@ import type { Operation, Principal } from "../../identity/index.ts"
 import type { Tx } from "../../journal/index.ts"
 import type { ConfigEntries, ConfigEntryView, RayName } from "../commands.ts"
 import type { ConfigEntry } from "../templates.ts"
-import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
+import { requireActive } from "../../workspaces/index.ts"
+import { requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { nameIssues } from "./metadata.ts"
 import type { RayConfigOptions } from "./options.ts"
 import { alreadyThere, type RayResource, refuseObject, tooMany } from "./refusals.ts"
@@ -95,7 +96,7 @@ async function putEntry(
   const atMs = clock.nowMs()
   const kept = kind === "secret" ? sealed(options, at, data) : data
   return store.tx(async (tx) => {
-    await refuseDeleting(options, tx, workspaceId)
+    await requireActive(options.workspaceRow, tx, workspaceId)
     const before = await rows.entries.get(tx, kind, namespace, name)
     // A namespace that changed hands: what was left in it is not the new owner's to change.
     if (before && before.workspaceId !== workspaceId) throw alreadyThere(resource, at)

@@ -7,7 +7,8 @@ import { answerOf } from "../jobs/kept-submissions.ts"
 import type { RayDashboard } from "../ports.ts"
 import type { RayClusterKey, RayJob, RayJobKey, RayPage } from "../types.ts"
 import { rayPoked } from "../types.ts"
-import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
+import { requireActive } from "../../workspaces/index.ts"
+import { requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { type BuiltSpec, buildSpec, noVariables } from "./build-spec.ts"
 import { refuseHostPaths } from "./host-paths.ts"
 import { labelIssues, nameIssues } from "./metadata.ts"
@@ -72,7 +73,7 @@ async function createJob(options: RayJobsOptions, principal: Principal, wanted: 
   const key = ids.next("rjb") as RayJobKey
   const atMs = clock.nowMs()
   return store.tx(async (tx) => {
-    await refuseDeleting(options, tx, workspaceId)
+    await requireActive(options.workspaceRow, tx, workspaceId)
     refuseHostPaths(options, principal, wanted.spec)
     const built = await builtSpec(options, tx, workspaceId, wanted)
     const submitter = builtSubmitter(wanted)

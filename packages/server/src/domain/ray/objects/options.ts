@@ -1,9 +1,9 @@
 import type { Clock } from "../../../kit/clock.ts"
 import type { Ids } from "../../../kit/ids.ts"
 import type { Vault } from "../../../kit/vault.ts"
-import type { Reads, Store } from "../../journal/index.ts"
+import type { Store } from "../../journal/index.ts"
 import type { Capacity, QueueService } from "../../queue/index.ts"
-import type { Workspace } from "../../workspaces/index.ts"
+import type { Workspace, WorkspaceRow } from "../../workspaces/index.ts"
 import type { ClusterLife } from "../cluster-life.ts"
 import type { RayBackend, RayDashboard } from "../ports.ts"
 import type { RayCluster, RayStore } from "../types.ts"
@@ -18,7 +18,7 @@ export interface RayConfigOptions {
   /** The workspace that a namespace belongs to; in memory. */
   readonly namespaceOwner: (namespace: string) => string | undefined
   /** As the transaction sees it. */
-  readonly workspaceRow: (from: Reads, id: string) => Promise<Workspace | undefined>
+  readonly workspaceRow: WorkspaceRow
 }
 
 /** Most of a kind in one workspace. */

@@ -107,15 +107,6 @@ export function noNamespace(namespace: string): AppError {
   })
 }
 
-/** `conflict`, detail `deleting`: the workspace takes nothing new. */
-export function workspaceDeleting(id: string): AppError {
-  return new AppError("conflict", `The workspace ${id} is being deleted and takes nothing new.`, {
-    resource: "workspace",
-    name: id,
-    detail: "deleting",
-  })
-}
-
 /** `too_many`, detail `objects_full`. @param what in the plural */
 export function tooMany(workspaceId: string, what: string, limit: number): AppError {
   return new AppError("too_many", `Workspace ${workspaceId} has ${limit} ${what}, as many as it may.`, {

@@ -4,7 +4,8 @@ import type { NewRayService, RayList, RayName, RayObjects, RayServiceView } from
 import type { RayClusterSpec } from "../spec.ts"
 import type { RayPage, RayService, RayServiceKey } from "../types.ts"
 import { rayPoked } from "../types.ts"
-import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
+import { requireActive } from "../../workspaces/index.ts"
+import { requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { buildSpec, noVariables } from "./build-spec.ts"
 import { refuseHostPaths } from "./host-paths.ts"
 import { labelIssues, nameIssues } from "./metadata.ts"
@@ -59,7 +60,7 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
     const key = ids.next("rsv") as RayServiceKey
     const atMs = clock.nowMs()
     return store.tx(async (tx) => {
-      await refuseDeleting(options, tx, workspaceId)
+      await requireActive(options.workspaceRow, tx, workspaceId)
       refuseHostPaths(options, principal, wanted.spec)
       const spec = await builtSpec(options, tx, workspaceId, wanted)
       if (await rows.services.byName(tx, namespace, name)) throw alreadyThere(resource, wanted)
@@ -78,7 +79,7 @@ export function createRayServices(options: RayServicesOptions): RayObjects["serv
     const atMs = clock.nowMs()
     return store.tx(async (tx) => {
       const before = await seen(tx, principal, wanted, operation)
-      await refuseDeleting(options, tx, before.workspaceId)
+      await requireActive(options.workspaceRow, tx, before.workspaceId)
       refuseHostPaths(options, principal, wanted.spec)
       const spec = await builtSpec(options, tx, before.workspaceId, wanted)
       const service: RayService = {

@@ -2,7 +2,8 @@ import type { Principal } from "../../identity/index.ts"
 import { canonicalQuantity } from "../../inventory/index.ts"
 import type { NewComputeTemplate, RayName, RayObjects } from "../commands.ts"
 import type { ComputeTemplate } from "../templates.ts"
-import { refuseDeleting, requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
+import { requireActive } from "../../workspaces/index.ts"
+import { requireSeen, scopeToList, seenBy, workspaceToWrite } from "./access.ts"
 import { labelIssues, nameIssues } from "./metadata.ts"
 import type { RayConfigOptions } from "./options.ts"
 import { alreadyThere, cannotBuild, refuseObject, tooMany } from "./refusals.ts"
@@ -21,7 +22,7 @@ export function createRayTemplates(options: RayConfigOptions): RayObjects["templ
     const template = { ...wanted, memoryUnit, workspaceId, createdAtMs: clock.nowMs() }
     checkTemplate(template)
     await store.tx(async (tx) => {
-      await refuseDeleting(options, tx, workspaceId)
+      await requireActive(options.workspaceRow, tx, workspaceId)
       const own = await rows.templates.list(tx, { workspaceIds: [workspaceId] })
       const { mostTemplates } = options.limits
       if (own.length >= mostTemplates) throw tooMany(workspaceId, "compute templates", mostTemplates)

@@ -1,6 +1,7 @@
 import type { Ids } from "../../../kit/ids.ts"
 import type { Tx } from "../../journal/index.ts"
 import type { ClusterLife } from "../cluster-life.ts"
+import { freshCluster } from "../fresh-cluster.ts"
 import { randomSuffix, wantedReplicas } from "../pods.ts"
 import type { RayClusterSpec } from "../spec.ts"
 import type { RayCluster, RayClusterKey, RayService, RayStore } from "../types.ts"
@@ -12,12 +13,11 @@ export function newServiceCluster(
   nowMs: number,
 ): RayCluster {
   const { key, namespace, name, workspaceId, userId, asServerOwner, user, rayVersion, spec } = service
-  return {
+  return freshCluster({
     key: ids.next("rcl") as RayClusterKey,
     namespace,
     name: `${name}-${randomSuffix(ids)}`,
     workspaceId,
-    clusterId: null,
     userId,
     asServerOwner,
     user,
@@ -27,21 +27,8 @@ export function newServiceCluster(
     spec,
     serves: true,
     parent: { kind: "service", key, name },
-    state: "waiting",
-    suspended: false,
-    suspensions: 0,
-    message: "",
-    runtime: null,
-    address: null,
-    sealedToken: null,
-    gangClaimId: null,
-    headFailures: 0,
-    readyAtMs: null,
-    retryAtMs: null,
     createdAtMs: nowMs,
-    endedAtMs: null,
-    version: 1,
-  }
+  })
 }
 
 /**
