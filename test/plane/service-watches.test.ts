@@ -5,34 +5,15 @@ import type {
   ServiceId,
   ServiceState,
 } from "../../packages/server/src/domain/services/index.ts"
+import { newServiceRecord } from "../../packages/server/src/domain/services/record-samples.ts"
 import { owner, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
 const plane = usePlanes()
 const url = "http://model.test/health"
 
-let made = 0
-function wanted(change: Partial<NewServiceRecord> = {}): NewServiceRecord {
-  return {
-    workspaceId: "default",
-    name: "churn",
-    type: { type: "model-serving", flavor: "vllm", name: "", description: "", logoUrl: "" },
-    source: null,
-    adminState: null,
-    config: `{"n": ${++made}}` as JsonText,
-    pipelineName: null,
-    pipelineStepName: null,
-    labels: null,
-    status: null,
-    endpoint: null,
-    state: null,
-    predictionUrl: null,
-    healthCheckUrl: url,
-    modelVersionId: null,
-    pipelineRunId: null,
-    ...change,
-  }
-}
+const wanted = (change: Partial<NewServiceRecord> = {}) =>
+  newServiceRecord({ healthCheckUrl: url, ...change })
 
 async function watched(p: TestPlane, change: Partial<NewServiceRecord> = {}): Promise<ServiceId> {
   const { record } = await p.plane.serviceRecords.create(owner, wanted(change))

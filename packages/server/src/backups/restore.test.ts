@@ -7,7 +7,7 @@ import type { RayPod } from "../domain/ray/index.ts"
 import { systemClock } from "../kit/clock.ts"
 import { silentLog } from "../kit/log.ts"
 import { openStore } from "../store/index.ts"
-import { sampleRayCluster, sampleRayPod } from "../store/ray-samples.ts"
+import { sampleRayCluster, sampleRayPod } from "../domain/ray/ray-samples.ts"
 import { backUpOffline } from "./offline.ts"
 import { restoreBackup } from "./restore.ts"
 

@@ -9,6 +9,7 @@ import type {
   ServiceRecord,
   ServiceWatch,
 } from "../domain/services/index.ts"
+import { newServiceRecord } from "../domain/services/record-samples.ts"
 
 /** A UUID that ends with a number: of two, the one with the greater number is the later one. */
 export function uuidOf(number: number): string {
@@ -18,25 +19,14 @@ export function uuidOf(number: number): string {
 /** A record with a config of its own, for tests of stores. */
 export function sampleRecord(number: number, change: Partial<ServiceRecord> = {}): ServiceRecord {
   return {
+    ...newServiceRecord({
+      workspaceId: "a",
+      name: `svc-${number}`,
+      config: `{"number": ${number}}` as JsonText,
+    }),
     id: uuidOf(number) as ServiceId,
-    workspaceId: "a",
     userId: "usr_1" as UserId,
-    name: `svc-${number}`,
-    type: { type: "model-serving", flavor: "vllm", name: "", description: "", logoUrl: "" },
-    source: null,
-    adminState: null,
-    config: `{"number": ${number}}` as JsonText,
-    pipelineName: null,
-    pipelineStepName: null,
-    labels: null,
-    status: null,
-    endpoint: null,
-    state: null,
-    predictionUrl: null,
-    healthCheckUrl: null,
     joined: null,
-    modelVersionId: null,
-    pipelineRunId: null,
     createdAtUs: 1_700_000_000_000_000 + number * 1_000_000,
     updatedAtUs: 1_700_000_000_000_000 + number * 1_000_000,
     version: 1,

@@ -5,6 +5,7 @@ import type { Principal } from "../identity/index.ts"
 import { openPlatform } from "../workspaces/platform-suite.ts"
 import type { NewServiceRecord, ServiceRecords, UserTest } from "./commands.ts"
 import { createServiceRecords } from "./records.ts"
+import { newServiceRecord } from "./record-samples.ts"
 import { createServiceRegisters } from "./registers.ts"
 import type { JsonText, ModelVersionId, PipelineRunId } from "./types.ts"
 
@@ -37,28 +38,8 @@ async function openWorld() {
   }
 }
 
-let configs = 0
-function aRecord(change: Partial<NewServiceRecord> = {}): NewServiceRecord {
-  return {
-    workspaceId: "red",
-    name: "churn",
-    type: { type: "model-serving", flavor: "mlflow", name: "", description: "", logoUrl: "" },
-    source: null,
-    adminState: null,
-    config: `{"n": ${++configs}}` as JsonText,
-    pipelineName: null,
-    pipelineStepName: null,
-    labels: null,
-    status: null,
-    endpoint: null,
-    state: null,
-    predictionUrl: null,
-    healthCheckUrl: null,
-    modelVersionId: null,
-    pipelineRunId: null,
-    ...change,
-  }
-}
+const aRecord = (change: Partial<NewServiceRecord> = {}) =>
+  newServiceRecord({ workspaceId: "red", ...change })
 
 const all: Omit<Parameters<ServiceRecords["list"]>[1], "users"> & { readonly users: readonly never[] } = {
   workspaceId: null,

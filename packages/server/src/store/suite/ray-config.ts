@@ -8,7 +8,7 @@ import {
   sampleRayCluster,
   sampleRayJob,
   sampleRaySubmission,
-} from "../ray-samples.ts"
+} from "../../domain/ray/ray-samples.ts"
 import { sampleWorkspace } from "../samples.ts"
 import { type OpenHarness, type StoreHarness, failure, outcomes } from "./harness.ts"
 

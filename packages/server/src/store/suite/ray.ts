@@ -19,7 +19,7 @@ import {
   sampleRayPod,
   sampleRayService,
   sampleRaySubmission,
-} from "../ray-samples.ts"
+} from "../../domain/ray/ray-samples.ts"
 import { sampleClaim } from "../samples.ts"
 import { type OpenHarness, type StoreHarness, failure, outcomes } from "./harness.ts"
 

@@ -1,80 +1,35 @@
+import { sampleRayCluster, sampleRayJob } from "../ray-samples.ts"
 import type { RayCluster, RayClusterKey, RayJob, RayJobKey, SubmissionInfo } from "../types.ts"
+
+const anns = { namespace: "team-a", workspaceId: "team-a", asServerOwner: true, createdAtMs: 0 }
 
 /** A job of its own cluster that nobody has looked at, for tests. */
 export function aRayJob(row: Partial<RayJob> = {}): RayJob {
-  return {
+  const entrypoint = "python count.py"
+  return sampleRayJob(1, {
+    ...anns,
     key: "rjb_1" as RayJobKey,
-    namespace: "team-a",
     name: "count",
-    workspaceId: "team-a",
-    userId: "usr_1",
-    asServerOwner: true,
-    user: "ann",
-    rayVersion: "2.60.0",
-    entrypoint: "python count.py",
-    metadata: {},
-    runtimeEnv: "",
-    numCpus: 0,
-    numGpus: 0,
-    resources: "",
-    askedJobId: "",
-    shutdownAfterJobFinishes: false,
-    clusterSelector: {},
+    entrypoint,
     spec: null,
-    ttlSecondsAfterFinished: 0,
-    activeDeadlineSeconds: 0,
-    submitter: null,
-    status: "",
-    phase: "",
-    message: "",
-    submissionId: "",
-    clusterName: "",
-    clusterKey: null,
-    suspensions: 0,
-    startedAtMs: null,
-    endedAtMs: null,
-    finishedAtMs: null,
-    createdAtMs: 0,
-    deletingAtMs: null,
-    clusterShutDown: false,
-    version: 1,
     ...row,
-  }
+  })
 }
 
 /** The cluster of such a job, ready. */
 export function aClusterOfJob(row: Partial<RayCluster> = {}): RayCluster {
-  return {
+  return sampleRayCluster(1, {
+    ...anns,
     key: "rcl_1" as RayClusterKey,
-    namespace: "team-a",
     name: "count-abcde",
-    workspaceId: "team-a",
     clusterId: "local",
-    userId: "usr_1",
-    asServerOwner: true,
-    user: "ann",
-    rayVersion: "2.60.0",
     environment: null,
-    annotations: {},
-    spec: {} as RayCluster["spec"],
-    serves: false,
     parent: { kind: "job", key: "rjb_1", name: "count" },
     state: "ready",
-    suspended: false,
-    suspensions: 0,
-    message: "",
-    runtime: null,
-    address: null,
-    sealedToken: null,
     gangClaimId: null,
-    headFailures: 0,
     readyAtMs: 0,
-    retryAtMs: null,
-    createdAtMs: 0,
-    endedAtMs: null,
-    version: 1,
     ...row,
-  }
+  })
 }
 
 /** What Ray says of a submission in that status. */

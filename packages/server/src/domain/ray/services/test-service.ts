@@ -1,6 +1,7 @@
 import { aClusterOfJob } from "../jobs/test-job.ts"
 import type { ServeView } from "../ports.ts"
 import type { RayClusterSpec } from "../spec.ts"
+import { sampleRayService } from "../ray-samples.ts"
 import { aSize } from "../ray-suite.ts"
 import type { RayCluster, RayClusterKey, RayService, RayServiceKey } from "../types.ts"
 
@@ -15,33 +16,19 @@ export function aSpec(cpu = 1, replicas = 1): RayClusterSpec {
 
 /** A service that nobody has looked at, for tests. */
 export function aRayService(row: Partial<RayService> = {}): RayService {
-  return {
+  return sampleRayService(1, {
     key: "rsv_1" as RayServiceKey,
     namespace: "team-a",
     name: "fruit",
     workspaceId: "team-a",
-    userId: "usr_1",
     asServerOwner: true,
-    user: "ann",
-    rayVersion: "2.60.0",
     serveConfig: "applications: [{name: fruit}]",
     serviceUnhealthySeconds: 0,
     deploymentUnhealthySeconds: 0,
     spec: aSpec(),
-    annotations: {},
-    activeClusterKey: null,
-    pendingClusterKey: null,
-    retiring: [],
-    appliedToActive: null,
-    appliedToPending: null,
-    applications: [],
-    message: "",
-    unhealthySinceMs: null,
     createdAtMs: 0,
-    deletingAtMs: null,
-    version: 1,
     ...row,
-  }
+  })
 }
 
 /** A cluster of such a service, ready since its making. */

@@ -1,4 +1,5 @@
-import type { ClaimId } from "../domain/queue/index.ts"
+import type { ClaimId } from "../queue/index.ts"
+import { freshCluster } from "./fresh-cluster.ts"
 import type {
   ComputeTemplate,
   ConfigEntry,
@@ -14,7 +15,9 @@ import type {
   RayService,
   RayServiceKey,
   RaySubmission,
-} from "../domain/ray/index.ts"
+} from "./index.ts"
+
+/* Whole rows, for tests: each takes what matters to the case. */
 
 const epochMs = 1_800_000_000_000
 const ulid = (n: number) => String(n).padStart(26, "0")
@@ -54,12 +57,11 @@ const spec: RayClusterSpec = {
 }
 
 export function sampleRayCluster(n: number, change: Partial<RayCluster> = {}): RayCluster {
-  return {
+  const fresh = freshCluster({
     key: clusterKey(n),
     namespace: "team",
     name: `cluster-${n}`,
     workspaceId: "a",
-    clusterId: null,
     userId: "usr_1",
     asServerOwner: false,
     user: "ann",
@@ -69,22 +71,9 @@ export function sampleRayCluster(n: number, change: Partial<RayCluster> = {}): R
     spec,
     serves: false,
     parent: null,
-    state: "waiting",
-    suspended: false,
-    suspensions: 0,
-    message: "",
-    runtime: null,
-    address: null,
-    sealedToken: null,
-    gangClaimId: `clm_${ulid(n)}` as ClaimId,
-    headFailures: 0,
-    readyAtMs: null,
-    retryAtMs: null,
     createdAtMs: epochMs + n,
-    endedAtMs: null,
-    version: 1,
-    ...change,
-  }
+  })
+  return { ...fresh, gangClaimId: `clm_${ulid(n)}` as ClaimId, ...change }
 }
 
 export function sampleRayPod(n: number, change: Partial<RayPod> = {}): RayPod {
