@@ -471,6 +471,27 @@ describe("who asks", () => {
     expect([bad.status, bad.json]).toEqual([401, rule("CredentialsNotValid", sentence)])
   })
 
+  it.each(["Basic ZGVmYXVsdDp4", "Digest a=b", "Basic", "Bearer", "bearer ", "ZENKEY_x", "a.b.c"])(
+    "is nobody by `%s`, which is no Bearer token (zenml-live.md, correction 19)",
+    async (authorization) => {
+      const answer = await server.call("GET", path, { token: "", headers: { authorization } })
+      expect([answer.status, answer.json]).toEqual([401, without])
+      expect(answer.headers.get("www-authenticate")).toBe("Bearer")
+    },
+  )
+
+  it("may say Bearer in any case, and is told when the token is none", async () => {
+    for (const scheme of ["bearer", "BEARER", "BeArEr"]) {
+      const good = await server.call("GET", path, {
+        token: "",
+        headers: { authorization: `${scheme} ${server.token}` },
+      })
+      expect(good.status, scheme).toBe(200)
+      const bad = await server.call("GET", path, { token: "", headers: { authorization: `${scheme} a b` } })
+      expect(bad.json, scheme).toEqual(rule("CredentialsNotValid", expect.stringContaining("segments")))
+    }
+  })
+
   it("may read as a Viewer, and change as an Editor", async () => {
     const viewer = await server.member("zen-viewer", { default: "viewer" })
     const editor = await server.member("zen-editor", { default: "editor" })

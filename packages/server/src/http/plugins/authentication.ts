@@ -15,7 +15,7 @@ declare module "fastify" {
 export interface Authentication {
   /**
    * A credential that is sent is checked always. A promise only for a token that was not seen before.
-   * @throws AppError `unauthenticated`, detail `missing` or `invalid`, also as a rejection
+   * @throws AppError `unauthenticated`, detail `missing`, `invalid` or `not_bearer`, also as a rejection
    */
   authenticate(request: FastifyRequest): Principal | Promise<Principal>
   /**

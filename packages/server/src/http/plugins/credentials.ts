@@ -26,7 +26,7 @@ export interface Credentials {
    * @param header `Authorization` as it was sent: `Bearer <token>`, or the token alone
    * @param withoutCredential who asks where nothing was sent. A credential that is sent is checked always.
    * @returns a promise only for a token that was not seen before
-   * @throws AppError `unauthenticated`, detail `missing` or `invalid`, also as a rejection
+   * @throws AppError `unauthenticated`, detail `missing`, `invalid` or `not_bearer`, also as a rejection
    */
   check(
     header: string | undefined,
@@ -40,17 +40,21 @@ export interface Credentials {
 /** What a request brings to show who it is from. */
 type Credential =
   | { readonly kind: "none" }
-  | { readonly kind: "key"; readonly key: string }
-  | { readonly kind: "token"; readonly token: string }
-  | { readonly kind: "unusable" }
+  | { readonly kind: "key" | "token"; readonly text: string; readonly fault: CredentialFault }
+  | { readonly kind: "unusable"; readonly fault: CredentialFault }
+
+/** Detail of the refusal of a credential that does not hold: a token, or something that is none by its form. */
+export type CredentialFault = "invalid" | "not_bearer"
 
 /** What stands in the header, or would if it were not in a cookie; never a query parameter. */
 function credentialOf(header: string | undefined): Credential {
   const text = header?.trim() ?? ""
   if (text === "") return { kind: "none" }
-  const sent = /^bearer(?:\s+(\S*))?$/i.exec(text) ? (/^bearer\s+(\S+)$/i.exec(text)?.[1] ?? "") : text
-  if (sent === "" || /\s/.test(sent) || sent.length > longestToken) return { kind: "unusable" }
-  return isTokenLike(sent) ? { kind: "token", token: sent } : { kind: "key", key: sent }
+  const bearer = /^bearer(?:\s+(.*))?$/i.exec(text)
+  const sent = bearer ? (bearer[1] ?? "") : text
+  const fault = bearer && sent !== "" ? "invalid" : "not_bearer"
+  if (sent === "" || /\s/.test(sent) || sent.length > longestToken) return { kind: "unusable", fault }
+  return { kind: isTokenLike(sent) ? "token" : "key", text: sent, fault }
 }
 
 /** Credentials by keys and tokens. */
@@ -60,25 +64,28 @@ export function createCredentials(parts: {
 }): Credentials {
   const { directory, tokens } = parts
 
-  function byClaims(claims: TokenClaims | undefined, from: From): Proven {
-    return { principal: assured(claims && tokens.principalOf(claims, from)), claims }
+  function byClaims(claims: TokenClaims | undefined, from: From, fault?: CredentialFault): Proven {
+    return { principal: assured(claims && tokens.principalOf(claims, from), fault), claims }
   }
   return {
-    byClaims,
+    byClaims: (claims, from) => byClaims(claims, from),
     check(header, from, withoutCredential) {
       const credential = credentialOf(header)
       switch (credential.kind) {
         case "none":
           return { principal: withoutCredential(from), claims: undefined }
-        case "key":
-          return { principal: assured(directory.authenticate(credential.key, from)), claims: undefined }
+        case "key": {
+          const { text, fault } = credential
+          return { principal: assured(directory.authenticate(text, from), fault), claims: undefined }
+        }
         case "unusable":
-          return { principal: assured(undefined), claims: undefined }
+          return { principal: assured(undefined, credential.fault), claims: undefined }
         case "token": {
-          const claims = tokens.read(credential.token)
+          const { text, fault } = credential
+          const claims = tokens.read(text)
           return claims instanceof Promise
-            ? claims.then((read) => byClaims(read, from))
-            : byClaims(claims, from)
+            ? claims.then((read) => byClaims(read, from, fault))
+            : byClaims(claims, from, fault)
         }
       }
     },
@@ -96,7 +103,7 @@ export function createAnonymous(directory: Directory, noAuth: boolean): (from: F
 }
 
 /** The same words whatever is wrong with the credential. */
-export function assured(principal: Principal | undefined): Principal {
+export function assured(principal: Principal | undefined, detail: CredentialFault = "invalid"): Principal {
   if (principal) return principal
-  throw new AppError("unauthenticated", "The token is unknown, expired or revoked.", { detail: "invalid" })
+  throw new AppError("unauthenticated", "The token is unknown, expired or revoked.", { detail })
 }

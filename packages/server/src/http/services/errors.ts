@@ -94,7 +94,7 @@ function nowhere({ method }: RequestPlace): Worded {
 }
 
 function unauthenticatedBody({ detail, message }: AppError): ServiceError {
-  if (detail === "missing") return frameError(frameTexts.notAuthenticated)
+  if (detail === "missing" || detail === "not_bearer") return frameError(frameTexts.notAuthenticated)
   return ruleError("CredentialsNotValid", detail === "invalid" ? credentialTexts.badToken : message)
 }
 

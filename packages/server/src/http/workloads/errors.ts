@@ -83,7 +83,8 @@ function wordConflict(error: AppError): WordedError {
 
 function unauthenticatedText(error: AppError): string {
   if (error.detail === "missing") return "token not present"
-  if (error.detail === "invalid") return "The user's token is invalid, please login first"
+  if (error.detail === "invalid" || error.detail === "not_bearer")
+    return "The user's token is invalid, please login first"
   return error.message
 }
 
