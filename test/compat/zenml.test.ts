@@ -110,6 +110,30 @@ describe("POST /api/v1/services", () => {
     expect((await get(`/${json.id}`)).text).toContain(shown)
   })
 
+  it("gives labels, status and endpoint back in the order in which they were sent, whatever the keys", async () => {
+    const sent = '{"10":1.0,"9":1e2,"b":1E-7,"a":-0.0,"1":{"8":0,"7":98765432109876543210}}'
+    const shown = '{"10":1.0,"9":100.0,"b":1e-7,"a":-0.0,"1":{"8":0,"7":98765432109876543210}}'
+    const labels = '{"10":"x","9":"y","a":"\\u00e9","1":""}'
+    const shownLabels = '"labels":{"10":"x","9":"y","a":"é","1":""}'
+    const parts = `"labels":${labels},"status":${sent},"endpoint":${sent}`
+    const kind = '"service_type":{"flavor":"f","10":"?","description":"d","type":"t"}'
+    const created = await server.call("POST", path, {
+      raw: `{"project":"${project}","name":"ordered",${kind},"config":{"ordered":1},${parts}}`,
+      headers: jsonHeaders,
+    })
+    const id = created.json.id
+    const changed = await server.call("PUT", `${path}/${id}`, { raw: `{${parts}}`, headers: jsonHeaders })
+    const listed = await get("?name=ordered&hydrate=true")
+    for (const { text } of [created, await get(`/${id}`), changed, listed]) {
+      expect(text).toContain(shownLabels)
+      expect(text).toContain(`"status":${shown},"endpoint":${shown}`)
+      expect(text).toContain(
+        '"service_type":{"type":"t","flavor":"f","name":"","description":"d","logo_url":""}',
+      )
+    }
+    expect((await get("?name=ordered")).text).toContain(shownLabels)
+  })
+
   it("ignores members that it does not know, and who is said to be the user", async () => {
     const body = { ...minimal(), unknown_field: 1, user: nobody }
     const { json } = await post({ ...body, service_type: { type: "t", flavor: "f", extra: 2 } })

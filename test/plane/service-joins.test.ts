@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { anAskedSpec, aSize } from "../../packages/server/src/domain/ray/ray-suite.ts"
 import type { ServiceId } from "../../packages/server/src/domain/services/index.ts"
+import { statusOf } from "../../packages/server/src/domain/services/record-samples.ts"
 import { serving } from "../support/applications.ts"
 import { aNode, owner, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
@@ -84,7 +85,7 @@ describe("a record that follows a Deployment", () => {
     const p = await plane()
     const { id, workload } = await joined(p)
     await p.until(async () => (await recordOf(p, id)).state === "active")
-    await p.plane.serviceRecords.update(owner, id, { state: "pending_shutdown" })
+    await p.plane.serviceRecords.update(owner, id, { status: statusOf("pending_shutdown") })
     await p.advance(60_000)
     expect((await recordOf(p, id)).state).toBe("pending_shutdown")
     await p.plane.workloads.stop(owner, workload)

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest"
 import type {
-  JsonText,
   NewServiceRecord,
   ServiceId,
   ServiceState,
 } from "../../packages/server/src/domain/services/index.ts"
-import { newServiceRecord } from "../../packages/server/src/domain/services/record-samples.ts"
+import { newServiceRecord, statusOf } from "../../packages/server/src/domain/services/record-samples.ts"
 import { owner, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
@@ -23,7 +22,7 @@ async function watched(p: TestPlane, change: Partial<NewServiceRecord> = {}): Pr
 const viewOf = (p: TestPlane, id: ServiceId) => p.plane.serviceWatches.get(owner, id)
 const stateOf = async (p: TestPlane, id: ServiceId) => (await viewOf(p, id)).record.state
 const set = (p: TestPlane, id: ServiceId, state: ServiceState) =>
-  p.plane.serviceRecords.update(owner, id, { state, status: `{"state": "${state}"}` as JsonText })
+  p.plane.serviceRecords.update(owner, id, { status: statusOf(state) })
 
 describe("a watched record", () => {
   it("follows what its address answers, with history and events", async () => {

@@ -48,6 +48,16 @@ type Body = Pick<
   | "joined"
 >
 
+/** Rows from before there was anything to follow have no `joined`, older ones their labels as an object. */
+type StoredBody = Omit<Body, "joined" | "labels"> & {
+  readonly joined?: Body["joined"]
+  readonly labels: JsonText | object | null
+}
+
+function labelsOf(labels: StoredBody["labels"]): JsonText | null {
+  return typeof labels === "object" ? labels && (JSON.stringify(labels) as JsonText) : labels
+}
+
 /** A UUID as lists compare it. */
 export function toHex(uuid: string): string {
   return uuid.replaceAll("-", "")
@@ -97,10 +107,10 @@ export function fromRecord(record: ServiceRecord): ServiceRow {
 }
 
 export function toRecord(row: ServiceRow): ServiceRecord {
-  const body = fromJson<Omit<Body, "joined"> & Partial<Body>>(row.body)
+  const body = fromJson<StoredBody>(row.body)
   return {
     ...body,
-    // rows from before there was anything to follow have no such member
+    labels: labelsOf(body.labels),
     joined: body.joined ?? null,
     id: toUuid(row.id) as ServiceId,
     workspaceId: row.workspace_id,

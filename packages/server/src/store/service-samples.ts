@@ -26,6 +26,8 @@ export function sampleRecord(number: number, change: Partial<ServiceRecord> = {}
     }),
     id: uuidOf(number) as ServiceId,
     userId: "usr_1" as UserId,
+    status: null,
+    state: null,
     joined: null,
     createdAtUs: 1_700_000_000_000_000 + number * 1_000_000,
     updatedAtUs: 1_700_000_000_000_000 + number * 1_000_000,

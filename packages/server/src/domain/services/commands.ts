@@ -7,15 +7,19 @@ import type {
   ServiceId,
   ServiceQuery,
   ServiceRecord,
+  ServiceStatus,
 } from "./types.ts"
 
 /** What is said of a record; the rest of it is the server's. */
 export type NewServiceRecord = Omit<
   ServiceRecord,
-  "id" | "userId" | "createdAtUs" | "updatedAtUs" | "version" | "joined"
->
+  "id" | "userId" | "createdAtUs" | "updatedAtUs" | "version" | "joined" | "status" | "state"
+> & {
+  /** null = none: nor is there a state then. */
+  readonly status: ServiceStatus | null
+}
 
-/** Members that are not there change nothing; null clears. `status` and `state` come together. */
+/** Members that are not there change nothing; null clears. */
 export type ServiceRecordChange = Partial<
   Pick<
     NewServiceRecord,
@@ -23,7 +27,6 @@ export type ServiceRecordChange = Partial<
     | "adminState"
     | "source"
     | "status"
-    | "state"
     | "endpoint"
     | "predictionUrl"
     | "healthCheckUrl"

@@ -1,5 +1,5 @@
 import type { NewServiceRecord } from "./commands.ts"
-import type { JsonText } from "./types.ts"
+import type { JsonText, ServiceState, ServiceStatus } from "./types.ts"
 
 let made = 0
 
@@ -17,11 +17,15 @@ export function newServiceRecord(change: Partial<NewServiceRecord> = {}): NewSer
     labels: null,
     status: null,
     endpoint: null,
-    state: null,
     predictionUrl: null,
     healthCheckUrl: null,
     modelVersionId: null,
     pipelineRunId: null,
     ...change,
   }
+}
+
+/** A status that says nothing but a state. */
+export function statusOf(state: ServiceState): ServiceStatus {
+  return { text: `{"state": "${state}"}` as JsonText, state }
 }

@@ -5,7 +5,7 @@ import type { Principal } from "../identity/index.ts"
 import { openPlatform } from "../workspaces/platform-suite.ts"
 import type { NewServiceRecord, ServiceRecords, UserTest } from "./commands.ts"
 import { createServiceRecords } from "./records.ts"
-import { newServiceRecord } from "./record-samples.ts"
+import { newServiceRecord, statusOf } from "./record-samples.ts"
 import { createServiceRegisters } from "./registers.ts"
 import type { JsonText, ModelVersionId, PipelineRunId } from "./types.ts"
 
@@ -71,7 +71,10 @@ describe("records of model servers", () => {
 
   it("are made, read, changed in part and deleted, each change with its event and audit record", async () => {
     const { records, editor, viewer, store, clock } = world
-    const { record } = await records.create(editor, aRecord({ labels: { a: "b" }, state: "active" }))
+    const { record } = await records.create(
+      editor,
+      aRecord({ labels: '{"a": "b"}' as JsonText, status: statusOf("active") }),
+    )
     expect(record).toMatchObject({ userId: editor.userId, workspaceId: "red", state: "active" })
     expect(record.updatedAtUs).toBe(record.createdAtUs)
     expect(Math.floor(record.createdAtUs / 1000)).toBe(clock.nowMs())
@@ -84,6 +87,8 @@ describe("records of model servers", () => {
       config: record.config,
     })
     expect(changed.record.updatedAtUs).toBeGreaterThan(record.updatedAtUs)
+    const without = await records.update(editor, record.id, { status: null })
+    expect(without.record).toMatchObject({ name: "new", status: null, state: null })
     await records.delete(editor, record.id)
     expect(await refusal(records.get(editor, record.id))).toBe("not_found service-record")
     expect(await refusal(records.delete(editor, record.id))).toBe("not_found service-record")
@@ -92,6 +97,7 @@ describe("records of model servers", () => {
     expect(items.map(({ type }) => type).toSorted()).toEqual([
       "service-record.created",
       "service-record.deleted",
+      "service-record.updated",
       "service-record.updated",
     ])
   })

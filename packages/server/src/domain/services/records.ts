@@ -13,7 +13,14 @@ import type { Reads, Store, Tx } from "../journal/index.ts"
 import { requireActive, type WorkspaceRow } from "../workspaces/index.ts"
 import type { NewServiceRecord, ServiceRecordChange, ServiceRecords, ServiceRecordView } from "./commands.ts"
 import { notThere } from "./refusals.ts"
-import type { ServiceCondition, ServiceId, ServiceJoin, ServiceRecord, ServiceStore } from "./types.ts"
+import type {
+  ServiceCondition,
+  ServiceId,
+  ServiceJoin,
+  ServiceRecord,
+  ServiceStatus,
+  ServiceStore,
+} from "./types.ts"
 
 export interface ServiceRecordsOptions {
   readonly store: Pick<Store, "tx" | "committed">
@@ -54,6 +61,7 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
     const createdAtUs = nowUs()
     const record: ServiceRecord = {
       ...wanted,
+      ...standingOf(wanted.status),
       id: ulidToUuid(options.ids.ulid()) as ServiceId,
       joined,
       userId: principal.userId,
@@ -80,7 +88,9 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
     return store.tx(async (tx) => {
       const before = await found(tx, principal, id, "service.write")
       await requireLinks(rows, tx, before.workspaceId, change)
-      const after: ServiceRecord = { ...before, ...change, updatedAtUs }
+      const { status, ...others } = change
+      const standing = status === undefined ? {} : standingOf(status)
+      const after: ServiceRecord = { ...before, ...others, ...standing, updatedAtUs }
       await rows.records.update(tx, after)
       await tell(tx, principal, after, "updated", clock.nowMs())
       return after
@@ -116,6 +126,11 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
       return { total, items: await viewsOf(rows, store.committed, items) }
     },
   }
+}
+
+/** What a record says of itself when its owner has written its status. */
+function standingOf(status: ServiceStatus | null): Pick<ServiceRecord, "status" | "state"> {
+  return { status: status && status.text, state: status && status.state }
 }
 
 /** null = all of them. */

@@ -34,6 +34,13 @@ export interface ServiceType {
   readonly logoUrl: string
 }
 
+/** A status as its owner writes it, with the state that it tells: neither is ever written without the other. */
+export interface ServiceStatus {
+  readonly text: JsonText
+  /** Its member `state`; null where it has none. */
+  readonly state: ServiceState | null
+}
+
 /** The record of a model server (reference/zenml-services.md 2.1, 2.6, 6.1). */
 export interface ServiceRecord {
   readonly id: ServiceId
@@ -50,8 +57,8 @@ export interface ServiceRecord {
   /** The members of `config` of these names as text, for filters; null where there are none. */
   readonly pipelineName: string | null
   readonly pipelineStepName: string | null
-  /** null = none; never {}. */
-  readonly labels: Readonly<Record<string, string>> | null
+  /** An object of strings, in the order in which they were sent; null = none; never {}. */
+  readonly labels: JsonText | null
   readonly status: JsonText | null
   readonly endpoint: JsonText | null
   /** What `status.state` said when `status` was last written, or what a watch found since. */

@@ -17,6 +17,7 @@ import type {
   PipelineRunStatus,
   ServiceRecordChange,
   ServiceRecordView,
+  ServiceStatus,
   ServiceType,
 } from "../../domain/services/index.ts"
 import type { Services } from "../services.ts"
@@ -25,7 +26,7 @@ import { shownProjectId } from "./projects.ts"
 import { uuidOfUser } from "./uuids.ts"
 
 export function newRecord(decoded: DecodedServiceCreate, workspaceId: string): NewServiceRecord {
-  const { name, adminState, pipelineName, pipelineStepName, state, predictionUrl, healthCheckUrl } = decoded
+  const { name, adminState, pipelineName, pipelineStepName, predictionUrl, healthCheckUrl } = decoded
   return {
     workspaceId,
     name,
@@ -35,10 +36,9 @@ export function newRecord(decoded: DecodedServiceCreate, workspaceId: string): N
     config: stored(decoded.config),
     pipelineName,
     pipelineStepName,
-    labels: decoded.labels && labelsOf(decoded.labels),
-    status: decoded.status && stored(decoded.status),
+    labels: decoded.labels && stored(decoded.labels),
+    status: statusOf(decoded.status, decoded.state),
     endpoint: decoded.endpoint && stored(decoded.endpoint),
-    state,
     predictionUrl,
     healthCheckUrl,
     modelVersionId: decoded.modelVersionId as ModelVersionId | null,
@@ -51,9 +51,9 @@ export function recordChange(decoded: DecodedServiceUpdate): ServiceRecordChange
   return {
     ...same,
     ...(serviceSource !== undefined && { source: serviceSource }),
-    ...(status !== undefined && { status: status && stored(status), state: state ?? null }),
+    ...(status !== undefined && { status: statusOf(status, state ?? null) }),
     ...(endpoint !== undefined && { endpoint: endpoint && stored(endpoint) }),
-    ...(labels !== undefined && { labels: labels && labelsOf(labels) }),
+    ...(labels !== undefined && { labels: labels && stored(labels) }),
     ...(modelVersionId !== undefined && { modelVersionId: modelVersionId as ModelVersionId }),
   }
 }
@@ -73,7 +73,7 @@ export function serviceView(
     projectId,
     user: user ? userView(user) : null,
     serviceType: kindOf(record.type),
-    labels: record.labels && (JSON.stringify(record.labels) as JsonText),
+    labels: record.labels && shown(record.labels),
     state,
     serviceSource: record.source,
     adminState,
@@ -141,9 +141,9 @@ function kindOf({ logoUrl, ...same }: ServiceType): ServiceKind {
   return { ...same, logo_url: logoUrl }
 }
 
-/** The decoder has let only strings through. */
-function labelsOf(text: JsonText): Readonly<Record<string, string>> {
-  return JSON.parse(text) as Readonly<Record<string, string>>
+/** The decoder has taken the state out of the status. */
+function statusOf(text: JsonText | null, state: ServiceStatus["state"]): ServiceStatus | null {
+  return text && { text: stored(text), state }
 }
 
 /** The wire and the store have the same form of JSON (Python's). */

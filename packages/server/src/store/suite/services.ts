@@ -52,7 +52,7 @@ export function serviceCases(open: OpenHarness): void {
       config: '{"2": 1.0, "1": "\\u00e9"}' as JsonText,
       pipelineName: "p",
       pipelineStepName: "s",
-      labels: { "10": "ten", "9": "nine" },
+      labels: '{"10": "ten", "9": "nine"}' as JsonText,
       status: '{"state": "error"}' as JsonText,
       endpoint: '{"port": 1}' as JsonText,
       state: "error",
