@@ -88,13 +88,26 @@ function readErrorBody(body: string): Said {
     return { ...nothing, message: isPage ? "" : body.trim().split("\n", 1).join("") }
   }
   if (typeof parsed !== "object" || parsed === null) return nothing
+  if (Array.isArray(parsed)) return { ...nothing, ...readPythonError(parsed) }
   const fields = parsed as Readonly<Record<string, unknown>>
+  if ("detail" in fields) return { ...nothing, ...readPythonError(fields["detail"]) }
   return {
     code: text(fields["code"]) || text(fields["errorCode"]) || grpcWord(fields["code"]),
     message: text(fields["message"]) || text(fields["errorMessage"]),
     requestId: text(fields["requestId"]) || null,
     details: Array.isArray(fields["details"]) ? fields["details"].flatMap(readDetail) : [],
   }
+}
+
+/** The services API: a sentence, or a Python exception's name with what it said. */
+function readPythonError(detail: unknown): Pick<Said, "code" | "message"> {
+  if (!Array.isArray(detail)) return { code: "", message: text(detail) }
+  const said = text(detail[1])
+  // A KeyError says its key as Python quotes it; problems of a request come each as a dictionary.
+  const unquoted = /^"(.*)"$/s.exec(said)?.[1] ?? said
+  const problems = [...unquoted.matchAll(/'msg': (?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g)]
+  const message = problems.map(([, single, double]) => single ?? double).join("; ") || unquoted
+  return { code: text(detail[0]), message }
 }
 
 function readDetail(detail: unknown): readonly BerthErrorDetail[] {

@@ -10,6 +10,7 @@ import type { GroupSpec } from "./platform-commands.ts"
 import type { RayOptions } from "./ray-place.ts"
 import { usualRayVersion } from "./ray-shape.ts"
 import { everywhere, inWorkspace, rayTemplatesGroup } from "./ray-template-commands.ts"
+import { registerFlag } from "./register-flag.ts"
 
 const ofKind = flag("--kind <KIND>", "cluster, job or service, where several have the name")
 const shapeFlags = [
@@ -90,6 +91,7 @@ const serveCommand = command<RayServeOptions>({
       "the configuration (V2, YAML), as `serve build` writes it; - is standard input",
     ),
     ...shapeFlags,
+    registerFlag,
     flag("-d, --detach", "print the name and leave"),
     inWorkspace,
   ],

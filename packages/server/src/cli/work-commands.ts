@@ -10,6 +10,7 @@ import type { StopOptions } from "./commands/stop.ts"
 import type { UpdateOptions } from "./commands/update.ts"
 import type { WhyOptions } from "./commands/why.ts"
 import type { CommonOptions } from "./connect.ts"
+import { registerFlag } from "./register-flag.ts"
 
 const cwdFlag = flag(
   "--cwd <DIR>",
@@ -90,6 +91,7 @@ export const workCommands: readonly CommandSpec[] = [
       ),
       flag("-g, --gpus <N>", "GPUs of each replica (default 0)"),
       flag("-r, --replicas <N>", "how many (default 1)"),
+      registerFlag,
       flag("--stateful", "fixed names ID-0, ID-1 …, started and updated one after the other"),
       ...placeFlags,
       priorityFlag,

@@ -17,10 +17,12 @@ import { readShape, saysShape, specFor } from "../ray-shape.ts"
 import { applicationFault, serviceFault } from "../ray-service-faults.ts"
 import { isStatus } from "../ray-templates.ts"
 import { rayUser } from "../ray-user.ts"
+import { registerServed } from "../register-served.ts"
 import type { Terminal } from "../terminal.ts"
 
 export interface RayServeOptions extends RayShapeOptions {
   readonly file?: string
+  readonly register?: boolean
   readonly detach?: boolean
 }
 
@@ -36,8 +38,10 @@ export async function rayServe(terminal: Terminal, name: string, options: RaySer
   const faultsBefore = before === null ? [] : await faultsOf(session, before, names)
   await (before === null ? make(session, name, text, options) : change(session, before, text, options))
   const isUpdate = before !== null
+  if (!options.detach)
+    terminal.err(`The Ray service ${name} of ${session.namespace} is ${isUpdate ? "changed" : "made"}.\n`)
+  if (options.register) await registerServed(session, { rayService: `${session.namespace}/${name}` })
   if (options.detach) return tellName(session, name)
-  terminal.err(`The Ray service ${name} of ${session.namespace} is ${isUpdate ? "changed" : "made"}.\n`)
   const givenBefore = before === null || before.serveConfigV2 === text ? null : timesGiven(before)
   const wanted = { name, applications: names, isUpdate, givenBefore, faultsBefore }
   const where = whereFlag(session)

@@ -169,6 +169,17 @@ describe("berth serve", () => {
     expect(err).toContain("berth scale web-x N")
   })
 
+  it("goes on when it cannot be put into the register, and says how to try again", async () => {
+    const refused = { status: 403, body: { code: "forbidden", message: "Not yours.", details: [] } }
+    await start({ looks: [ready], routes: { "POST /berth/v1/services": () => refused } })
+    const { code, out, err } = await berth(["serve", "--port", "8000", "--register", "x"])
+    expect(sent("POST /berth/v1/services")).toEqual({ join: { workload: "web-x" } })
+    expect(err).toContain("It is not in the register: Not yours.\n")
+    expect(err).toContain("Try: berth services register web-x\n")
+    expect(code).toBe(0)
+    expect(out).toContain("web-x, Running with 2 pods")
+  })
+
   it("asks for a StatefulSet without a port of the machine, or without a service at all", async () => {
     await start({ looks: [ready], endpoint: null })
     await berth(["serve", "--stateful", "--port", "80", "--cluster-only", "--detach", "x"])

@@ -9,6 +9,7 @@ import type { Way } from "../follow-workload.ts"
 import { renderWays, untilDetached } from "../follow-workload.ts"
 import { count } from "../human.ts"
 import { writeFacts } from "../output.ts"
+import { registerServed } from "../register-served.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless } from "../terminal.ts"
 import type { WorkOptions } from "../work-request.ts"
@@ -23,6 +24,7 @@ export interface ServeOptions extends WorkOptions {
   readonly liveness?: string
   readonly initialDelay?: string
   readonly maxUnavailable?: string
+  readonly register?: boolean
   readonly wait?: string
   readonly detach?: boolean
 }
@@ -38,8 +40,9 @@ export async function serve(
   const session = await connect(terminal, options)
   const request = { ...(await requestFor(session, "serve", command, options)), ...own }
   const { workloadId } = await session.client.workloads.create(request)
+  if (!options.detach) terminal.err(`Submitted ${workloadId} to ${request.workspaceId}.\n`)
+  if (options.register) await registerServed(session, { workload: workloadId })
   if (options.detach) return tellId(session, workloadId)
-  terminal.err(`Submitted ${workloadId} to ${request.workspaceId}.\n`)
   const ways = waysOf(workloadId)
   const follow = async (signal: AbortSignal) => {
     const seen = await awaitReady(session, workloadId, { waitMs, mark: nothingBefore, signal })
@@ -103,13 +106,14 @@ function readServing(options: ServeOptions): Serving {
 
 /** All of them are about the port. */
 function refuseWithoutPort(options: ServeOptions): void {
-  const { port, nodePort, clusterOnly, readiness, liveness, maxUnavailable } = options
+  const { port, nodePort, clusterOnly, readiness, liveness, maxUnavailable, register } = options
   const about = {
     "--node-port": nodePort,
     "--cluster-only": clusterOnly,
     "--readiness": readiness,
     "--liveness": liveness,
     "--max-unavailable": maxUnavailable,
+    "--register": register,
   }
   const [named] = Object.entries(about).find(([, value]) => value !== undefined) ?? []
   if (port === undefined && named !== undefined)
