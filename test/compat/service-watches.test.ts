@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { runCli } from "../../packages/server/src/cli/program.ts"
 import { createTestTerminal } from "../../packages/server/src/cli/test-terminal.ts"
 import { startBerthServer, type BerthServer } from "./berth-server.ts"
+import { register } from "./services-walks.ts"
 
 /* Watches, records that follow something, and registers by /berth/v1 over sockets, with the real plane. */
 
@@ -16,12 +17,12 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-const register = (json: unknown, token?: string) =>
+const join = (json: unknown, token?: string) =>
   server.call("POST", "/berth/v1/services", { json, ...(token === undefined ? {} : { token }) })
 
 describe("a record that follows a Deployment", () => {
   it("is watched, and told of with its history", async () => {
-    const { status, json } = await register({ join: { workload }, name: "churn", labels: { team: "a" } })
+    const { status, json } = await join({ join: { workload }, name: "churn", labels: { team: "a" } })
     expect({ status, json }).toMatchObject({ status: 201, json: { name: "churn", workspaceId: "default" } })
     const at = `/berth/v1/services/${json.id}/watch`
     const seen = await server.until(async () => {
@@ -49,12 +50,12 @@ describe("a record that follows a Deployment", () => {
     [{ join: { rayService: "default/none" } }, 404],
     [{ join: { workload: "none" }, watch: { intervalSeconds: 1 } }, 400],
   ])("is refused %j", async (body, status) => {
-    expect(await register(body)).toMatchObject({ status })
+    expect(await join(body)).toMatchObject({ status })
   })
 
   it("is there once", async () => {
-    expect((await register({ join: { workload }, watch: null })).status).toBe(201)
-    expect((await register({ join: { workload }, watch: null })).status).toBe(409)
+    expect((await join({ join: { workload }, watch: null })).status).toBe(201)
+    expect((await join({ join: { workload }, watch: null })).status).toBe(409)
   })
 })
 
@@ -91,7 +92,7 @@ describe("berth services", () => {
       return json.history.length > 0 || undefined
     })
     const listed = await berth("ls", "-w", "default")
-    expect(listed.out).toMatch(/churn\s+active\s+up\s+.*ago: Ready pods: 1\./)
+    expect(listed.out).toMatch(/churn\s+default\s+active\s+up\s+.*ago: Ready pods: 1\./)
     const shown = await berth("get", id)
     expect(shown.out).toMatch(/Watch\s+every 10 s: up/)
     expect(shown.out).toMatch(/FOUND[^]*up\s+Ready pods: 1\./)
@@ -101,5 +102,45 @@ describe("berth services", () => {
     expect((await berth("get", id)).out).toMatch(/Watch\s+not watched/)
     expect((await berth("rm", id)).code).toBe(0)
     expect((await berth("get", id)).code).not.toBe(0)
+  })
+
+  it("take a record's name, which must be that of one alone", async () => {
+    await server.call("POST", "/berth/v1/workspaces", { json: { id: "research" } })
+    const { json: projects } = await server.call("GET", "/api/v1/projects")
+    const projectOf = (workspace: string) =>
+      projects.items.find((item: { readonly name: string }) => item.name === workspace).id as string
+    const create = async (workspace: string, name: string) => {
+      const body = { name, project: projectOf(workspace), config: { name, workspace } }
+      const watched = { health_check_url: "https://models.example/health" }
+      const answer = await register(server, { ...body, ...watched })
+      expect([answer.status, answer.text]).toEqual([200, expect.any(String)])
+      return String(answer.json.id)
+    }
+    const here = await create("default", "llm")
+    const there = await create("research", "llm")
+    const odd = await create("research", "contains:l")
+    const listed = await berth("ls")
+    for (const line of [/llm\s+default.*/, /llm\s+research.*/, /contains:l\s+research.*/])
+      expect(listed.out).toMatch(line)
+    for (const verb of ["get", "watch", "rm"]) {
+      const both = await berth(verb, "llm")
+      expect([verb, both.code]).toEqual([verb, 1])
+      for (const text of ["2 service records are named llm", here, there, "-w"])
+        expect(both.err).toContain(text)
+      const none = await berth(verb, "LLM")
+      expect([none.code, none.err]).toEqual([1, expect.stringContaining("No service record is named LLM.")])
+    }
+    expect((await berth("watch", "llm", "-w", "research", "--every", "60")).code).toBe(0)
+    expect((await berth("get", "llm", "-w", "research")).out).toMatch(
+      new RegExp(`${there}[^]*Watch\\s+every 60 s`),
+    )
+    expect((await berth("get", "llm", "-w", "default")).out).toMatch(
+      new RegExp(`${here}[^]*Watch\\s+not watched`),
+    )
+    expect((await berth("watch", "llm", "-w", "research", "--off")).out).toContain("The record llm is")
+    expect((await berth("rm", "llm", "-w", "research")).code).toBe(0)
+    expect(JSON.parse((await berth("rm", "llm", "-o", "json")).out)).toEqual({ id: here })
+    expect((await berth("get", "contains:l")).out).toContain(odd)
+    expect((await berth("get", odd.replaceAll("-", ""))).out).toContain(odd)
   })
 })

@@ -8,6 +8,8 @@ const failures = flag("--failures <N>", "in a row until it is down, 1 to 10 (def
 const successes = flag("--successes <N>", "in a row until it is up, 1 to 10 (default 1)")
 const watching = [everySeconds, within, failures, successes]
 
+const ofWorkspace = flag("-w, --workspace <WORKSPACE>", "where records of several have the name")
+
 /** Records of model servers. */
 export const servicesGroup: GroupSpec = {
   name: "services",
@@ -25,11 +27,12 @@ export const servicesGroup: GroupSpec = {
         (await import("./commands/services.ts")).servicesList(terminal, options),
     }),
     command<ServicesOptions>({
-      usage: "get <id>",
-      sentence: "show a record, its watch and what that found",
-      examples: ["berth services get 0190a5e0-0000-7000-8000-000000000001"],
-      run: async (terminal, [id = ""], options) =>
-        (await import("./commands/services.ts")).serviceGet(terminal, id, options),
+      usage: "get <record>",
+      sentence: "show a record, by its name or id, its watch and what that found",
+      flags: [ofWorkspace],
+      examples: ["berth services get llm", "berth services get 0190a5e0-0000-7000-8000-000000000001"],
+      run: async (terminal, [what = ""], options) =>
+        (await import("./commands/services.ts")).serviceGet(terminal, what, options),
     }),
     command<ServicesOptions>({
       usage: "register <what>",
@@ -45,19 +48,20 @@ export const servicesGroup: GroupSpec = {
         (await import("./commands/services.ts")).serviceRegister(terminal, what, options),
     }),
     command<ServicesOptions>({
-      usage: "watch <id>",
-      sentence: "watch a record, change how, or with --off no more",
-      flags: [flag("--off", "watch it no more"), ...watching],
-      examples: ["berth services watch 0190a5e0-0000-7000-8000-000000000001 --every 60"],
-      run: async (terminal, [id = ""], options) =>
-        (await import("./commands/services.ts")).serviceWatch(terminal, id, options),
+      usage: "watch <record>",
+      sentence: "watch a record, by its name or id, change how, or with --off no more",
+      flags: [flag("--off", "watch it no more"), ofWorkspace, ...watching],
+      examples: ["berth services watch llm --every 60", "berth services watch llm -w research --off"],
+      run: async (terminal, [what = ""], options) =>
+        (await import("./commands/services.ts")).serviceWatch(terminal, what, options),
     }),
     command<ServicesOptions>({
-      usage: "rm <id>",
-      sentence: "delete a record; what it follows goes on",
-      examples: ["berth services rm 0190a5e0-0000-7000-8000-000000000001"],
-      run: async (terminal, [id = ""], options) =>
-        (await import("./commands/services.ts")).serviceRemove(terminal, id, options),
+      usage: "rm <record>",
+      sentence: "delete a record, by its name or id; what it follows goes on",
+      flags: [ofWorkspace],
+      examples: ["berth services rm llm", "berth services rm 0190a5e0-0000-7000-8000-000000000001"],
+      run: async (terminal, [what = ""], options) =>
+        (await import("./commands/services.ts")).serviceRemove(terminal, what, options),
     }),
   ],
 }

@@ -3,6 +3,7 @@ import { BerthError, collect, type ServiceRow } from "@berth/sdk"
 import { usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
 import { connect, readCount } from "../connect.ts"
+import { findServiceRecord } from "../find-service-record.ts"
 import { age } from "../human.ts"
 import { renderTable, writeDone, writeList, writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
@@ -30,6 +31,7 @@ export async function servicesList(terminal: Terminal, options: ServicesOptions)
     rows,
     columns: [
       { title: "NAME", cell: ({ record }) => record.name },
+      { title: "WORKSPACE", cell: ({ record }) => record.workspace ?? "" },
       { title: "STATE", cell: ({ record }) => record.body.state ?? "-" },
       { title: "WATCH", cell: ({ watch }) => watch?.verdict ?? "-" },
       { title: "LAST PROBE", cell: ({ watch }) => probeOf(watch, terminal.nowMs()) },
@@ -40,8 +42,9 @@ export async function servicesList(terminal: Terminal, options: ServicesOptions)
 }
 
 /** `berth services get`: one record, its watch and the history of it. */
-export async function serviceGet(terminal: Terminal, id: string, options: ServicesOptions): Promise<void> {
+export async function serviceGet(terminal: Terminal, what: string, options: ServicesOptions): Promise<void> {
   const { client, form } = await connect(terminal, options)
+  const id = await findServiceRecord(client, what, options.workspace)
   const record = await client.berth.serviceRecord(id)
   const watch = await client.berth.serviceWatch(id).catch(notWatched)
   if (form !== "table") return writeValue(terminal, form, { record, watch })
@@ -71,13 +74,18 @@ export async function serviceRegister(
 }
 
 /** `berth services watch`: begins, changes or, with --off, ends it. */
-export async function serviceWatch(terminal: Terminal, id: string, options: ServicesOptions): Promise<void> {
+export async function serviceWatch(
+  terminal: Terminal,
+  what: string,
+  options: ServicesOptions,
+): Promise<void> {
   const settings = settingsOf(options)
   if (options.off && Object.keys(settings).length > 0) throw usageError("--off takes no other option.")
   const { client, form } = await connect(terminal, options)
+  const id = await findServiceRecord(client, what, options.workspace)
   if (options.off) {
     await client.berth.unwatchService(id)
-    return writeDone(terminal, form, `The record ${id} is watched no more.`, { id })
+    return writeDone(terminal, form, `The record ${what} is watched no more.`, { id })
   }
   const watch = await client.berth.watchService(id, settings)
   const words = `The record ${watch.name} is asked every ${watch.intervalSeconds} s.`
@@ -85,10 +93,15 @@ export async function serviceWatch(terminal: Terminal, id: string, options: Serv
 }
 
 /** `berth services rm`: what the record follows goes on. */
-export async function serviceRemove(terminal: Terminal, id: string, options: ServicesOptions): Promise<void> {
+export async function serviceRemove(
+  terminal: Terminal,
+  what: string,
+  options: ServicesOptions,
+): Promise<void> {
   const { client, form } = await connect(terminal, options)
+  const id = await findServiceRecord(client, what, options.workspace)
   await client.berth.deleteServiceRecord(id)
-  await writeDone(terminal, form, `The record ${id} is deleted.`, { id })
+  await writeDone(terminal, form, `The record ${what} is deleted.`, { id })
 }
 
 function settingsOf({ every, timeout, failures, successes }: ServicesOptions): WatchSettings {
