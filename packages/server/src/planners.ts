@@ -33,6 +33,8 @@ export interface PlannersOptions {
   readonly onGpuStart?: (start: GpuStart) => void
 }
 
+export type Planners = ReturnType<typeof createPlanners>
+
 /** How many ended GPU requests likely starts are made of at first. */
 const rememberedEnds = 1000
 

@@ -14,6 +14,7 @@ import {
 import type { Workspace, WorkspaceRow } from "./domain/workspaces/index.ts"
 import type { Clock } from "./kit/clock.ts"
 import type { Ids } from "./kit/ids.ts"
+import { createLate } from "./kit/late.ts"
 import type { Log } from "./kit/log.ts"
 import type { Timers } from "./kit/timers.ts"
 import type { Vault } from "./kit/vault.ts"
@@ -50,14 +51,11 @@ export function createRayPlane(options: RayPlaneOptions) {
   const { store, rows, clock, ids, vault, queue, workspaces, workspaceRow, isDeleting } = options
   const backends = new Map(options.backends.map((backend) => [backend.clusterId, backend]))
   const figures = createRayFigures(store)
-  const held: { runner: RayRunner | undefined } = { runner: undefined }
+  const lateRunner = createLate<RayRunner>("The runner of Ray clusters")
   const control = createRayControl({
     store,
     rows,
-    runner() {
-      if (!held.runner) throw new Error("The runner of Ray clusters is not there yet.")
-      return held.runner
-    },
+    runner: lateRunner.get,
     backends: options.backends,
     clock,
     timers: options.timers,
@@ -78,7 +76,7 @@ export function createRayPlane(options: RayPlaneOptions) {
     isDeleting,
     lookAt: control.lookAt,
   })
-  held.runner = runner
+  lateRunner.give(runner)
   const objects = createRayObjects({
     store,
     rows,
