@@ -57,6 +57,76 @@ describe("a record that follows a Deployment", () => {
     await p.until(async () => (await recordOf(p, two.id)).state === "inactive")
   })
 
+  it.each([
+    ["sleep 5", "inactive", "The workload succeeded.", ""],
+    ["sleep 5; exit 1", "error", "The workload failed.", "The workload failed."],
+  ])("tells how a job ended: %s", async (entryPoint, state, detail, lastError) => {
+    const p = await plane()
+    const { id: workload } = await p.submit({ entryPoint, service, ttlSecondsAfterFinished: 20 })
+    const { record } = await p.plane.serviceJoins.register(owner, {
+      kind: "workload",
+      name: workload,
+      watch: {},
+    })
+    const stateOf = async () => (await recordOf(p, record.id)).state
+    await p.until(async () => (await stateOf()) === state, 30_000)
+    const told = async () => {
+      const { watch, history, lastProbe, nextProbeAtMs } = await p.plane.serviceWatches.get(owner, record.id)
+      const [newest] = history
+      return {
+        verdict: watch.verdict,
+        newest: `${newest?.verdict} ${newest?.detail}`,
+        lastProbe,
+        nextProbeAtMs,
+      }
+    }
+    const asTold = {
+      verdict: "over",
+      newest: `over ${detail}`,
+      lastProbe: { ok: false, detail },
+      nextProbeAtMs: null,
+    }
+    expect(await told()).toMatchObject(asTold)
+    expect(await recordOf(p, record.id)).toMatchObject({
+      endpoint: null,
+      predictionUrl: null,
+      healthCheckUrl: null,
+      status: `{"state": "${state}", "last_state": "active", "last_error": "${lastError}"}`,
+    })
+    // its live object goes with its TTL, the server comes back, and nothing is told twice
+    await p.advance(60_000)
+    await p.restart()
+    await p.advance(60_000)
+    expect(await told()).toMatchObject(asTold)
+    expect(await stateOf()).toBe(state)
+    const { length } = (await p.plane.serviceWatches.get(owner, record.id)).history
+    // that somebody deleted it is worth another entry
+    await p.plane.workloads.remove(owner, workload)
+    await p.advance(1_000)
+    expect(await stateOf()).toBe("inactive")
+    expect((await told()).newest).toBe("over The workload was deleted.")
+    expect((await p.plane.serviceWatches.get(owner, record.id)).history).toHaveLength(length + 1)
+  })
+
+  it("says that it was stopped, or deleted, and that also where it is watched afterwards only", async () => {
+    const p = await plane()
+    const [stopped, deleted] = [await joined(p), await joined(p)]
+    await p.until(async () => (await recordOf(p, deleted.id)).state === "active")
+    await p.plane.serviceWatches.delete(owner, stopped.id)
+    await p.plane.workloads.stop(owner, stopped.workload)
+    await p.plane.workloads.remove(owner, deleted.workload)
+    await p.advance(1_000)
+    await p.plane.serviceWatches.put(owner, stopped.id, {})
+    await p.advance(1_000)
+    const newest = async (id: ServiceId) => (await p.plane.serviceWatches.get(owner, id)).history[0]
+    expect(await newest(stopped.id)).toMatchObject({ verdict: "over", detail: "The workload was stopped." })
+    expect(await newest(deleted.id)).toMatchObject({ verdict: "over", detail: "The workload was deleted." })
+    const subject = { kind: "service-record", id: stopped.id } as const
+    const events = await p.store.journal.latestEvents(p.store.committed, subject, 10)
+    const moved = events.find(({ type }) => type === "service-record.state_changed")
+    expect(moved?.data).toMatchObject({ to: "inactive", detail: "The workload was stopped." })
+  })
+
   it("goes alone: the workload runs on, and knows", async () => {
     const p = await plane()
     const { workload, id } = await joined(p)

@@ -60,8 +60,10 @@ export function createServicesPlane(options: ServicesPlaneOptions) {
     rows,
     prober: options.prober,
     async lookAtJoined(record) {
-      const { state, detail } = await joins.standing(record)
-      return state === "pending_startup" ? null : { ok: state === "active", detail }
+      // a change that nobody told of is followed at the next look
+      joinControl.look(record.id)
+      const { state, detail, over } = await joins.standing(record)
+      return over !== "no" || state.startsWith("pending_") ? null : { ok: state === "active", detail }
     },
     random: () => ids.random(),
     clock,
@@ -74,8 +76,7 @@ export function createServicesPlane(options: ServicesPlaneOptions) {
     store,
     rows,
     clock,
-    watches: serviceWatches,
-    createJoined: (principal, wanted, join) => serviceRecords.createJoined(principal, wanted, join),
+    createJoined: (principal, wanted, joined) => serviceRecords.createJoined(principal, wanted, joined),
     find: (principal, kind, name) => findJoinable(options, principal, kind, name),
     standing: (from, join) => standingOf(options, from, join),
   })

@@ -54,7 +54,10 @@ export const ServiceWatch = Type.Object(
     timeoutSeconds: int("For a whole probe."),
     failureThreshold: int("Failures in a row until it is down."),
     successThreshold: int("Successes in a row until it is up."),
-    verdict: oneOf(["unknown", "up", "down"], "What the last threshold that was met says."),
+    verdict: oneOf(
+      ["unknown", "up", "down", "over"],
+      "What the last threshold that was met says; over: what it follows has ended for good.",
+    ),
     since: Nullable(Type.String(), "Since when the verdict holds."),
     lastProbe: Nullable(
       Type.Object({
@@ -74,7 +77,11 @@ export const ServiceWatchDetail = Type.Object(
   {
     ...ServiceWatch.properties,
     history: Type.Array(
-      Type.Object({ at: timestamp("When."), verdict: oneOf(["up", "down"], "What."), detail: text("Why.") }),
+      Type.Object({
+        at: timestamp("When."),
+        verdict: oneOf(["up", "down", "over"], "What."),
+        detail: text("Why."),
+      }),
       { description: "Newest first, at most 100." },
     ),
   },

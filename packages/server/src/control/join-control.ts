@@ -6,6 +6,7 @@ import {
   type ServiceRecord,
   serviceRecordChanged,
   type ServiceStore,
+  serviceWatchChanged,
 } from "../domain/services/index.ts"
 import {
   attemptChanged,
@@ -29,6 +30,8 @@ export interface JoinControlOptions {
 export interface JoinControl {
   /** At boot: every one once. */
   start(): Promise<void>
+  /** Has a record looked at, whether or not anything was told to have changed. */
+  look(id: ServiceId): void
   /** Idempotent. */
   stop(): Promise<void>
 }
@@ -66,6 +69,10 @@ export function createJoinControl({ store, rows, joins, clock, log }: JoinContro
 
   const unsubscribe = [
     store.subscribe(serviceRecordChanged, ({ record, gone }) => recordMoved(record, gone)),
+    // one that begins tells at once how it stands
+    store.subscribe(serviceWatchChanged, ({ watch, gone }) => {
+      if (isStarted && !gone && watch.verdict === "unknown") queue.add(watch.serviceId)
+    }),
     store.subscribe(workloadChanged, ({ key }) => moved(key)),
     store.subscribe(endpointChanged, ({ endpoint }) => moved(endpoint.workloadKey)),
     store.subscribe(replicaChanged, ({ replica }) => moved(replica.workloadKey)),
@@ -80,6 +87,7 @@ export function createJoinControl({ store, rows, joins, clock, log }: JoinContro
       isStarted = true
       for (const ids of followers.values()) for (const id of ids) queue.add(id)
     },
+    look: (id) => queue.add(id),
     async stop() {
       for (const off of unsubscribe) off()
       await queue.close()

@@ -1,15 +1,17 @@
 import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
-import { record as writeRecord, type Principal } from "../identity/index.ts"
-import { systemActor, type Reads, type Store } from "../journal/index.ts"
+import type { Principal } from "../identity/index.ts"
+import { systemActor, type Reads, type Store, type Tx } from "../journal/index.ts"
 import type { NewServiceRecord, ServiceRecordView } from "./commands.ts"
-import { followed, type JoinedStanding } from "./joins.ts"
+import { followed, type JoinedStanding, verdictOf } from "./joins.ts"
 import { pythonText } from "./python-text.ts"
+import type { JoinedRecords } from "./records.ts"
+import { tellState } from "./state-events.ts"
 import type { JsonText, ServiceId, ServiceJoin, ServiceRecord, ServiceStore } from "./types.ts"
-import { mayBeOverruled } from "./watches/step.ts"
+import { withEntry } from "./watches/findings.ts"
 import { checkSettings } from "./watches/service.ts"
-import type { ServiceWatches } from "./watches/commands.ts"
-import type { WatchSettings } from "./watches/types.ts"
+import { mayBeOverruled } from "./watches/step.ts"
+import type { ServiceWatch, WatchSettings } from "./watches/types.ts"
 
 export interface WantedJoin {
   readonly kind: ServiceJoin["kind"]
@@ -29,7 +31,7 @@ export interface ServiceJoins {
    *   `conflict` detail `no_service` (a workload without one, or that is over), `invalid`
    */
   register(principal: Principal, wanted: WantedJoin): Promise<ServiceRecordView>
-  /** Brings the record in line with what it follows; nothing where it is gone or follows nothing. */
+  /** Brings the record and its watch in line with what it follows; nothing where it is gone or follows nothing. */
   follow(id: ServiceId): Promise<void>
   /** How what it follows stands now. */
   standing(record: ServiceRecord): Promise<JoinedStanding>
@@ -46,14 +48,9 @@ export interface Joinable {
 
 export interface ServiceJoinsOptions {
   readonly store: Pick<Store, "tx" | "committed">
-  readonly rows: Pick<ServiceStore, "records">
+  readonly rows: Pick<ServiceStore, "records" | "watches">
   readonly clock: Clock
-  readonly watches: Pick<ServiceWatches, "put">
-  readonly createJoined: (
-    principal: Principal,
-    wanted: NewServiceRecord,
-    join: ServiceJoin,
-  ) => Promise<ServiceRecordView>
+  readonly createJoined: JoinedRecords["createJoined"]
   /** @throws AppError `not_found`, `forbidden` */
   readonly find: (principal: Principal, kind: ServiceJoin["kind"], name: string) => Promise<Joinable>
   readonly standing: (from: Reads, join: ServiceJoin) => Promise<JoinedStanding>
@@ -68,25 +65,10 @@ export function createServiceJoins(options: ServiceJoinsOptions): ServiceJoins {
     const seen = await rows.records.byId(store.committed, id)
     if (!seen?.joined) return
     const standing = await options.standing(store.committed, seen.joined)
-    if (!differs(seen, standing)) return
+    const watch = await rows.watches.byId(store.committed, id)
+    if (!differs(seen, standing) && !isNews(seen, watch, standing)) return
     const atMs = Math.trunc(clock.nowMs())
-    await store.tx(async (tx) => {
-      const row = await rows.records.byId(tx, id)
-      if (!row || !differs(row, standing)) return
-      const after = { ...row, ...followed(row, standing) }
-      const updatedAtUs = Math.max(row.updatedAtUs + 1, atMs * 1000)
-      await rows.records.update(tx, { ...after, updatedAtUs })
-      if (after.state === row.state) return
-      await writeRecord(tx, {
-        operation: "service.observe",
-        event: "service-record.state_changed",
-        subject: { kind: "service-record", id },
-        workspace: row.workspaceId,
-        actor,
-        atMs,
-        data: { name: row.name, from: row.state, to: after.state, detail: standing.detail },
-      })
-    })
+    await store.tx((tx) => bringInLine(rows, tx, { id, standing, atMs }))
   }
 
   return {
@@ -99,12 +81,14 @@ export function createServiceJoins(options: ServiceJoinsOptions): ServiceJoins {
           name: wanted.name,
           detail: "no_service",
         })
-      const made = await options.createJoined(principal, newRecord(wanted, found), found.join)
-      const { id } = made.record
-      if (wanted.watch) await options.watches.put(principal, id, wanted.watch)
-      await follow(id)
-      const record = await rows.records.byId(store.committed, id)
-      return { ...made, record: record ?? made.record }
+      const standing = await options.standing(store.committed, found.join)
+      // as it stands at once; what moves until the row is there is followed as ever
+      const { state, status, ...addresses } = followed(
+        { state: null, status: null, endpoint: null },
+        standing,
+      )
+      const record = { ...newRecord(wanted, found), ...addresses, status: status && { text: status, state } }
+      return options.createJoined(principal, record, { join: found.join, watch: wanted.watch })
     },
     follow,
     async standing(record) {
@@ -114,9 +98,42 @@ export function createServiceJoins(options: ServiceJoinsOptions): ServiceJoins {
   }
 }
 
+/** Writes the record, and the watch of it where there is one, in one transaction: neither tells what the other does not. */
+async function bringInLine(
+  rows: ServiceJoinsOptions["rows"],
+  tx: Tx,
+  {
+    id,
+    standing,
+    atMs,
+  }: { readonly id: ServiceId; readonly standing: JoinedStanding; readonly atMs: number },
+): Promise<void> {
+  const row = await rows.records.byId(tx, id)
+  if (!row) return
+  if (differs(row, standing)) {
+    const after = { ...row, ...followed(row, standing) }
+    const { detail } = standing
+    await rows.records.update(tx, { ...after, updatedAtUs: Math.max(row.updatedAtUs + 1, atMs * 1000) })
+    if (after.state !== row.state) await tellState(tx, row, { state: after.state, detail, atMs, actor })
+  }
+  const watch = await rows.watches.byId(tx, id)
+  const verdict = verdictOf(standing)
+  if (!watch || verdict === null || !isNews(row, watch, standing)) return
+  const lastProbe = { atMs, ok: verdict === "up", detail: standing.detail, tookMs: 0 }
+  await rows.watches.update(tx, await withEntry(rows, tx, watch, { verdict, lastProbe }))
+}
+
+/** Whether its history has something to tell: each end once, and nothing against its owner's word while it lives. */
+function isNews(record: ServiceRecord, watch: ServiceWatch | undefined, standing: JoinedStanding): boolean {
+  const verdict = verdictOf(standing)
+  if (!watch || verdict === null) return false
+  if (verdict !== "over") return verdict !== watch.verdict && mayBeOverruled(record)
+  return watch.verdict !== "over" || (standing.over === "over" && watch.lastProbe?.detail !== standing.detail)
+}
+
 /** Whether the record is to be written: an owner's word stays until what it follows is over. */
 function differs(record: ServiceRecord, standing: JoinedStanding): boolean {
-  if (standing.state !== "inactive" && !mayBeOverruled(record)) return false
+  if (standing.over === "no" && !mayBeOverruled(record)) return false
   const wanted = followed(record, standing)
   return (Object.keys(wanted) as (keyof typeof wanted)[]).some((name) => wanted[name] !== record[name])
 }

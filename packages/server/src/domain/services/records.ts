@@ -21,6 +21,8 @@ import type {
   ServiceStatus,
   ServiceStore,
 } from "./types.ts"
+import { beginWatch } from "./watches/service.ts"
+import type { WatchSettings } from "./watches/types.ts"
 
 export interface ServiceRecordsOptions {
   readonly store: Pick<Store, "tx" | "committed">
@@ -36,7 +38,12 @@ const resource = "service-record"
 
 /** For records that show something of this server. */
 export interface JoinedRecords {
-  createJoined(principal: Principal, wanted: NewServiceRecord, join: ServiceJoin): Promise<ServiceRecordView>
+  /** @param watch it is watched from the same transaction on; null: it is not. The settings were checked. */
+  createJoined(
+    principal: Principal,
+    wanted: NewServiceRecord,
+    joined: { readonly join: ServiceJoin; readonly watch: Partial<WatchSettings> | null },
+  ): Promise<ServiceRecordView>
 }
 
 /** Records of model servers: rules and rights. */
@@ -54,7 +61,7 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
   async function create(
     principal: Principal,
     wanted: NewServiceRecord,
-    joined: ServiceJoin | null,
+    joined: Parameters<JoinedRecords["createJoined"]>[2] | null,
   ): Promise<ServiceRecord> {
     const { workspaceId } = wanted
     authorize(principal, "service.write", { workspaceId })
@@ -63,7 +70,7 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
       ...wanted,
       ...standingOf(wanted.status),
       id: ulidToUuid(options.ids.ulid()) as ServiceId,
-      joined,
+      joined: joined?.join ?? null,
       userId: principal.userId,
       createdAtUs,
       updatedAtUs: createdAtUs,
@@ -75,6 +82,8 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
       await requireLinks(rows, tx, workspaceId, wanted)
       await rows.records.insert(tx, record)
       await tell(tx, principal, record, "created", clock.nowMs())
+      const settings = joined?.watch
+      if (settings) await beginWatch(rows, tx, principal, { row: record, settings, atMs: clock.nowMs() })
     })
     return record
   }
@@ -99,8 +108,8 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
 
   return {
     create: async (principal, wanted) => viewOf(rows, store.committed, await create(principal, wanted, null)),
-    createJoined: async (principal, wanted, join) =>
-      viewOf(rows, store.committed, await create(principal, wanted, join)),
+    createJoined: async (principal, wanted, joined) =>
+      viewOf(rows, store.committed, await create(principal, wanted, joined)),
     get: async (principal, id) =>
       viewOf(rows, store.committed, await found(store.committed, principal, id, "service.get")),
     update: async (principal, id, change) =>

@@ -1,9 +1,9 @@
-import { record as writeRecord } from "../../identity/index.ts"
 import { systemActor, type Store, type Tx } from "../../journal/index.ts"
 import type { ServiceRecord, ServiceState, ServiceStore } from "../types.ts"
 import type { WatchFinding } from "./commands.ts"
+import { tellState } from "../state-events.ts"
 import { stateToShow } from "./step.ts"
-import type { ServiceWatch } from "./types.ts"
+import type { LastProbe, ServiceWatch, WatchEntry } from "./types.ts"
 
 type Rows = Pick<ServiceStore, "records" | "watches">
 const actor = systemActor("service-watch")
@@ -24,9 +24,11 @@ export async function writeFindings(
 async function writeFinding(rows: Rows, tx: Tx, finding: WatchFinding): Promise<void> {
   const watch = await rows.watches.byId(tx, finding.serviceId)
   const row = watch && (await rows.records.byId(tx, finding.serviceId))
-  if (!watch || !row) return
-  await rows.watches.update(tx, await withVerdict(rows, tx, watch, finding))
+  if (!watch || !row || watch.verdict === "over") return
   const { lastProbe, verdict } = finding
+  // what a joined record has come to is written with the record itself (follow.ts)
+  const after = row.joined ? { ...watch, lastProbe } : await withVerdict(rows, tx, watch, finding)
+  await rows.watches.update(tx, after)
   const state = stateToShow(row, verdict)
   if (state !== null)
     await showState(rows, tx, row, { state, detail: lastProbe.detail, atMs: lastProbe.atMs })
@@ -36,12 +38,22 @@ async function withVerdict(
   rows: Rows,
   tx: Tx,
   watch: ServiceWatch,
-  { serviceId, verdict, lastProbe }: WatchFinding,
+  { verdict, lastProbe }: WatchFinding,
 ): Promise<ServiceWatch> {
   if (verdict === "unknown" || verdict === watch.verdict) return { ...watch, lastProbe }
+  return withEntry(rows, tx, watch, { verdict, lastProbe })
+}
+
+/** The watch with a verdict from now on; the history says when and why. */
+export async function withEntry(
+  rows: Pick<Rows, "watches">,
+  tx: Tx,
+  watch: ServiceWatch,
+  { verdict, lastProbe }: { readonly verdict: WatchEntry["verdict"]; readonly lastProbe: LastProbe },
+): Promise<ServiceWatch> {
   const { atMs, detail } = lastProbe
   const seq = watch.historySeq + 1
-  await rows.watches.addHistory(tx, serviceId, { seq, atMs, verdict, detail })
+  await rows.watches.addHistory(tx, watch.serviceId, { seq, atMs, verdict, detail })
   return { ...watch, verdict, lastProbe, sinceMs: atMs, historySeq: seq }
 }
 
@@ -55,13 +67,5 @@ async function showState(
   if (row.state === state) return
   const updatedAtUs = Math.max(row.updatedAtUs + 1, Math.trunc(atMs) * 1000)
   await rows.records.update(tx, { ...row, state, updatedAtUs })
-  await writeRecord(tx, {
-    operation: "service.observe",
-    event: "service-record.state_changed",
-    subject: { kind: "service-record", id: row.id },
-    workspace: row.workspaceId,
-    actor,
-    atMs,
-    data: { name: row.name, from: row.state, to: state, detail },
-  })
+  await tellState(tx, row, { state, detail, atMs, actor })
 }

@@ -44,11 +44,12 @@ export function createServiceWatches(options: ServiceWatchesOptions): ServiceWat
       const made = await store.tx(async (tx) => {
         const row = await found(tx, principal, id, "service.write")
         const before = await rows.watches.byId(tx, id)
-        const watch = before ? { ...before, ...withUsual(settings) } : newWatch(row, settings, atMs)
-        if (before) await rows.watches.update(tx, watch)
-        else await rows.watches.insert(tx, watch)
-        await tell(tx, principal, { row, did: before ? "updated" : "created", atMs, settings: watch })
-        return { record: row, watch: before ? { ...watch, version: before.version + 1 } : watch }
+        if (!before)
+          return { record: row, watch: await beginWatch(rows, tx, principal, { row, settings, atMs }) }
+        const watch = { ...before, ...withUsual(settings) }
+        await rows.watches.update(tx, watch)
+        await tell(tx, principal, { row, did: "updated", atMs, settings: watch })
+        return { record: row, watch: { ...watch, version: before.version + 1 } }
       })
       return viewOf(made)
     },
@@ -76,8 +77,25 @@ export function createServiceWatches(options: ServiceWatchesOptions): ServiceWat
   }
 }
 
+/** Has a record watched that was not, in the transaction of whoever asks; the settings were checked. */
+export async function beginWatch(
+  rows: Pick<ServiceStore, "watches">,
+  tx: Tx,
+  principal: Principal,
+  {
+    row,
+    settings,
+    atMs,
+  }: { readonly row: ServiceRecord; readonly settings: Partial<WatchSettings>; readonly atMs: number },
+): Promise<ServiceWatch> {
+  const watch = newWatch(row, settings, atMs)
+  await rows.watches.insert(tx, watch)
+  await tell(tx, principal, { row, did: "created", atMs, settings: watch })
+  return watch
+}
+
 /** What a record is watched with from now on; nothing is known of it yet. */
-export function newWatch(row: ServiceRecord, settings: Partial<WatchSettings>, atMs: number): ServiceWatch {
+function newWatch(row: ServiceRecord, settings: Partial<WatchSettings>, atMs: number): ServiceWatch {
   return {
     ...withUsual(settings),
     serviceId: row.id,

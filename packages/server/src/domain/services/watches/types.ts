@@ -27,8 +27,11 @@ export const watchLimits = {
 /** How many entries are kept of each record. */
 export const keptHistory = 100
 
-/** `unknown` until a threshold was met since it is watched, or since its owner last wrote its state. */
-export type WatchVerdict = "unknown" | "up" | "down"
+/**
+ * `unknown` until a threshold was met since it is watched, or since its owner last wrote its state; `over`: what it
+ * follows has ended and never comes back.
+ */
+export type WatchVerdict = "unknown" | "up" | "down" | "over"
 
 export interface LastProbe {
   readonly atMs: number
