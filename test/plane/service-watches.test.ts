@@ -96,6 +96,42 @@ describe("a watched record", () => {
     await expect(viewOf(p, two)).rejects.toMatchObject({ code: "not_found", resource: "service-record" })
   })
 
+  it("holds up no other one when the store never takes what was found of it", async () => {
+    const p = await plane()
+    const writtenIn = async (ms: number) => {
+      const before = p.life.transactions
+      await p.advance(ms)
+      return p.life.transactions - before
+    }
+    const atRest = await writtenIn(600_000)
+    const ids = [await watched(p), await watched(p), await watched(p)]
+    const [bad, ...others] = ids as [ServiceId, ...ServiceId[]]
+    // the place of its first entry is taken: no try can ever write it
+    const entry = { seq: 1, atMs: 1, verdict: "up", detail: "Somebody else's." } as const
+    await p.store.tx((tx) => p.store.services.watches.addHistory(tx, bad, entry))
+    for (const id of others) await p.until(async () => (await stateOf(p, id)) === "active", 20_000)
+    await p.advance(60_000)
+    expect(await stateOf(p, bad)).toBeNull()
+    expect((await writtenIn(600_000)) - atRest).toBeLessThan(3)
+    expect((await viewOf(p, bad)).lastProbe).toMatchObject({ ok: true })
+    // and it is well again once the store takes it
+    await p.plane.serviceWatches.delete(owner, bad)
+    await p.plane.serviceWatches.put(owner, bad, {})
+    await p.until(async () => (await stateOf(p, bad)) === "active", 40_000)
+  })
+
+  it("goes on where what was found cannot be written now", async () => {
+    let isFull = false
+    const p = await plane({ refuse: () => isFull })
+    const ids = [await watched(p), await watched(p), await watched(p), await watched(p), await watched(p)]
+    isFull = true
+    await p.advance(60_000)
+    for (const id of ids) expect(await stateOf(p, id)).toBeNull()
+    isFull = false
+    await p.advance(6_000)
+    for (const id of ids) expect(await stateOf(p, id)).toBe("active")
+  })
+
   it("is refused a watch that is out of bounds, and one by somebody who may only look", async () => {
     const p = await plane()
     await p.plane.workspaces.create(owner, { id: "red", description: "", clusters: null, policy: {} })

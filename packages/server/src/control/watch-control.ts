@@ -14,13 +14,12 @@ import {
   serviceWatchChanged,
   stateToShow,
   type WatchCount,
-  type WatchFinding,
   type WatchReadings,
-  writeFindings,
 } from "../domain/services/index.ts"
 import type { Clock } from "../kit/clock.ts"
 import type { Log } from "../kit/log.ts"
 import type { Timers } from "../kit/timers.ts"
+import { createFindingWriter } from "./finding-writer.ts"
 
 export interface WatchControlOptions {
   readonly store: Store
@@ -53,19 +52,14 @@ interface Watched {
   isBusy: boolean
   /** Something happened meanwhile that asks for another probe at once. */
   isAgain: boolean
+  /** The store refused what was found: until then it is not asked again. */
+  quietUntilMs: number
 }
 
 const probesAtOnce = 256
 const rowsPerPage = 1000
-const findingsPerWrite = 256
-/** Results that come about the same time are written together. */
-const gatherMs = 200
-const retryMs = 5_000
 /** Where nothing changes, the last probe is written down so often. */
 const noteEveryMs = 15 * 60_000
-/** What the server itself says of what it runs is no chance result. */
-const definite = { failureThreshold: 1, successThreshold: 1 }
-const flushTimer = "watch-findings"
 
 export function createWatchControl(options: WatchControlOptions): WatchControl {
   const { store, rows, clock, timers, log, prober } = options
@@ -73,19 +67,29 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
   /** Watches that are new: their records are being read. */
   const beginning = new Set<ServiceId>()
   const waiting: Watched[] = []
-  const findings = new Map<ServiceId, WatchFinding>()
   const ended = new AbortController()
+  const findings = createFindingWriter({
+    store,
+    rows,
+    clock,
+    timers,
+    log,
+    onRefused(ids) {
+      for (const id of ids)
+        refused(id).catch((err: unknown) =>
+          log.error({ err, serviceId: id }, "a watch could not be read anew"),
+        )
+    },
+  })
   let running = 0
-  let writing: Promise<void> | undefined
   let isStarted = false
 
   // ---- what is watched ---------------------------------------------------------------------------
 
   function take(watch: ServiceWatch, record: ServiceRecord): void {
-    const seen: WatchCount = { ...nothingCounted, verdict: watch.verdict }
-    // its owner may have had the last word
-    const count = stateToShow(record, watch.verdict) === record.state ? seen : nothingCounted
-    const entry: Watched = { watch, record, count, lastProbe: watch.lastProbe, isBusy: false, isAgain: false }
+    const { lastProbe } = watch
+    const count = countOf(watch, record)
+    const entry: Watched = { watch, record, count, lastProbe, isBusy: false, isAgain: false, quietUntilMs: 0 }
     known.set(watch.serviceId, entry)
     // the first one soon, but not all of them at once
     plan(entry, Math.round(options.random() * watch.intervalSeconds * 1000))
@@ -94,7 +98,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
   function drop(id: ServiceId): void {
     known.delete(id)
     beginning.delete(id)
-    findings.delete(id)
+    findings.forget(id)
     timers.cancel(timerOf(id))
   }
 
@@ -111,8 +115,12 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
   async function watchMoved(watch: ServiceWatch): Promise<void> {
     const entry = known.get(watch.serviceId)
     if (!entry) return begin(watch)
-    const isOther = entry.watch.intervalSeconds !== watch.intervalSeconds
+    const isOther = entry.watch.intervalSeconds !== watch.intervalSeconds || watch.verdict === "over"
     entry.watch = watch
+    entry.quietUntilMs = 0
+    // what a joined record has come to is found by its follower
+    if (watch.lastProbe && watch.lastProbe.atMs > (entry.lastProbe?.atMs ?? 0))
+      entry.lastProbe = watch.lastProbe
     if (isOther) plan(entry, nextProbeInMs(watch, options.random()))
   }
 
@@ -123,14 +131,15 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
     const isNews = record.joined !== null && entry.record.state !== record.state
     const isOther = stateToShow(record, entry.count.verdict) !== record.state
     entry.record = record
+    entry.quietUntilMs = 0
     // an owner's word holds until a threshold is met anew
     if (isElsewhere || isOther) entry.count = nothingCounted
     if (isElsewhere || isOther || isNews || timers.due(timerOf(record.id)) === undefined) planNow(record.id)
   }
 
   /** Whether anything is to be asked: it has an address, and its owner does not say that nobody is there. */
-  function isProbed(record: ServiceRecord): boolean {
-    if (!mayBeOverruled(record)) return false
+  function isProbed({ watch, record }: Watched): boolean {
+    if (watch.verdict === "over" || !mayBeOverruled(record)) return false
     return record.joined !== null || (prober !== undefined && (record.healthCheckUrl ?? "") !== "")
   }
 
@@ -138,7 +147,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
 
   function plan(entry: Watched, inMs: number): void {
     const id = entry.watch.serviceId
-    if (ended.signal.aborted || !isProbed(entry.record)) timers.cancel(timerOf(id))
+    if (ended.signal.aborted || !isProbed(entry)) timers.cancel(timerOf(id))
     else if (entry.isBusy) entry.isAgain ||= inMs === 0
     else timers.at(timerOf(id), clock.nowMs() + inMs, () => due(entry))
   }
@@ -174,7 +183,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
   async function probe(entry: Watched): Promise<void> {
     const { watch, record } = entry
     const url = record.healthCheckUrl
-    if (known.get(record.id) !== entry || !isProbed(record)) return
+    if (known.get(record.id) !== entry || !isProbed(entry)) return
     const beganMs = clock.monotonicMs()
     const result = record.joined
       ? await options.lookAtJoined(record).catch(() => null)
@@ -189,42 +198,32 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
     const { watch, record } = entry
     const atMs = clock.nowMs()
     const lastProbe = { ...result, atMs, tookMs: Math.round(tookMs) }
-    entry.count = countProbe(entry.count, result, record.joined ? definite : watch)
+    // of what it follows the verdict is its follower's
+    if (!record.joined) entry.count = countProbe(entry.count, result, watch)
     entry.lastProbe = lastProbe
     const { verdict } = entry.count
     const isNews =
-      verdict !== "unknown" && (verdict !== watch.verdict || stateToShow(record, verdict) !== record.state)
+      !record.joined &&
+      verdict !== "unknown" &&
+      (verdict !== watch.verdict || stateToShow(record, verdict) !== record.state)
     if (!isNews && watch.lastProbe && atMs - watch.lastProbe.atMs < noteEveryMs) return
-    findings.set(watch.serviceId, { serviceId: watch.serviceId, verdict, lastProbe })
-    if (timers.due(flushTimer) === undefined) timers.at(flushTimer, atMs + gatherMs, flush)
+    if (atMs >= entry.quietUntilMs) findings.add({ serviceId: watch.serviceId, verdict, lastProbe })
   }
 
-  // ---- writing -----------------------------------------------------------------------------------
-
-  function flush(): void {
-    if (ended.signal.aborted || writing) return
-    writing = writeAll().finally(() => {
-      writing = undefined
-      if (findings.size > 0 && timers.due(flushTimer) === undefined)
-        timers.at(flushTimer, clock.nowMs() + gatherMs, flush)
-    })
-  }
-
-  async function writeAll(): Promise<void> {
-    while (findings.size > 0) {
-      const some = [...findings.values()].slice(0, findingsPerWrite)
-      for (const { serviceId } of some) findings.delete(serviceId)
-      try {
-        await writeFindings({ store, rows }, some)
-      } catch (err) {
-        // what was found since is the newer one
-        for (const one of some)
-          if (!findings.has(one.serviceId) && known.has(one.serviceId)) findings.set(one.serviceId, one)
-        log.warn({ err }, "what watches found could not be written, it will be tried again")
-        if (!ended.signal.aborted) timers.at(flushTimer, clock.nowMs() + retryMs, flush)
-        return
-      }
-    }
+  /** What is in memory may be wrong: it is read anew, and nothing of it is written for a while. */
+  async function refused(id: ServiceId): Promise<void> {
+    const watch = await rows.watches.byId(store.committed, id)
+    const record = watch && (await rows.records.byId(store.committed, id))
+    const entry = known.get(id)
+    if (!entry) return
+    if (!watch || !record) return drop(id)
+    const quietUntilMs = clock.nowMs() + noteEveryMs
+    Object.assign(entry, {
+      watch,
+      record,
+      count: countOf(watch, record),
+      quietUntilMs,
+    } satisfies Partial<Watched>)
   }
 
   const unsubscribe = [
@@ -259,10 +258,15 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
       ended.abort()
       for (const off of unsubscribe) off()
       for (const id of known.keys()) timers.cancel(timerOf(id))
-      timers.cancel(flushTimer)
-      await writing
+      await findings.close()
     },
   }
+}
+
+/** What it has come to so far; nothing where its owner had the last word. */
+function countOf(watch: ServiceWatch, record: ServiceRecord): WatchCount {
+  const seen: WatchCount = { ...nothingCounted, verdict: watch.verdict }
+  return stateToShow(record, watch.verdict) === record.state ? seen : nothingCounted
 }
 
 function timerOf(id: ServiceId): string {
