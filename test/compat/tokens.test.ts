@@ -40,7 +40,11 @@ describe("a token over a socket", () => {
       (await server.call("GET", `/api/v1/workloads/${made.json.workloadId}`, { token })).json,
     ).toMatchObject({ userName: "owner" })
     const me = await server.call("GET", "/berth/v1/me", { token })
-    expect(me.json).toEqual((await server.call("GET", "/berth/v1/me")).json)
+    const byKey = (await server.call("GET", "/berth/v1/me")).json
+    const { credential } = byKey
+    expect(credential).toEqual({ kind: "key", name: expect.any(String), expiresAt: null })
+    const expiresAt = new Date(Math.floor(server.clock.nowMs() / 1000) * 1000 + 900_000).toISOString()
+    expect(me.json).toEqual({ ...byKey, credential: { ...credential, kind: "token", expiresAt } })
     expect((await server.call("GET", "/metrics", { token })).status).toBe(200)
     const bare = { authorization: token }
     expect((await server.call("GET", "/berth/v1/me", { token: "", headers: bare })).status).toBe(200)

@@ -66,6 +66,16 @@ describe("requests", () => {
   })
 })
 
+it.each(["berth_x\n", "berth_ x", "berth_\u0000", "käse"])(
+  "a token that is none (%j) is not shown",
+  (token) => {
+    const make = () => createTransport({ baseUrl: "http://127.0.0.1:1", token })
+    expect(make).toThrow(
+      expect.objectContaining({ code: "invalid", message: expect.not.stringContaining(token) }),
+    )
+  },
+)
+
 describe("answers", () => {
   const errors = [
     [

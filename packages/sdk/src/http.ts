@@ -70,11 +70,19 @@ function escapeSegment(id: string | undefined): string {
 /** HTTP for the SDK: base URL, token, deadlines, errors, and bounded retries of what may be repeated. */
 export function createTransport(options: ClientOptions): Transport {
   const baseUrl = checkBaseUrl(options.baseUrl)
+  checkToken(options.token ?? "")
   const retries = Math.min(10, Math.max(0, options.retries ?? 2))
 
   async function send(request: HttpRequest, signal: AbortSignal): Promise<Response> {
     const url = baseUrl + request.path + renderQuery(request.query)
-    const init: RequestInit = { method: request.method, headers: headersOf(request, options), signal }
+    // What changes something goes to the server that was named, or nowhere: a body may hold a secret.
+    const redirect = request.method === "GET" ? "follow" : "manual"
+    const init: RequestInit = {
+      method: request.method,
+      headers: headersOf(request, options),
+      signal,
+      redirect,
+    }
     if (request.body !== undefined) init.body = JSON.stringify(request.body)
     const attempts = request.method === "GET" ? retries + 1 : 1
     for (let attempt = 1; ; attempt++) {
@@ -96,7 +104,7 @@ export function createTransport(options: ClientOptions): Transport {
     const signal = request.signal ? AbortSignal.any([request.signal, deadline]) : deadline
     try {
       const response = await send(request, signal)
-      if (!response.ok) throw errorFromAnswer(response.status, response.headers, await response.text())
+      if (!response.ok) throw await errorOf(response, baseUrl)
       return await use(response, signal)
     } catch (error) {
       throw translate(error, { baseUrl, request, deadline, timeoutMs })
@@ -127,13 +135,27 @@ async function openStream(
   const signal = request.signal ? AbortSignal.any([request.signal, deadline.signal]) : deadline.signal
   try {
     const response = await use.send(request, signal)
-    if (!response.ok) throw errorFromAnswer(response.status, response.headers, await response.text())
+    if (!response.ok) throw await errorOf(response, use.baseUrl)
     return response
   } catch (error) {
     throw translate(error, { baseUrl: use.baseUrl, request, deadline: deadline.signal, timeoutMs })
   } finally {
     clearTimeout(timer)
   }
+}
+
+async function errorOf(response: Response, baseUrl: string): Promise<BerthError> {
+  const { status, headers } = response
+  const body = await response.text()
+  const location = headers.get("location")
+  if (status < 300 || status >= 400 || location === null) return errorFromAnswer(status, headers, body)
+  return new BerthError(
+    `${baseUrl} sends on to ${location.slice(0, 500)}: give the address that it sends to.`,
+    {
+      status,
+      code: `http_${status}`,
+    },
+  )
 }
 
 function checkBaseUrl(text: string): string {
@@ -155,6 +177,15 @@ function checkBaseUrl(text: string): string {
       code: "invalid",
     })
   return (url.origin + url.pathname).replace(/\/+$/, "")
+}
+
+/** Before `fetch` does, whose error would show it. */
+function checkToken(token: string): void {
+  if (/[^!-~]/.test(token))
+    throw new BerthError("The token holds a blank or another character that no token has.", {
+      status: 0,
+      code: "invalid",
+    })
 }
 
 function headersOf(request: HttpRequest, options: ClientOptions): Record<string, string> {

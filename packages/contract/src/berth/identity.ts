@@ -122,6 +122,17 @@ export const Me = Type.Object(
     userId: text("The caller's user."),
     userName: text("Its name."),
     keyId: Nullable(Type.String(), "The key it came with; null under --no-auth."),
+    credential: Nullable(
+      Type.Object({
+        kind: oneOf(
+          ["key", "session", "token"],
+          "An API key; a session, which a password gave; or a token that a key was exchanged for.",
+        ),
+        name: text("Of the key; of a session `session`."),
+        expiresAt: Nullable(timestamp("When it ends."), "When it ends; null = never."),
+      }),
+      "How the caller shows who it is; null where it shows nothing, under --no-auth.",
+    ),
     serverRole: Nullable(ServerRole, "Its role on the whole server; null = none."),
     operations: Type.Array(Type.String(), { description: "Operations it may do on the server as a whole." }),
     workspaces: Type.Array(

@@ -34,6 +34,7 @@ const directory: Directory = {
   local: () => principal("local"),
   user: () => undefined,
   userByName: () => undefined,
+  key: () => undefined,
 }
 
 /** `seen.` is known at once, `new.` after a look at its signature; both are the key's. */

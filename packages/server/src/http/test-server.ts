@@ -99,6 +99,7 @@ function kitServices(principal: Principal): Partial<Services> {
       local: () => principal,
       user: () => undefined,
       userByName: () => undefined,
+      key: () => undefined,
     },
     tokens: { read: () => undefined } as unknown as Services["tokens"],
     readiness: () => ({ isReady: true, message: "" }),

@@ -85,6 +85,8 @@ export interface Directory {
   local(from: { readonly address: string | null; readonly requestId: string | null }): Principal
   user(id: string): User | undefined
   userByName(name: string): User | undefined
+  /** With its last use, also one that does not hold any more; undefined for a session that has ended. */
+  key(id: string): ApiKey | undefined
 }
 
 export interface IdentityService {

@@ -41,7 +41,6 @@ export interface LiveDirectory extends Directory {
   users(): readonly User[]
   /** All keys, revoked ones too, with the last use that this process saw. */
   keys(): readonly ApiKey[]
-  key(id: string): ApiKey | undefined
   /** The key of its text, also one that has expired or cannot be used; undefined for one that is revoked. */
   keyByToken(token: string): ApiKey | undefined
   /**

@@ -20,7 +20,7 @@ import {
 } from "../../domain/identity/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
-import { toKey, toUser } from "./map.ts"
+import { instant, instantOrNull, toKey, toUser } from "./map.ts"
 import { createQueryReader, pageOf } from "./query.ts"
 import { findUser } from "./users.ts"
 
@@ -28,7 +28,10 @@ import { findUser } from "./users.ts"
 export function identityHandlers(services: Services) {
   const { identity, directory } = services
   return {
-    me: (request: FastifyRequest) => toMe(services, request.principal),
+    me: async (request: FastifyRequest): Promise<Me> => ({
+      ...(await toMe(services, request.principal)),
+      credential: credentialOf(services, request),
+    }),
     async listUsers(request: FastifyRequest): Promise<UserList> {
       const query = createQueryReader(request.query, ["limit", "cursor"])
       const page = query.page()
@@ -114,7 +117,15 @@ function invalidKey(member: string, message: string): AppError {
   })
 }
 
-async function toMe({ workspaces }: Services, principal: Principal): Promise<Me> {
+function credentialOf({ directory }: Services, { principal, heldClaims }: FastifyRequest): Me["credential"] {
+  const key = principal.keyId === null ? undefined : directory.key(principal.keyId)
+  if (!key) return null
+  const { name, isSession, expiresAtMs } = key
+  if (heldClaims) return { kind: "token", name, expiresAt: instant(heldClaims.expiresAtMs) }
+  return { kind: isSession ? "session" : "key", name, expiresAt: instantOrNull(expiresAtMs) }
+}
+
+async function toMe({ workspaces }: Services, principal: Principal): Promise<Omit<Me, "credential">> {
   const ids = principal.workspaces() ?? (await workspaces.list(principal)).map((workspace) => workspace.id)
   const allowed = (workspaceId: string | null) =>
     operations.filter((operation) =>
