@@ -237,6 +237,7 @@ function servicesOf(
     idempotency: plane.idempotency,
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
+    serviceEntries: plane.serviceEntries,
     serviceWatches: plane.serviceWatches,
     serviceJoins: plane.serviceJoins,
     journal: store.journal,

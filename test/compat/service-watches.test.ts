@@ -17,6 +17,7 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
+const workspace = (id: string) => server.call("POST", "/berth/v1/workspaces", { json: { id } })
 const join = (json: unknown, token?: string) =>
   server.call("POST", "/berth/v1/services", { json, ...(token === undefined ? {} : { token }) })
 
@@ -56,6 +57,63 @@ describe("a record that follows a Deployment", () => {
   it("is there once", async () => {
     expect((await join({ join: { workload }, watch: null })).status).toBe(201)
     expect((await join({ join: { workload }, watch: null })).status).toBe(409)
+  })
+})
+
+describe("the register as one list", () => {
+  it("has records of the services API and those that follow something, with what watches found", async () => {
+    const { json: follower } = await join({ join: { workload }, name: "churn" })
+    await workspace("other")
+    const project = (await server.call("GET", "/api/v1/projects/other")).json.id
+    const service_type = { type: "model-serving", flavor: "vllm" }
+    const bare = await register(server, { project, name: "bare", service_type, status: null })
+    expect(bare.status, bare.text).toBe(200)
+    const seen = await server.until(async () => {
+      const { json } = await server.call("GET", "/berth/v1/services")
+      return json.items[1]?.watch?.verdict === "up" ? json.items : undefined
+    })
+    expect(seen).toMatchObject([
+      { id: bare.json.id, workspaceId: "other", flavor: "vllm", state: null, joined: null, watch: null },
+      {
+        id: follower.id,
+        name: "churn",
+        state: "active",
+        predictionUrl: expect.stringMatching(/^http:\/\/127\./),
+        joined: { kind: "workload", name: workload },
+        watch: { verdict: "up", intervalSeconds: 30, lastProbe: { ok: true, detail: "Ready pods: 1." } },
+      },
+    ])
+    const one = await server.call("GET", `/berth/v1/services/${follower.id}`)
+    expect(one.json).toMatchObject({ name: "churn", watch: { verdict: "up" }, history: [{ verdict: "up" }] })
+    const unwatched = await server.call("GET", `/berth/v1/services/${bare.json.id}`)
+    expect(unwatched.json).toMatchObject({ watch: null, history: [] })
+  })
+
+  it("goes by pages and filters, and shows what the caller may see", async () => {
+    const made: string[] = []
+    await workspace("closed")
+    const project = (await server.call("GET", "/api/v1/projects/closed")).json.id
+    for (const name of ["a", "b", "c"]) made.unshift((await register(server, { name, project })).json.id)
+    const ids = async (query: string, token?: string) => {
+      const answer = await server.call("GET", `/berth/v1/services?${query}`, token ? { token } : {})
+      return answer.json.items.map(({ id }: { readonly id: string }) => id)
+    }
+    const first = await server.call("GET", "/berth/v1/services?limit=2")
+    expect(first.json.items.map(({ id }: { readonly id: string }) => id)).toEqual(made.slice(0, 2))
+    expect(await ids(`limit=2&cursor=${first.json.nextCursor}`)).toEqual(made.slice(2))
+    expect(await ids("name=B&workspace=closed")).toEqual([made[1]])
+    expect(await ids("state=error")).toEqual([])
+    await workspace("other")
+    const stranger = await server.member("entries-stranger", { other: "viewer" })
+    expect(await ids("", stranger)).toEqual([])
+    const refused = ["cursor=x", "cursor=MS4y", "state=ACTIVE", "page=2", "limit=0"]
+    for (const query of refused)
+      expect(await server.call("GET", `/berth/v1/services?${query}`), query).toMatchObject({ status: 400 })
+    const hidden = await server.call("GET", `/berth/v1/services/${made[0]}`, { token: stranger })
+    expect(hidden.status).toBe(404)
+    const there = await server.call("GET", "/berth/v1/services?workspace=closed", { token: stranger })
+    const nowhere = await server.call("GET", "/berth/v1/services?workspace=none", { token: stranger })
+    expect([there.status, nowhere.status]).toEqual([404, 404])
   })
 })
 

@@ -47,6 +47,8 @@ export const watchWalks = {
   putServiceWatch: withRecord("PUT", "/watch", { intervalSeconds: 60 }),
   getServiceWatch: withRecord("GET", "/watch"),
   deleteServiceWatch: withRecord("DELETE", "/watch"),
+  listServiceEntries: plain("GET", "/berth/v1/services?workspace=default&limit=1"),
+  getServiceEntry: withRecord("GET", ""),
   listServiceWatches: plain("GET", "/berth/v1/watches?workspace=default&limit=1"),
   listRuns: plain("GET", runs),
   createRun: plain("POST", runs, run),

@@ -7,6 +7,8 @@ import type {
   RegisterService,
   Run,
   RunList,
+  ServiceEntryDetail,
+  ServiceEntryList,
   ServiceWatch,
   ServiceWatchDetail,
   ServiceWatchList,
@@ -31,6 +33,14 @@ export interface RecordQuery {
   readonly workspace?: string
   /** Exactly this one. */
   readonly name?: string
+}
+
+/** Which records of the register a list shows. */
+export interface EntryPage extends RegisterPage {
+  /** Whole, whatever the case of ASCII letters. */
+  readonly name?: string
+  /** Only in this state. */
+  readonly state?: NonNullable<ServiceEntryDetail["state"]>
 }
 
 /** A record as the services API tells of it; members that nobody needs here are left out. */
@@ -58,6 +68,10 @@ export interface ServiceApiClient {
   serviceRecord(id: string, options?: CallOptions): Promise<ServiceRow>
   /** Deletes a record; what it follows goes on. */
   deleteServiceRecord(id: string, options?: CallOptions): Promise<void>
+  /** The register: what is served where, newest first. */
+  services(query?: EntryPage, options?: CallOptions): Promise<ServiceEntryList>
+  /** One record of the register, with the history of its watch. @throws BerthError 404 */
+  service(id: string, options?: CallOptions): Promise<ServiceEntryDetail>
   /** Makes a record that follows a workload or a Ray service. @throws BerthError 409 when it has one, or no service */
   registerService(service: RegisterService, options?: CallOptions): Promise<RegisteredService>
   /** Watches a record, or changes how. */
@@ -147,6 +161,8 @@ export function createServiceApiClient(http: Transport): ServiceApiClient {
     serviceRecords,
     serviceRecord: (id, options) => get(record(id), options),
     deleteServiceRecord: (id, options) => remove(record(id), options),
+    services: (query, options) => get("/berth/v1/services", options, { ...query }),
+    service: (id, options) => get(path`/berth/v1/services/${id}`, options),
     registerService: (service, options) => send("POST", "/berth/v1/services", service, options),
     watchService: (id, settings = {}, options = {}) => send("PUT", watch(id), settings, options),
     serviceWatch: (id, options) => get(watch(id), options),

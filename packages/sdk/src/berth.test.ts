@@ -87,6 +87,8 @@ const calls: {
   putServiceWatch: (api) => api.watchService("x"),
   getServiceWatch: (api) => api.serviceWatch("x"),
   deleteServiceWatch: (api) => api.unwatchService("x"),
+  listServiceEntries: (api) => api.services({ name: "x", state: "active" }),
+  getServiceEntry: (api) => api.service("x"),
   listServiceWatches: (api) => api.serviceWatches({ workspace: "w" }),
   listRuns: (api) => api.runs(),
   createRun: (api) => api.createRun({ workspaceId: "w", name: "r" }),

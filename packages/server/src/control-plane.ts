@@ -304,6 +304,7 @@ export async function createControlPlane(options: ControlPlaneOptions) {
     idempotency,
     serviceRecords: registers.serviceRecords,
     serviceRegisters: registers.serviceRegisters,
+    serviceEntries: registers.serviceEntries,
     serviceWatches: registers.serviceWatches,
     serviceJoins: registers.serviceJoins,
     control: workloads.control,

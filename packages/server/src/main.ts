@@ -311,6 +311,7 @@ function servicesOf(parts: {
     idempotency: plane.idempotency,
     serviceRecords: plane.serviceRecords,
     serviceRegisters: plane.serviceRegisters,
+    serviceEntries: plane.serviceEntries,
     serviceWatches: plane.serviceWatches,
     serviceJoins: plane.serviceJoins,
     journal: store.journal,

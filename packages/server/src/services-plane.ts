@@ -4,6 +4,7 @@ import type { Principal, User } from "./domain/identity/index.ts"
 import type { Reads, Store } from "./domain/journal/index.ts"
 import type { RayObjects, RayServiceKey, RayStore } from "./domain/ray/index.ts"
 import {
+  createServiceEntries,
   createServiceJoins,
   createServiceRecords,
   createServiceRegisters,
@@ -72,6 +73,7 @@ export function createServicesPlane(options: ServicesPlaneOptions) {
   })
   const serviceRecords = createServiceRecords(registering)
   const serviceWatches = createServiceWatches({ store, rows, clock, readings: watchControl })
+  const serviceEntries = createServiceEntries({ store, rows, readings: watchControl })
   const joins = createServiceJoins({
     store,
     rows,
@@ -84,6 +86,7 @@ export function createServicesPlane(options: ServicesPlaneOptions) {
   return {
     serviceRecords,
     serviceRegisters: createServiceRegisters(registering),
+    serviceEntries,
     serviceWatches,
     serviceJoins: joins,
     /** Resolves when every watch is known; nothing has been probed then. */

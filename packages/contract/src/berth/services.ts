@@ -35,6 +35,43 @@ export const WatchSettings = Exact(
 )
 export type WatchSettings = Static<typeof WatchSettings>
 
+const joined = Nullable(
+  Type.Object({
+    kind: oneOf(["workload", "ray-service"], "Which."),
+    name: text("Its id, or its namespace/name."),
+  }),
+  "What of this server it follows.",
+)
+const watching = {
+  intervalSeconds: int("Between two probes."),
+  timeoutSeconds: int("For a whole probe."),
+  failureThreshold: int("Failures in a row until it is down."),
+  successThreshold: int("Successes in a row until it is up."),
+  verdict: oneOf(
+    ["unknown", "up", "down", "over"],
+    "What the last threshold that was met says; over: what it follows has ended for good.",
+  ),
+  since: Nullable(Type.String(), "Since when the verdict holds."),
+  lastProbe: Nullable(
+    Type.Object({
+      at: timestamp("When."),
+      ok: flag("Whether it answered 2xx in time."),
+      detail: text("What came of it; nothing of the answer's body."),
+      tookMs: int("How long it took."),
+    }),
+    "null: none yet.",
+  ),
+  nextProbeAt: Nullable(Type.String(), "null: it has no address, or its owner says that nobody is there."),
+}
+const history = Type.Array(
+  Type.Object({
+    at: timestamp("When."),
+    verdict: oneOf(["up", "down", "over"], "What."),
+    detail: text("Why."),
+  }),
+  { description: "Newest first, at most 100." },
+)
+
 /** A record that is watched, and what was found. */
 export const ServiceWatch = Type.Object(
   {
@@ -43,48 +80,14 @@ export const ServiceWatch = Type.Object(
     workspaceId: text("The record's workspace."),
     state: Nullable(Type.Enum(states), "The record's state."),
     healthCheckUrl: Nullable(Type.String(), "What is asked, unless it follows something of this server."),
-    joined: Nullable(
-      Type.Object({
-        kind: oneOf(["workload", "ray-service"], "Which."),
-        name: text("Its id, or its namespace/name."),
-      }),
-      "What of this server it follows.",
-    ),
-    intervalSeconds: int("Between two probes."),
-    timeoutSeconds: int("For a whole probe."),
-    failureThreshold: int("Failures in a row until it is down."),
-    successThreshold: int("Successes in a row until it is up."),
-    verdict: oneOf(
-      ["unknown", "up", "down", "over"],
-      "What the last threshold that was met says; over: what it follows has ended for good.",
-    ),
-    since: Nullable(Type.String(), "Since when the verdict holds."),
-    lastProbe: Nullable(
-      Type.Object({
-        at: timestamp("When."),
-        ok: flag("Whether it answered 2xx in time."),
-        detail: text("What came of it; nothing of the answer's body."),
-        tookMs: int("How long it took."),
-      }),
-      "null: none yet.",
-    ),
-    nextProbeAt: Nullable(Type.String(), "null: it has no address, or its owner says that nobody is there."),
+    joined,
+    ...watching,
   },
   { description: "A record that is watched, and what was found." },
 )
 export type ServiceWatch = Static<typeof ServiceWatch>
 export const ServiceWatchDetail = Type.Object(
-  {
-    ...ServiceWatch.properties,
-    history: Type.Array(
-      Type.Object({
-        at: timestamp("When."),
-        verdict: oneOf(["up", "down", "over"], "What."),
-        detail: text("Why."),
-      }),
-      { description: "Newest first, at most 100." },
-    ),
-  },
+  { ...ServiceWatch.properties, history },
   { description: "A record that is watched, with what was found over time." },
 )
 export type ServiceWatchDetail = Static<typeof ServiceWatchDetail>
@@ -96,6 +99,43 @@ export const RegisterQuery = Exact({
   ...PageQuery.properties,
   workspace: Type.Optional(text("Only of this workspace.")),
 })
+
+/** Which records of the register a list shows. */
+export const ServiceEntryQuery = Exact({
+  ...RegisterQuery.properties,
+  name: Type.Optional(text("Only of this name, whatever the case of ASCII letters.")),
+  state: Type.Optional(oneOf(states, "Only in this state.")),
+})
+
+/** A record of the register: what is served where, and how it stands. */
+export const ServiceEntry = Type.Object(
+  {
+    id: text("The record's id, as the services API has it."),
+    name: text("Its name; several may have the same."),
+    workspaceId: text("Its workspace."),
+    type: text("What kind of service, as `model-serving`."),
+    flavor: text("By what, as `vllm`."),
+    state: Nullable(Type.Enum(states), "How it stands; null: nobody has said."),
+    predictionUrl: Nullable(Type.String(), "Where it answers."),
+    healthCheckUrl: Nullable(Type.String(), "Where its health is."),
+    joined,
+    watch: Nullable(
+      Type.Object(watching, { description: "What is looked at in time, and what came of it." }),
+      "null: it is not watched.",
+    ),
+    createdAt: timestamp("When it was made."),
+    updatedAt: timestamp("When it was last written."),
+  },
+  { description: "A record of the register: what is served where, and how it stands." },
+)
+export type ServiceEntry = Static<typeof ServiceEntry>
+export const ServiceEntryDetail = Type.Object(
+  { ...ServiceEntry.properties, history },
+  { description: "A record of the register, with what its watch found over time." },
+)
+export type ServiceEntryDetail = Static<typeof ServiceEntryDetail>
+export const ServiceEntryList = PageOf(ServiceEntry, "Newest first.")
+export type ServiceEntryList = Static<typeof ServiceEntryList>
 
 /** What a record is to follow. */
 export const RegisterService = Exact(

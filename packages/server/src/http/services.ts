@@ -8,6 +8,7 @@ import type { Idempotency, JournalReads, Store } from "../domain/journal/index.t
 import type { Capacity, QueueService } from "../domain/queue/index.ts"
 import type { RayObjects } from "../domain/ray/index.ts"
 import type {
+  ServiceEntries,
   ServiceJoins,
   ServiceRecords,
   ServiceRegisters,
@@ -45,6 +46,7 @@ export interface Services {
   /** Records of model servers, and what they link to. */
   readonly serviceRecords: ServiceRecords
   readonly serviceRegisters: ServiceRegisters
+  readonly serviceEntries: ServiceEntries
   readonly serviceWatches: ServiceWatches
   readonly serviceJoins: Pick<ServiceJoins, "register">
   readonly idempotency: Pick<Idempotency, "begin">

@@ -219,6 +219,7 @@ function within(
   return texts.length === values.length ? test : sql`(${test} or ${isNull})`
 }
 
-function lowerAscii(text: string): string {
+/** Names are equal whatever the case of ASCII letters. */
+export function lowerAscii(text: string): string {
   return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

@@ -106,7 +106,18 @@ export function fromRecord(record: ServiceRecord): ServiceRow {
   }
 }
 
+/** A row without what may be long. */
+export type ServiceEntryColumns = Omit<ServiceRow, "config" | "config_hash">
+
+export const entryColumns = serviceColumns.filter(
+  (column) => column !== "config" && column !== "config_hash",
+) as readonly (keyof ServiceEntryColumns)[]
+
 export function toRecord(row: ServiceRow): ServiceRecord {
+  return { ...toEntryRecord(row), config: row.config as JsonText }
+}
+
+export function toEntryRecord(row: ServiceEntryColumns): Omit<ServiceRecord, "config"> {
   const body = fromJson<StoredBody>(row.body)
   return {
     ...body,
@@ -116,7 +127,6 @@ export function toRecord(row: ServiceRow): ServiceRecord {
     workspaceId: row.workspace_id,
     userId: row.user_id as UserId | null,
     name: row.name,
-    config: row.config as JsonText,
     pipelineName: row.pipeline_name,
     pipelineStepName: row.pipeline_step_name,
     state: row.state as ServiceState | null,

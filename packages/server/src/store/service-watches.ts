@@ -133,6 +133,6 @@ function toRow(watch: ServiceWatch): Row {
   return { service_id: toHex(serviceId), workspace_id: workspaceId, body, version }
 }
 
-function toWatch({ body, version }: Pick<Row, "body" | "version">): ServiceWatch {
+export function toWatch({ body, version }: Pick<Row, "body" | "version">): ServiceWatch {
   return { ...fromJson<Omit<ServiceWatch, "version">>(body), version }
 }

@@ -3,6 +3,7 @@ import type { Tx } from "../domain/journal/index.ts"
 import { type ServiceId, serviceRecordChanged, type ServiceStore } from "../domain/services/index.ts"
 import { AppError } from "../kit/errors.ts"
 import { assertMoved } from "./codec.ts"
+import { entryStore } from "./service-entries.ts"
 import { listServices } from "./service-list.ts"
 import { modelVersions, pipelineRuns } from "./service-registers.ts"
 import {
@@ -85,6 +86,7 @@ export const serviceStore: ServiceStore = {
       tx.publish(serviceRecordChanged, { record: toRecord(row), gone: true })
     },
   },
+  entries: entryStore,
   watches: watchStore,
   runs: pipelineRuns,
   modelVersions,

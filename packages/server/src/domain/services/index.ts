@@ -1,5 +1,6 @@
 export * from "./commands.ts"
 export * from "./types.ts"
+export * from "./entries.ts"
 export { createServiceRecords } from "./records.ts"
 export { createServiceRegisters } from "./registers.ts"
 export * from "./watches/types.ts"

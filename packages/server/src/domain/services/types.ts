@@ -2,7 +2,7 @@ import type { Branded } from "../../kit/ids.ts"
 import type { UserId } from "../identity/index.ts"
 import type { Reads, Topic, Tx } from "../journal/index.ts"
 import { topic } from "../journal/index.ts"
-import type { WatchStore } from "./watches/types.ts"
+import type { ServiceWatch, WatchStore } from "./watches/types.ts"
 
 /** A lower-case UUID with hyphens: the 128 bits of the ULID that it was made from (DESIGN 2). */
 export type ServiceId = Branded<"ServiceId">
@@ -176,6 +176,25 @@ export interface ServiceQuery {
   readonly limit: number
 }
 
+/** A record without what may be long, and its watch. */
+export interface ServiceEntryRow {
+  readonly record: Omit<ServiceRecord, "config">
+  readonly watch: ServiceWatch | null
+}
+
+/** The record after which a page begins. */
+export type EntryCursor = Pick<ServiceRecord, "createdAtUs" | "id">
+
+export interface EntryQuery {
+  /** null = of all. */
+  readonly workspaceIds: readonly string[] | null
+  /** Whole, whatever the case of ASCII letters; null = any. */
+  readonly name: string | null
+  readonly state: ServiceState | null
+  readonly limit: number
+  readonly before: EntryCursor | null
+}
+
 export interface ServiceStore {
   readonly records: {
     byId(from: Reads, id: ServiceId): Promise<ServiceRecord | undefined>
@@ -194,6 +213,10 @@ export interface ServiceStore {
     update(tx: Tx, record: ServiceRecord): Promise<void>
     /** With its watch and the history of it. */
     delete(tx: Tx, id: ServiceId): Promise<void>
+  }
+  readonly entries: {
+    /** Newest records first. */
+    page(from: Reads, query: EntryQuery): Promise<readonly ServiceEntryRow[]>
   }
   readonly watches: WatchStore
   readonly runs: ServiceRegister<PipelineRun, PipelineRunId>

@@ -21,6 +21,7 @@ import { addRayDashboards, isRayDashboard } from "./ray-dashboards.ts"
 import { rayExplainHandlers } from "./ray-explain.ts"
 import { registerHandlers } from "./registers.ts"
 import { serverHandlers } from "./server.ts"
+import { serviceEntryHandlers } from "./service-entries.ts"
 import { serviceWatchHandlers } from "./service-watches.ts"
 import { workspaceHandlers } from "./workspaces.ts"
 
@@ -79,6 +80,7 @@ function allHandlers(services: Services, options: BerthFamilyOptions): Required<
     ...configEntryHandlers(services),
     ...rayClusterHandlers(services),
     ...rayExplainHandlers(services),
+    ...serviceEntryHandlers(services),
     ...serviceWatchHandlers(services),
     ...registerHandlers(services),
     ...endpointHandlers(services),

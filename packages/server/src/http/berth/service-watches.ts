@@ -7,7 +7,7 @@ import type {
   WatchSettings,
 } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
-import type { ServiceId, WatchView } from "../../domain/services/index.ts"
+import type { ServiceId, WatchEntry, WatchView } from "../../domain/services/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
 import { instant, instantOrNull } from "./map.ts"
@@ -34,12 +34,7 @@ export function serviceWatchHandlers({ serviceWatches, serviceJoins }: Services)
     },
     async getServiceWatch(request: FastifyRequest): Promise<ServiceWatchDetail> {
       const view = await serviceWatches.get(request.principal, idOf(request))
-      const history = view.history.map(({ atMs, verdict, detail }) => ({
-        at: instant(atMs),
-        verdict,
-        detail,
-      }))
-      return { ...toWatch(view), history }
+      return { ...toWatch(view), history: historyOf(view.history) }
     },
     async deleteServiceWatch(request: FastifyRequest): Promise<void> {
       await serviceWatches.delete(request.principal, idOf(request))
@@ -67,8 +62,12 @@ function idOf(request: FastifyRequest): ServiceId {
   return (request.params as { readonly service: string }).service.toLowerCase() as ServiceId
 }
 
-function toWatch({ record, watch, lastProbe, nextProbeAtMs }: WatchView): ServiceWatch {
-  const { intervalSeconds, timeoutSeconds, failureThreshold, successThreshold, verdict } = watch
+export function historyOf(entries: readonly WatchEntry[]): ServiceWatchDetail["history"] {
+  return entries.map(({ atMs, verdict, detail }) => ({ at: instant(atMs), verdict, detail }))
+}
+
+function toWatch(view: WatchView): ServiceWatch {
+  const { record } = view
   const { joined } = record
   return {
     serviceId: record.id,
@@ -77,6 +76,14 @@ function toWatch({ record, watch, lastProbe, nextProbeAtMs }: WatchView): Servic
     state: record.state,
     healthCheckUrl: record.healthCheckUrl,
     joined: joined && { kind: joined.kind, name: joined.name },
+    ...watchingOf(view),
+  }
+}
+
+/** How a record is watched, and what came of it. */
+export function watchingOf({ watch, lastProbe, nextProbeAtMs }: Omit<WatchView, "record">) {
+  const { intervalSeconds, timeoutSeconds, failureThreshold, successThreshold, verdict } = watch
+  return {
     intervalSeconds,
     timeoutSeconds,
     failureThreshold,

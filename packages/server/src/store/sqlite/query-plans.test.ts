@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { GpuRequestFilter } from "../../domain/gpu-requests/index.ts"
 import type { RayScope } from "../../domain/ray/index.ts"
+import type { ServiceId } from "../../domain/services/index.ts"
 import type { WorkloadFilter, WorkloadSort } from "../../domain/workloads/index.ts"
 import { gpuRequestPageQuery, heldBetweenQuery } from "../gpu-request-list.ts"
 import { deleteOldRequests } from "../gpu-requests.ts"
@@ -9,6 +10,7 @@ import { eventsBackQuery } from "../journal.ts"
 import { rayPageQuery } from "../ray-objects.ts"
 import { deleteLostEvents, deleteOldPods } from "../ray-prune.ts"
 import { sampleWorkload } from "../samples.ts"
+import { entryPageQuery } from "../service-entries.ts"
 import type { SqlRow } from "../session.ts"
 import { statements } from "../statement.ts"
 import { workloadPageQuery } from "../workload-list.ts"
@@ -181,6 +183,27 @@ describe("pruning GPU requests", () => {
     const steps = plan(deleteOldRequests.sqlFor(sqliteDialect)).join("\n")
     expect(steps).toMatch(/COVERING INDEX gpu_request_by_end \(ended_at_ms<\?\)/)
     expect(steps).not.toMatch(/SCAN|TEMP B-TREE/)
+  })
+})
+
+describe("a page of the register of services", () => {
+  const all = { workspaceIds: null, name: null, state: null, limit: 100, before: null }
+  const before = { createdAtUs: 5, id: "0190a5e0-0000-7000-8000-000000000001" as ServiceId }
+  it.each([
+    [{}, "service_record_by_age"],
+    [{ before }, "service_record_by_age ((created_at_us,id)<(?,?))"],
+    [{ workspaceIds: ["a"] }, "service_record_by_workspace (workspace_id=?"],
+    [
+      { workspaceIds: ["a"], before },
+      "service_record_by_workspace (workspace_id=? AND (created_at_us,id)<(?,?))",
+    ],
+    [{ workspaceIds: ["a", "b"] }, "service_record_by_age"],
+    [{ state: "error" as const }, "service_record_by_age"],
+    [{ name: "web" }, "service_record_by_name"],
+  ])("of %j is read from %s", (change, index) => {
+    const steps = plan(entryPageQuery(sqliteDialect, { ...all, ...change }).sql)
+    expect(steps.join("\n")).toContain(index)
+    if (!("name" in change)) expect(steps.join("\n")).not.toContain("USE TEMP B-TREE")
   })
 })
 

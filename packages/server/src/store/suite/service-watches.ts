@@ -77,6 +77,35 @@ export function serviceWatchCases(open: OpenHarness): void {
       ])
     })
 
+    it("stand in the register beside the records without one, newest first", async () => {
+      await insertAll()
+      await write((tx) => services.watches.delete(tx, two.serviceId))
+      const named = sampleRecord(4, { name: "Ünit Web", state: "active", createdAtUs: 5, updatedAtUs: 5 })
+      await write((tx) => services.records.insert(tx, named))
+      const all = { workspaceIds: null, name: null, state: null, limit: 9, before: null }
+      const found = await services.entries.page(read(), all)
+      const [first, second, third] = records.map(({ config: _config, ...record }) => record)
+      const { config: _config, ...fourth } = named
+      expect(found).toEqual([
+        { record: third, watch: three },
+        { record: second, watch: null },
+        { record: first, watch: one },
+        { record: fourth, watch: null },
+      ])
+      const ids = async (change: Partial<typeof query>) =>
+        (await services.entries.page(read(), { ...query, ...change })).map(({ record }) => record.id)
+      const query: Parameters<typeof services.entries.page>[1] = all
+      const [a, b, c, d] = [one.serviceId, two.serviceId, three.serviceId, named.id]
+      expect(await ids({ limit: 2, before: third ?? null })).toEqual([b, a])
+      expect(await ids({ before: { createdAtUs: 5, id: d } })).toEqual([])
+      expect(await ids({ workspaceIds: ["a"] })).toEqual([b, a, d])
+      expect(await ids({ workspaceIds: ["a", "b"], limit: 3 })).toEqual([c, b, a])
+      expect(await ids({ workspaceIds: [] })).toEqual([])
+      expect(await ids({ state: "active" })).toEqual([d])
+      expect(await ids({ name: "Ünit wEB" })).toEqual([d])
+      expect(await ids({ name: "ünit web" })).toEqual([])
+    })
+
     it("keep the newest entries of their history", async () => {
       await insertAll()
       const { serviceId } = one
