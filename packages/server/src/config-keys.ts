@@ -347,6 +347,12 @@ export const configKeys = {
     [],
     "A network (10.0.0.0/8), address or host name that watches of service records may ask though it is not of the internet. Repeatable.",
   ),
+  "services.probeCa": key(
+    optionalTextType("FILE"),
+    ["--services-probe-ca", "BERTH_SERVICES_PROBE_CA"],
+    null,
+    "PEM file with certificates of authorities that watches of service records trust beside the usual ones.",
+  ),
   "ray.allowInstall": key(
     switchType,
     ["--ray-allow-install", "BERTH_RAY_ALLOW_INSTALL"],

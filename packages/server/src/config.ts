@@ -77,6 +77,7 @@ export interface Config {
   readonly services: {
     /** Networks, addresses, host names. */
     readonly probeAllow: readonly string[]
+    readonly probeCa: string | null
   }
   readonly ray: {
     readonly allowInstall: boolean
@@ -371,7 +372,7 @@ function assemble(values: ConfigValues): Config {
       rayPorts: values["local.rayPorts"],
       hostPathAllow: values["local.hostPathAllow"],
     },
-    services: { probeAllow: values["services.probeAllow"] },
+    services: { probeAllow: values["services.probeAllow"], probeCa: values["services.probeCa"] },
     ray: {
       allowInstall: values["ray.allowInstall"],
       interpreters: Object.fromEntries(values["ray.interpreters"]),

@@ -9,6 +9,7 @@ import type { Principal, UserId } from "./domain/identity/index.ts"
 import { createAddressRules } from "./drivers/probe-rules.ts"
 import { createResolver } from "./drivers/probe-addresses.ts"
 import { createHttpProber } from "./drivers/http-prober.ts"
+import { probeTrust } from "./drivers/probe-trust.ts"
 import { localPaths } from "./drivers/local/attempt-files.ts"
 import { createLocalClusters, type LocalClusters } from "./local-clusters.ts"
 import { createBackups } from "./backups/create-backups.ts"
@@ -123,6 +124,7 @@ async function build(
       clock,
       rules: createAddressRules(config.services.probeAllow),
       resolve: createResolver(clock),
+      trust: probeTrust(config.services.probeCa),
     }),
     sources: clusters.sources,
     noAuth: config.noAuth,

@@ -1,16 +1,26 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
-import { createServer as createTcp, type AddressInfo, type Server, type Socket } from "node:net"
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcp,
+  isIP,
+  type Server,
+  type Socket,
+} from "node:net"
 import { afterEach, describe, expect, it } from "vitest"
 import { systemClock } from "../kit/clock.ts"
 import { createAddressRules } from "./probe-rules.ts"
 import { createHttpProber } from "./http-prober.ts"
+import { probeTrust } from "./probe-trust.ts"
 
 const closers: (() => void)[] = []
 afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
 
-function listening(server: Server): Promise<number> {
+function listening(server: Server, host = "127.0.0.1"): Promise<number> {
   const sockets = new Set<Socket>()
   server.on("connection", (socket) => {
     sockets.add(socket)
@@ -21,17 +31,37 @@ function listening(server: Server): Promise<number> {
     for (const socket of sockets) socket.destroy()
   })
   return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port))
+    server.listen(0, host, () => resolve((server.address() as AddressInfo).port))
   })
 }
-const serve = (listener: RequestListener) => listening(createServer(listener))
+const serve = (listener: RequestListener, host?: string) => listening(createServer(listener), host)
+
+/** The port of a program that never takes a connection, with as many waiting as the machine lets wait. */
+async function deafListener(): Promise<number> {
+  const program = `const s = require("node:net").createServer()
+    s.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      console.log(s.address().port)
+      process.kill(process.pid, "SIGSTOP")
+    })`
+  const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] })
+  closers.push(() => child.kill("SIGKILL"))
+  const [line] = (await once(child.stdout, "data")) as [Buffer]
+  const port = Number(line)
+  for (let waiting = 0; waiting < 2; waiting++) {
+    const socket = connect(port, "127.0.0.1")
+    closers.push(() => socket.destroy())
+    socket.on("error", () => undefined)
+    await once(socket, "connect")
+  }
+  return port
+}
 
 /** Here the name `model.test` is this machine, and allowed; everything else is as the rules have it. */
 function prober(
   resolve: (host: string) => Promise<readonly string[]> = () => Promise.resolve(["127.0.0.1"]),
 ) {
   const rules = createAddressRules(["model.test"])
-  const made = createHttpProber({ clock: systemClock, rules, resolve })
+  const made = createHttpProber({ clock: systemClock, rules, resolve, trust: probeTrust(null) })
   return (url: string, timeoutMs = 20_000) => made.probe(url, timeoutMs, new AbortController().signal)
 }
 
@@ -69,9 +99,38 @@ describe("a probe", () => {
     expect(hung).toEqual({ ok: false, detail: "It took longer than 0.05 s." })
   })
 
+  it("ends in time where nobody takes the connection, and where the answer stops or drips after it began", async () => {
+    const late = { ok: false, detail: "It took longer than 0.2 s." }
+    const deaf = await deafListener()
+    expect(await prober()(`http://model.test:${deaf}/`, 200)).toEqual(late)
+    const closed: Promise<unknown>[] = []
+    const begun = (text: string, drip = "") =>
+      listening(
+        createTcp((socket) => {
+          closed.push(new Promise((resolve) => socket.on("close", resolve)))
+          socket.resume()
+          socket.write(text)
+          const timer = setInterval(() => drip !== "" && socket.write(drip), 5)
+          socket.on("close", () => clearInterval(timer))
+        }),
+      )
+    const head = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n"
+    for (const port of [
+      await begun(`${head}\r\n`),
+      await begun(`${head}x-long: `, "a"),
+      await begun("", "H"),
+    ])
+      expect((await prober()(`http://model.test:${port}/`, 200)).ok).toBe(false)
+    // none of them is left open
+    await Promise.all(closed)
+    expect(closed).toHaveLength(3)
+  })
+
   it("reads a little of a body without end, and refuses headers without end", async () => {
     let sent = 0
+    const ended = Promise.withResolvers<void>()
     const endless = await serve((_, reply) => {
+      reply.on("close", () => ended.resolve())
       const chunk = Buffer.alloc(65_536)
       const more = () => {
         while (!reply.destroyed && sent < 2 ** 31 && reply.write(chunk)) sent += chunk.length
@@ -80,6 +139,7 @@ describe("a probe", () => {
       more()
     })
     expect(await prober()(`http://model.test:${endless}/`)).toEqual({ ok: true, detail: "It answered 200." })
+    await ended.promise
     expect(sent).toBeLessThan(64 * 2 ** 20)
     const wordy = await serve((_, reply) => {
       reply.setHeader("x-long", "a".repeat(40_000)).end()
@@ -88,6 +148,26 @@ describe("a probe", () => {
       ok: false,
       detail: "Its headers are longer than 16 KiB.",
     })
+  })
+
+  it.each([
+    ["HTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\n".repeat(20), "It does not come to its answer."],
+    ["HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", "It answered 101."],
+    ["HTTP/1.1 abc OK\r\n\r\n", "It does not answer as HTTP does."],
+    ["HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", "It does not answer as HTTP does."],
+    [
+      "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+      "It does not answer as HTTP does.",
+    ],
+    ["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "The connection was cut."],
+    ["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab", "The connection was cut."],
+    ["HTTP/1.1 200 OK\r\nx\0y: z\r\n\r\n", "It does not answer as HTTP does."],
+    [`HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(10_000)}\r\n`, "Its headers are longer than 16 KiB."],
+    ["\x16\x03\x01\x00", "It does not answer as HTTP does."],
+    ["", "The connection was cut."],
+  ])("is down by an answer that is none: %j", async (text, detail) => {
+    const port = await listening(createTcp((socket) => socket.resume().end(text)))
+    expect(await prober()(`http://model.test:${port}/`)).toEqual({ ok: false, detail })
   })
 
   it("follows three redirects and no fourth, and checks where each leads", async () => {
@@ -105,16 +185,19 @@ describe("a probe", () => {
     const base = `http://model.test:${port}`
     expect(await prober()(`${base}/3`)).toMatchObject({ ok: true })
     expect(await prober()(`${base}/4`)).toEqual({ ok: false, detail: "It redirects more than 3 times." })
-    const hosts = ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "localhost", "0.0.0.0"]
-    for (const host of hosts) {
-      const resolve = (name: string) =>
-        Promise.resolve([name === "model.test" || name === "localhost" ? "127.0.0.1" : name])
+    const hosts =
+      "127.0.0.1 [::1] [::ffff:127.0.0.1] [::ffff:7f00:1] [::127.0.0.1] 2130706433 0x7f.1 0177.0.0.1 127.1 localhost " +
+      "inside.test 0.0.0.0 [::] 169.254.169.254 [fe80::1] [fd00:ec2::254] [64:ff9b::7f00:1]"
+    for (const host of hosts.split(" ")) {
+      const resolve = (name: string) => Promise.resolve([isIP(name) === 0 ? "127.0.0.1" : name])
       const found = await prober(resolve)(`${base}/?${encodeURIComponent(`http://${host}:${target}/`)}`)
       expect(found, host).toMatchObject({ ok: false, detail: expect.stringContaining("may be probed") })
     }
     expect(inside).toBe(0)
     const file = await prober()(`${base}/?${encodeURIComponent("file:///etc/passwd")}`)
     expect(file.detail).toBe("Its address is neither http nor https.")
+    const secret = await prober()(`${base}/?${encodeURIComponent(`http://user:word@model.test:${target}/`)}`)
+    expect(secret).toEqual({ ok: false, detail: "Its address has credentials in it." })
   })
 
   it("connects to the address that it checked, whatever the name says the next time", async () => {
@@ -128,6 +211,22 @@ describe("a probe", () => {
     // the first answer is refused, the second one is never asked for
     expect(await prober(changing)(`http://other.test:${port}/`)).toMatchObject({ ok: false })
     expect({ asked, inside }).toEqual({ asked: 1, inside: 0 })
+  })
+
+  it("connects to the one of its addresses that is allowed, and looks the name up anew for each redirect", async () => {
+    const seen: (string | undefined)[] = []
+    const port = await serve((request, reply) => {
+      seen.push(request.socket.localAddress)
+      if (request.url === "/") reply.writeHead(302, { location: "/again" })
+      reply.end()
+    }, "0.0.0.0")
+    const answers = [["127.0.0.3", "127.0.0.2"], ["127.0.0.3"]]
+    const rules = createAddressRules(["127.0.0.2/32"])
+    const resolve = () => Promise.resolve(answers.shift() ?? ["127.0.0.2"])
+    const made = createHttpProber({ clock: systemClock, rules, resolve, trust: probeTrust(null) })
+    const found = await made.probe(`http://changing.test:${port}/`, 20_000, new AbortController().signal)
+    expect(found).toMatchObject({ ok: false, detail: expect.stringContaining("may be probed") })
+    expect(seen).toEqual(["127.0.0.2"])
   })
 
   it.each([

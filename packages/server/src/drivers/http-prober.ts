@@ -1,6 +1,7 @@
 import { request as requestPlain, type IncomingMessage, type RequestOptions } from "node:http"
 import { request as requestSecure } from "node:https"
 import { isIP } from "node:net"
+import type { SecureContext } from "node:tls"
 import type { ProbeResult, Prober } from "../domain/services/index.ts"
 import type { Clock } from "../kit/clock.ts"
 import type { AddressRules } from "./probe-rules.ts"
@@ -10,12 +11,16 @@ export interface HttpProberOptions {
   readonly clock: Clock
   readonly rules: AddressRules
   readonly resolve: Resolve
+  /** Whose certificates are taken; asked for at the first address with https. */
+  readonly trust: () => SecureContext
 }
 
 const mostRedirects = 3
 /** What is read of an answer's body; more is not looked at. */
 const mostBodyBytes = 64 * 1024
 const mostHeaderBytes = 16 * 1024
+/** Answers before the answer (1xx); they could come without end. */
+const mostForerunners = 8
 
 /** A fault that a probe ends with; its message is shown. */
 class ProbeFault extends Error {}
@@ -74,7 +79,7 @@ function checkedUrl(text: string, base?: URL): URL {
 }
 
 async function send(
-  { rules, resolve }: HttpProberOptions,
+  { rules, resolve, trust }: HttpProberOptions,
   url: URL,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
@@ -86,12 +91,20 @@ async function send(
   const address = found.find((one) => rules.allows(host, one))
   if (address === undefined)
     throw new ProbeFault("Its host is not one that may be probed (services.probeAllow lists exceptions).")
-  return begin(url, host, address, signal)
+  return begin(url, { host, address, trust }, signal)
 }
 
-function begin(url: URL, host: string, address: string, signal: AbortSignal): Promise<IncomingMessage> {
+function begin(
+  url: URL,
+  {
+    host,
+    address,
+    trust,
+  }: { readonly host: string; readonly address: string; readonly trust: () => SecureContext },
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const isSecure = url.protocol === "https:"
-  const options: RequestOptions & { readonly servername?: string } = {
+  const options: RequestOptions & { readonly servername?: string; readonly secureContext?: SecureContext } = {
     // the checked address itself: there is no second look-up that could say something else
     host: address,
     family: isIP(address),
@@ -102,10 +115,21 @@ function begin(url: URL, host: string, address: string, signal: AbortSignal): Pr
     agent: false,
     maxHeaderSize: mostHeaderBytes,
     signal,
-    ...(isSecure && isIP(host) === 0 ? { servername: host } : {}),
+    ...(isSecure && { secureContext: trust() }),
+    // the certificate is to be the name's, whatever address that has; SNI knows no final dot
+    ...(isSecure && isIP(host) === 0 && { servername: host.replace(/\.$/, "") }),
   }
   return new Promise((resolve, reject) => {
     const sent = (isSecure ? requestSecure : requestPlain)(options, resolve)
+    let forerunners = 0
+    sent.on("information", () => {
+      if (++forerunners > mostForerunners) sent.destroy(new ProbeFault("It does not come to its answer."))
+    })
+    // without a listener the connection is ended and nobody told
+    sent.on("upgrade", (answer) => {
+      answer.socket.destroy()
+      reject(new ProbeFault(`It answered ${answer.statusCode ?? 0}.`))
+    })
     sent.on("error", reject)
     sent.end()
   })
@@ -131,17 +155,22 @@ function rejected(signal: AbortSignal): Promise<never> {
   })
 }
 
+const untrusted = "Its certificate is not trusted: nobody known has signed it (services.probeCa)."
 const sentences: Readonly<Record<string, string>> = {
   ECONNREFUSED: "The connection was refused.",
   ECONNRESET: "The connection was cut.",
+  EPIPE: "The connection was cut.",
   EHOSTUNREACH: "Its host cannot be reached.",
   ENETUNREACH: "Its network cannot be reached.",
   ETIMEDOUT: "The connection took too long.",
   HPE_HEADER_OVERFLOW: `Its headers are longer than ${mostHeaderBytes / 1024} KiB.`,
   CERT_HAS_EXPIRED: "Its certificate has expired.",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "Its certificate is not trusted.",
-  SELF_SIGNED_CERT_IN_CHAIN: "Its certificate is not trusted.",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "Its certificate is not trusted.",
+  CERT_NOT_YET_VALID: "Its certificate is not valid yet.",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "Its certificate is not trusted: it has signed itself (services.probeCa).",
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
   ERR_TLS_CERT_ALTNAME_INVALID: "Its certificate is for another host.",
 }
 
@@ -150,5 +179,6 @@ function faultOf(error: unknown): string {
   if (error instanceof ProbeFault) return error.message
   const code = error instanceof Error && "code" in error ? String(error.code) : ""
   if (code.startsWith("HPE_")) return sentences[code] ?? "It does not answer as HTTP does."
+  if (code.startsWith("ERR_SSL_") || code === "EPROTO") return "It does not speak TLS as it should."
   return sentences[code] ?? "It could not be asked."
 }
