@@ -1,14 +1,7 @@
-import { afterEach, expect, it } from "vitest"
-import { runCli } from "../program.ts"
-import type { TestApi } from "../test-api.ts"
-import { startTestApi } from "../test-api.ts"
-import { createTestTerminal } from "../test-terminal.ts"
+import { expect, it } from "vitest"
+import { useTestCli } from "../test-cli.ts"
 
-let api: TestApi | undefined
-afterEach(async () => {
-  await api?.close()
-  api = undefined
-})
+const { berth, serve } = useTestCli()
 
 const status = {
   version: "1",
@@ -21,13 +14,14 @@ const status = {
 /** The lines of `berth doctor` that are about GPU requests, where requests wait for these reasons. */
 async function gpuLines(codes: readonly (string | null)[]): Promise<readonly string[]> {
   const items = codes.map((code, at) => ({ id: `gpr-${at}`, reasons: code === null ? [] : [{ code }] }))
-  api = await startTestApi({
+  await serve({
     "GET /berth/v1/status": () => ({ body: status }),
     "GET /berth/v1/queue/gpu-requests": () => ({ body: { items, nextCursor: null } }),
   })
-  const terminal = createTestTerminal({ env: { BERTH_SERVER: api.url, BERTH_TOKEN: "t" }, isRoot: true })
-  expect(await runCli(["doctor", "--data", "/tmp"], terminal)).toBe(0)
-  const lines = terminal.stdout().split("\n")
+  const options = { env: { BERTH_TOKEN: "t" }, isRoot: true }
+  const { code, out } = await berth(["doctor", "--data", "/tmp"], options)
+  expect(code).toBe(0)
+  const lines = out.split("\n")
   const at = lines.findIndex((line) => line.includes(" gpu requests "))
   return at < 0 ? [] : lines.slice(at, at + 2)
 }
@@ -44,6 +38,15 @@ it("takes waiting for no fault, and says nothing where nobody waits", async () =
   expect((await gpuLines(["quota_short", null]))[0]).toMatch(
     /^ok +gpu requests +Waiting for nodes: 2 GPU requests\.$/,
   )
-  await api?.close()
   expect(await gpuLines([])).toEqual([])
+})
+
+it("looks at the machine, and takes no server for no fault", async () => {
+  const { code, out } = await berth(["doctor", "--data", "/tmp"], { isRoot: true })
+  expect(code).toBe(0)
+  for (const name of ["node", "data", "disk", "account", "setpriv", "fallocate", "gpus", "server"])
+    expect(out).toMatch(new RegExp(`^(ok|warn) +${name} `, "m"))
+  const bad = await berth(["doctor", "--data", "/proc/1/status/x", "-o", "json"])
+  expect(bad.code).toBe(1)
+  expect(JSON.parse(bad.out)).toContainEqual(expect.objectContaining({ name: "data", level: "fail" }))
 })
