@@ -150,7 +150,7 @@ describe("berth services", () => {
       return json.history.length > 0 || undefined
     })
     const listed = await berth("ls", "-w", "default")
-    expect(listed.out).toMatch(/churn\s+default\s+active\s+up\s+.*ago: Ready pods: 1\./)
+    expect(listed.out).toMatch(/churn\s+default\s+active\s+http:\S+\s+up\s+.*ago: Ready pods: 1\./)
     const shown = await berth("get", id)
     expect(shown.out).toMatch(/Watch\s+every 10 s: up/)
     expect(shown.out).toMatch(/FOUND[^]*up\s+Ready pods: 1\./)
@@ -160,6 +160,27 @@ describe("berth services", () => {
     expect((await berth("get", id)).out).toMatch(/Watch\s+not watched/)
     expect((await berth("rm", id)).code).toBe(0)
     expect((await berth("get", id)).code).not.toBe(0)
+  })
+
+  it("lists so many, by name and state, and cuts what would push the rest off the screen", async () => {
+    const long = `${"x".repeat(200)}end`
+    for (const [name, state] of [
+      ["a", "error"],
+      ["b", "active"],
+      [long, "active"],
+    ] as const)
+      await register(server, { name, status: { state } })
+    const names = (out: string) => out.split("\n").flatMap((line) => /^(a|b|x+…)\s/.exec(line)?.[1] ?? [])
+    expect(names((await berth("ls")).out)).toEqual([`${"x".repeat(47)}…`, "b", "a"])
+    const two = await berth("ls", "--limit", "2")
+    expect([names(two.out).length, two.err]).toEqual([2, "The newest 2: --limit shows more.\n"])
+    expect(names((await berth("ls", "--state", "error")).out)).toEqual(["a"])
+    expect(names((await berth("ls", "--name", "b")).out)).toEqual(["b"])
+    expect(await berth("ls", "--state", "x")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--state takes one of inactive, active"),
+    })
+    expect((await berth("ls", "-o", "json")).out).toContain(long)
   })
 
   it("take a record's name, which must be that of one alone", async () => {

@@ -13,26 +13,15 @@ import type {
   ServiceWatchDetail,
   ServiceWatchList,
   WatchSettings,
-  WorkspaceList,
 } from "@berth/contract/berth"
 import type { PageRequest } from "./berth.ts"
-import { BerthError } from "./errors.ts"
 import type { CallOptions, Query, Transport } from "./http.ts"
 import { path } from "./http.ts"
-import { collect } from "./paging.ts"
 
 /** Which workspace a list shows. */
 export interface RegisterPage extends PageRequest {
   /** Absent: all that the caller may see. */
   readonly workspace?: string
-}
-
-/** Which records; both must hold. */
-export interface RecordQuery {
-  /** Absent: every workspace that the caller has a role in. */
-  readonly workspace?: string
-  /** Exactly this one. */
-  readonly name?: string
 }
 
 /** Which records of the register a list shows. */
@@ -43,29 +32,8 @@ export interface EntryPage extends RegisterPage {
   readonly state?: NonNullable<ServiceEntryDetail["state"]>
 }
 
-/** A record as the services API tells of it; members that nobody needs here are left out. */
-export interface ServiceRow {
-  /** A UUID. */
-  readonly id: string
-  /** Where it is; in lists alone. */
-  readonly workspace?: string
-  /** Need not be unique. */
-  readonly name: string
-  /** In every answer. */
-  readonly body: { readonly created: string; readonly state: string | null }
-  /** null in lists. */
-  readonly metadata: {
-    readonly prediction_url: string | null
-    readonly health_check_url: string | null
-  } | null
-}
-
 /** Records of model servers, as far as the services API has no call for it. */
 export interface ServiceApiClient {
-  /** Records by the services API, newest first, all of its pages. */
-  serviceRecords(query?: RecordQuery, options?: CallOptions): Promise<readonly ServiceRow[]>
-  /** One record. @throws BerthError 404 */
-  serviceRecord(id: string, options?: CallOptions): Promise<ServiceRow>
   /** Deletes a record; what it follows goes on. */
   deleteServiceRecord(id: string, options?: CallOptions): Promise<void>
   /** The register: what is served where, newest first. */
@@ -100,17 +68,6 @@ export interface ServiceApiClient {
   deleteModelVersion(id: string, options?: CallOptions): Promise<void>
 }
 
-interface RecordPage {
-  readonly total_pages: number
-  readonly items: readonly ServiceRow[]
-}
-
-/** A workspace that was deleted while the others were asked for. */
-function goneMeanwhile(error: unknown): readonly ServiceRow[] {
-  if (error instanceof BerthError && error.status === 404) return []
-  throw error
-}
-
 /** That part of `/berth/v1` over a transport. */
 export function createServiceApiClient(http: Transport): ServiceApiClient {
   const get = <T>(at: string, options: CallOptions = {}, query: Query = {}) =>
@@ -125,41 +82,7 @@ export function createServiceApiClient(http: Transport): ServiceApiClient {
   const modelVersion = (id: string) => path`/berth/v1/model-versions/${id}`
   const record = (id: string) => path`/api/v1/services/${id}`
 
-  async function recordsOf(workspace: string, name: string | undefined, options: CallOptions) {
-    // said as the operator that it is, for a name may look like another one
-    const named = name === undefined ? undefined : `equals:${name}`
-    const rows: ServiceRow[] = []
-    for (let page = 1, pages = 1; page <= pages; page++) {
-      const found = await get<RecordPage>("/api/v1/services", options, {
-        page,
-        size: 1000,
-        sort_by: "desc:created",
-        project: workspace,
-        name: named,
-      })
-      // that API takes no notice of the case of letters
-      const fitting = found.items.filter((row) => name === undefined || row.name === name)
-      rows.push(...fitting.map((row) => ({ ...row, workspace })))
-      pages = found.total_pages
-    }
-    return rows
-  }
-
-  /** That API lists one workspace at a time: `default` where none is named. */
-  async function serviceRecords(
-    { workspace, name }: RecordQuery = {},
-    options: CallOptions = {},
-  ): Promise<readonly ServiceRow[]> {
-    if (workspace !== undefined) return recordsOf(workspace, name, options)
-    const workspaces = await collect((page) => get<WorkspaceList>("/berth/v1/workspaces", options, page))
-    const rows: ServiceRow[] = []
-    for (const { id } of workspaces) rows.push(...(await recordsOf(id, name, options).catch(goneMeanwhile)))
-    return rows.toSorted((a, b) => (a.body.created < b.body.created ? 1 : -1))
-  }
-
   return {
-    serviceRecords,
-    serviceRecord: (id, options) => get(record(id), options),
     deleteServiceRecord: (id, options) => remove(record(id), options),
     services: (query, options) => get("/berth/v1/services", options, { ...query }),
     service: (id, options) => get(path`/berth/v1/services/${id}`, options),

@@ -1,7 +1,16 @@
 import { Type, type Static } from "typebox"
 import { Exact, Nullable, PageOf, PageQuery, flag, int, oneOf, text, timestamp } from "../common/index.ts"
 
-const states = ["inactive", "active", "pending_startup", "pending_shutdown", "error", "scaled_to_zero"]
+/** Of a record (reference/zenml-services.md 2.3). */
+export const serviceStates = [
+  "inactive",
+  "active",
+  "pending_startup",
+  "pending_shutdown",
+  "error",
+  "scaled_to_zero",
+] as const
+export type ServiceState = (typeof serviceStates)[number]
 const runStatuses = [
   "initializing",
   "provisioning",
@@ -78,7 +87,7 @@ export const ServiceWatch = Type.Object(
     serviceId: text("The record."),
     name: text("The record's name."),
     workspaceId: text("The record's workspace."),
-    state: Nullable(Type.Enum(states), "The record's state."),
+    state: Nullable(Type.Enum([...serviceStates]), "The record's state."),
     healthCheckUrl: Nullable(Type.String(), "What is asked, unless it follows something of this server."),
     joined,
     ...watching,
@@ -104,7 +113,7 @@ export const RegisterQuery = Exact({
 export const ServiceEntryQuery = Exact({
   ...RegisterQuery.properties,
   name: Type.Optional(text("Only of this name, whatever the case of ASCII letters.")),
-  state: Type.Optional(oneOf(states, "Only in this state.")),
+  state: Type.Optional(oneOf([...serviceStates], "Only in this state.")),
 })
 
 /** A record of the register: what is served where, and how it stands. */
@@ -115,7 +124,7 @@ export const ServiceEntry = Type.Object(
     workspaceId: text("Its workspace."),
     type: text("What kind of service, as `model-serving`."),
     flavor: text("By what, as `vllm`."),
-    state: Nullable(Type.Enum(states), "How it stands; null: nobody has said."),
+    state: Nullable(Type.Enum([...serviceStates]), "How it stands; null: nobody has said."),
     predictionUrl: Nullable(Type.String(), "Where it answers."),
     healthCheckUrl: Nullable(Type.String(), "Where its health is."),
     joined,
@@ -160,7 +169,7 @@ export const RegisteredService = Type.Object(
     id: text("The record's id, as the services API has it."),
     name: text("Its name."),
     workspaceId: text("Its workspace."),
-    state: Nullable(Type.Enum(states), "Its state."),
+    state: Nullable(Type.Enum([...serviceStates]), "Its state."),
     predictionUrl: Nullable(Type.String(), "Where it answers now."),
     healthCheckUrl: Nullable(Type.String(), "Where its health is."),
   },

@@ -1,4 +1,4 @@
-import type { BerthClient } from "@berth/sdk"
+import { type BerthClient, collect } from "@berth/sdk"
 import { CliError } from "./cli-error.ts"
 
 const uuid = /^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i
@@ -15,10 +15,9 @@ export async function findServiceRecord(
   workspace: string | undefined,
 ): Promise<string> {
   if (uuid.test(idOrName)) return idOrName
-  const records = await berth.serviceRecords({
-    name: idOrName,
-    ...(workspace === undefined ? {} : { workspace }),
-  })
+  const scope = workspace === undefined ? {} : { workspace }
+  const alike = await collect((page) => berth.services({ name: idOrName, ...scope, ...page }))
+  const records = alike.filter((one) => one.name === idOrName)
   const [only, another] = records
   if (only === undefined)
     throw new CliError(
@@ -27,7 +26,7 @@ export async function findServiceRecord(
     )
   if (another !== undefined)
     throw new CliError(
-      `${records.length} service records are named ${idOrName}: ${records.map((one) => `${one.id} in ${one.workspace}`).join(", ")}.`,
+      `${records.length} service records are named ${idOrName}: ${records.map((one) => `${one.id} in ${one.workspaceId}`).join(", ")}.`,
       workspace === undefined
         ? "Give the id of the one you mean, or its workspace with -w."
         : "Give the id of the one you mean.",

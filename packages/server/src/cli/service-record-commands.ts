@@ -20,9 +20,14 @@ export const servicesGroup: GroupSpec = {
       usage: "ls",
       aliases: ["list"],
       isDefault: true,
-      sentence: "list records with their state and last probe",
-      flags: [flag("-w, --workspace <WORKSPACE>", "only of this workspace")],
-      examples: ["berth services", "berth services ls -w research"],
+      sentence: "list what is served where: records with their state and last probe, newest first",
+      flags: [
+        flag("-w, --workspace <WORKSPACE>", "only of this workspace"),
+        flag("--name <NAME>", "only of this name"),
+        flag("--state <STATE>", "only in this state, as active or error"),
+        flag("--limit <N>", "at most so many, up to 1000 (default 100)"),
+      ],
+      examples: ["berth services", "berth services ls -w research --state error"],
       run: async (terminal, _args, options) =>
         (await import("./commands/services.ts")).servicesList(terminal, options),
     }),

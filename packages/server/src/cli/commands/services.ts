@@ -1,5 +1,9 @@
-import type { ServiceWatch, WatchSettings } from "@berth/contract/berth"
-import { BerthError, collect, type ServiceRow } from "@berth/sdk"
+import {
+  type ServiceEntry,
+  type ServiceState,
+  serviceStates,
+  type WatchSettings,
+} from "@berth/contract/berth"
 import { usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
 import { connect, readCount } from "../connect.ts"
@@ -11,6 +15,8 @@ import type { Terminal } from "../terminal.ts"
 export interface ServicesOptions extends CommonOptions {
   readonly workspace?: string
   readonly name?: string
+  readonly state?: string
+  readonly limit?: string
   readonly ray?: boolean
   readonly every?: string
   readonly timeout?: string
@@ -19,43 +25,50 @@ export interface ServicesOptions extends CommonOptions {
   readonly off?: boolean
 }
 
-/** `berth services ls`: records, newest first, with what their watches found. */
+const longestCell = 48
+
+/** `berth services ls`: what is served where, newest first. */
 export async function servicesList(terminal: Terminal, options: ServicesOptions): Promise<void> {
+  const limit = readCount("--limit", options.limit ?? "100", { min: 1, max: 1000 })
+  const { workspace, name, state } = options
+  if (state !== undefined && !isState(state))
+    throw usageError(`--state takes one of ${serviceStates.join(", ")}, not "${state}".`)
   const { client, form } = await connect(terminal, options)
-  const scope = options.workspace === undefined ? {} : { workspace: options.workspace }
-  const records = await client.berth.serviceRecords(scope)
-  const watches = await collect((page) => client.berth.serviceWatches({ ...scope, ...page }))
-  const watchOf = new Map(watches.map((watch) => [watch.serviceId, watch]))
-  const rows = records.map((record) => ({ record, watch: watchOf.get(record.id) ?? null }))
+  const { items, nextCursor } = await client.berth.services({
+    limit,
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(name === undefined ? {} : { name }),
+    ...(state === undefined ? {} : { state }),
+  })
   await writeList(terminal, form, {
-    rows,
+    rows: items,
     columns: [
-      { title: "NAME", cell: ({ record }) => record.name },
-      { title: "WORKSPACE", cell: ({ record }) => record.workspace ?? "" },
-      { title: "STATE", cell: ({ record }) => record.body.state ?? "-" },
-      { title: "WATCH", cell: ({ watch }) => watch?.verdict ?? "-" },
-      { title: "LAST PROBE", cell: ({ watch }) => probeOf(watch, terminal.nowMs()) },
-      { title: "ID", cell: ({ record }) => record.id },
+      { title: "NAME", cell: (entry) => clipped(entry.name) },
+      { title: "WORKSPACE", cell: (entry) => entry.workspaceId },
+      { title: "STATE", cell: (entry) => entry.state ?? "-" },
+      { title: "ANSWERS AT", cell: (entry) => clipped(entry.predictionUrl ?? "-") },
+      { title: "WATCH", cell: (entry) => entry.watch?.verdict ?? "-" },
+      { title: "LAST PROBE", cell: (entry) => probeOf(entry.watch, terminal.nowMs()) },
+      { title: "ID", cell: (entry) => entry.id },
     ],
     empty: "There are no service records.",
   })
+  if (nextCursor !== null) terminal.err(`The newest ${items.length}: --limit shows more.\n`)
 }
 
 /** `berth services get`: one record, its watch and the history of it. */
 export async function serviceGet(terminal: Terminal, what: string, options: ServicesOptions): Promise<void> {
   const { client, form } = await connect(terminal, options)
-  const id = await findServiceRecord(client, what, options.workspace)
-  const record = await client.berth.serviceRecord(id)
-  const watch = await client.berth.serviceWatch(id).catch(notWatched)
-  if (form !== "table") return writeValue(terminal, form, { record, watch })
-  terminal.out(`${await factsOf(terminal, record, watch)}\n`)
-  if (!watch || watch.history.length === 0) return
+  const entry = await client.berth.service(await findServiceRecord(client, what, options.workspace))
+  if (form !== "table") return writeValue(terminal, form, entry)
+  terminal.out(`${await factsOf(terminal, entry)}\n`)
+  if (entry.history.length === 0) return
   const columns = [
-    { title: "AT", cell: (entry: { readonly at: string }) => entry.at },
-    { title: "FOUND", cell: (entry: { readonly verdict: string }) => entry.verdict },
-    { title: "DETAIL", cell: (entry: { readonly detail: string }) => entry.detail },
+    { title: "AT", cell: (seen: { readonly at: string }) => seen.at },
+    { title: "FOUND", cell: (seen: { readonly verdict: string }) => seen.verdict },
+    { title: "DETAIL", cell: (seen: { readonly detail: string }) => seen.detail },
   ]
-  terminal.out(`\n${await renderTable(terminal, columns, watch.history)}\n`)
+  terminal.out(`\n${await renderTable(terminal, columns, entry.history)}\n`)
 }
 
 /** `berth services register`: a record that follows a workload, or a Ray service. */
@@ -119,23 +132,30 @@ function settingsOf({ every, timeout, failures, successes }: ServicesOptions): W
   }
 }
 
-function probeOf(watch: ServiceWatch | null, nowMs: number): string {
+function isState(text: string): text is ServiceState {
+  return (serviceStates as readonly string[]).includes(text)
+}
+
+/** So much of a text that the columns after it are still seen. */
+function clipped(text: string): string {
+  return text.length > longestCell ? `${text.slice(0, longestCell - 1)}…` : text
+}
+
+function probeOf(watch: ServiceEntry["watch"], nowMs: number): string {
   if (!watch?.lastProbe) return "-"
   return `${age(watch.lastProbe.at, nowMs)} ago: ${watch.lastProbe.detail}`
 }
 
-function notWatched(error: unknown): null {
-  if (error instanceof BerthError && error.status === 404) return null
-  throw error
-}
-
-async function factsOf(terminal: Terminal, record: ServiceRow, watch: ServiceWatch | null): Promise<string> {
+async function factsOf(terminal: Terminal, entry: ServiceEntry): Promise<string> {
+  const { watch } = entry
   const facts = [
-    ["Name", record.name],
-    ["State", record.body.state ?? "-"],
-    ["Answers at", record.metadata?.prediction_url ?? "-"],
-    ["Health", record.metadata?.health_check_url ?? "-"],
-    ["Follows", watch?.joined?.name ?? "-"],
+    ["Name", entry.name],
+    ["Workspace", entry.workspaceId],
+    ["Type", `${entry.type}, ${entry.flavor}`],
+    ["State", entry.state ?? "-"],
+    ["Answers at", entry.predictionUrl ?? "-"],
+    ["Health", entry.healthCheckUrl ?? "-"],
+    ["Follows", entry.joined?.name ?? "-"],
     ["Watch", watch ? `every ${watch.intervalSeconds} s: ${watch.verdict}` : "not watched"],
     ["Last probe", probeOf(watch, terminal.nowMs())],
   ] as const
@@ -143,7 +163,7 @@ async function factsOf(terminal: Terminal, record: ServiceRow, watch: ServiceWat
     terminal,
     [
       { title: "ID", cell: ([name]) => name },
-      { title: record.id, cell: ([, value]) => value },
+      { title: entry.id, cell: ([, value]) => value },
     ],
     facts,
   )
