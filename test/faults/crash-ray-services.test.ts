@@ -1,9 +1,8 @@
 import { expect, it } from "vitest"
 import type { NewRayService } from "../../packages/server/src/domain/ray/index.ts"
 import { anAskedSpec, aSize, aWorkerGroup } from "../../packages/server/src/domain/ray/ray-suite.ts"
-import { AppError } from "../../packages/server/src/kit/errors.ts"
-import { aNode, createTestPlane, type TestPlane } from "../support/plane.ts"
-import { crashingAt, unlessDead } from "./crash-scenario.ts"
+import { aNode, createTestPlane } from "../support/plane.ts"
+import { crashingAt, insist } from "./crash-scenario.ts"
 
 /** The life of a service has some hundred steps: all of them where time is no matter. */
 const every = Number(process.env["BERTH_CRASH_EVERY"] ?? (process.env["CI_FULL"] === "1" ? 43 : 97))
@@ -22,27 +21,6 @@ function wanted(application: string, computeTemplate: string): NewRayService {
     serviceUnhealthySeconds: 0,
     deploymentUnhealthySeconds: 0,
     spec: anAskedSpec({ workers: [{ ...aWorkerGroup, computeTemplate }] }),
-  }
-}
-
-/** Until it was answered, as a client that tries again; what was done unheard is as good. */
-async function insist(
-  p: TestPlane,
-  restart: () => Promise<void>,
-  work: () => Promise<unknown>,
-): Promise<void> {
-  for (;;) {
-    const answer = work().then(
-      () => "done",
-      (thrown: unknown) => {
-        if (AppError.from(thrown).code === "already_exists" || AppError.from(thrown).code === "not_found")
-          return "done"
-        throw thrown
-      },
-    )
-    const isDone = (await unlessDead(p, answer)) !== undefined
-    await restart()
-    if (isDone) return
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type PatchWorkload,
   type Workload,
 } from "../../packages/server/src/domain/workloads/index.ts"
+import { AppError } from "../../packages/server/src/kit/errors.ts"
 import type { OnStep } from "../support/life.ts"
 import { aNode, createTestPlane, type Submission, type TestPlane } from "../support/plane.ts"
 
@@ -63,6 +64,27 @@ export async function unlessDead<T>(p: TestPlane, work: Promise<T>): Promise<T |
   for (let turn = 0; turn < 50 && !isOver(); turn++) await p.settle()
   if (failure !== undefined) throw failure
   return told?.value
+}
+
+/** Until it was answered, as a client that tries again; what was done unheard is as good. */
+export async function insist(
+  p: TestPlane,
+  restart: () => Promise<void>,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  for (;;) {
+    const answer = work().then(
+      () => "done",
+      (thrown: unknown) => {
+        if (AppError.from(thrown).code === "already_exists" || AppError.from(thrown).code === "not_found")
+          return "done"
+        throw thrown
+      },
+    )
+    const isDone = (await unlessDead(p, answer)) !== undefined
+    await restart()
+    if (isDone) return
+  }
 }
 
 async function submit(

@@ -1,6 +1,7 @@
 import type { NodeSource } from "../../packages/server/src/domain/inventory/index.ts"
 import type { Store } from "../../packages/server/src/domain/journal/index.ts"
 import type { RayBackend, RayDashboard } from "../../packages/server/src/domain/ray/index.ts"
+import type { Prober } from "../../packages/server/src/domain/services/index.ts"
 import type { PodDriver } from "../../packages/server/src/domain/workloads/index.ts"
 import { AppError } from "../../packages/server/src/kit/errors.ts"
 import type { Clock } from "../../packages/server/src/kit/clock.ts"
@@ -24,6 +25,7 @@ export interface Life {
   readonly transactions: number
   store(store: Store): Store
   driver(driver: PodDriver & NodeSource): PodDriver & NodeSource
+  prober(prober: Prober): Prober
   /** Installing goes on beside everything else: it is no call that anything waits for. */
   rayBackend(backend: RayBackend): RayBackend
   kill(): void
@@ -119,6 +121,9 @@ export function createLife(
       followLog: (handle, podId, query, signal) => driver.followLog(handle, podId, query, signal),
       forget: (id, handle, logsToo) => call("forget", () => driver.forget(id, handle, logsToo)),
       close: () => driver.close(),
+    }),
+    prober: (prober) => ({
+      probe: (url, timeoutMs, signal) => call("probe", () => prober.probe(url, timeoutMs, signal)),
     }),
     rayBackend: (backend) => ({
       ...backend,

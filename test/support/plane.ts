@@ -252,7 +252,7 @@ async function startLife(given: {
     ),
     vault: createVault(new Uint8Array(vaultKeyBytes).fill(7)),
     networks: new Map([[cluster, given.network]]),
-    prober: given.prober,
+    prober: life.prober(given.prober),
     sources: gated,
     noAuth: false,
     ...(given.gpuLimits ? { gpuLimits: given.gpuLimits } : {}),
