@@ -54,6 +54,11 @@ describe("a record that follows a Deployment", () => {
     expect(await join(body)).toMatchObject({ status })
   })
 
+  it("has the name of what it follows unless it is given one", async () => {
+    const { json } = await server.call("GET", `/api/v1/workloads/${workload}`)
+    expect((await join({ join: { workload } })).json.name).toBe(json.displayName)
+  })
+
   it("is there once", async () => {
     expect((await join({ join: { workload }, watch: null })).status).toBe(201)
     expect((await join({ join: { workload }, watch: null })).status).toBe(409)

@@ -27,7 +27,7 @@ describe("a record that follows a Deployment", () => {
     await p.until(async () => (await recordOf(p, id)).state === "active")
     const { endpoint } = await p.plane.endpoints.get(owner, workload)
     expect(await recordOf(p, id)).toMatchObject({
-      name: workload,
+      name: "serve",
       predictionUrl: `http://${endpoint.clusterIp}:8000`,
       healthCheckUrl: `http://${endpoint.clusterIp}:8000/`,
       status: '{"state": "active", "last_state": "pending_startup", "last_error": ""}',

@@ -110,14 +110,14 @@ async function findJoinable(
 ): Promise<Joinable> {
   if (kind === "workload") {
     const { workload } = await workloads.get(principal, name)
-    const { key, id, workspaceId, phase, spec } = workload
+    const { key, id, displayName, workspaceId, phase, spec } = workload
     const join = { kind, key, name: id }
     const refusal = isTerminal(phase)
       ? `The workload ${id} is over.`
       : spec.service === null
         ? `The workload ${id} has no service.`
         : null
-    return { join, workspaceId, displayName: id, refusal }
+    return { join, workspaceId, displayName: displayName || id, refusal }
   }
   const [namespace = "", serviceName = ""] = name.split("/")
   const { service } = await rayServices.get(principal, { namespace, name: serviceName })
