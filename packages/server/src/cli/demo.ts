@@ -7,6 +7,7 @@ import { collect, createBerthClient } from "@berth/sdk"
 import { CliError } from "./cli-error.ts"
 import type { Session } from "./connect.ts"
 import { demoEntryPoint } from "./demo-job.ts"
+import { logLines } from "./log-text.ts"
 import { followWorkload } from "./follow-workload.ts"
 import { shapeText, untilText } from "./gpu-request-facts.ts"
 import { humanSeconds, parseInstant } from "./human.ts"
@@ -213,8 +214,8 @@ async function watch({ terminal, client, signal, say }: Watching, id: string): P
     rank: null,
     signal,
     onLines(rank, lines) {
-      for (const line of lines)
-        terminal.out(`${paint(terminal, rank === 0 ? "green" : "cyan", `rank ${rank}`)}  ${line}\n`)
+      const prefix = `${paint(terminal, rank === 0 ? "green" : "cyan", `rank ${rank}`)}  `
+      terminal.out(logLines(terminal, lines, prefix))
     },
   })
   const ended = await client.workloads.get(id, { signal })

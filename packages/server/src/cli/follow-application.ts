@@ -1,6 +1,7 @@
 import type { WorkloadDetail, WorkloadPod } from "@berth/contract/workloads"
 import { BerthError } from "@berth/sdk"
 import type { Session } from "./connect.ts"
+import { logLines } from "./log-text.ts"
 import { patiently, pause } from "./patience.ts"
 import { harmless, paint } from "./terminal.ts"
 import { endSentence, hasEnded, podsByRank, workloadExitCode } from "./workload-facts.ts"
@@ -122,7 +123,7 @@ async function followPod(
   try {
     for await (const item of client.streams.followLog(id, pod.podId, query, { signal })) {
       if (item.kind === "end") break
-      terminal.out(item.lines.map((line) => `${prefix}${line}\n`).join(""))
+      terminal.out(logLines(terminal, item.lines, prefix))
       await terminal.drained()
     }
     return true

@@ -2,6 +2,7 @@ import type { WorkloadDetail } from "@berth/contract/workloads"
 import { BerthError } from "@berth/sdk"
 import type { Session } from "./connect.ts"
 import { exitCodes } from "./exit-codes.ts"
+import { logLines } from "./log-text.ts"
 import { patiently, pause } from "./patience.ts"
 import { harmless, paint } from "./terminal.ts"
 import { explainWaiting } from "./waiting.ts"
@@ -178,7 +179,7 @@ function logMissing(session: Session, place: RankPlace): RankEnd {
 /** Rank 0 as it is, the others behind their number. */
 function print(session: Session, rank: number, lines: readonly string[], isAlone: boolean) {
   const prefix = isAlone || rank === 0 ? "" : `${paint(session.terminal, "cyan", `[${rank}]`)} `
-  session.terminal.out(lines.map((line) => `${prefix}${line}\n`).join(""))
+  session.terminal.out(logLines(session.terminal, lines, prefix))
 }
 
 /** What can be done next, and its command. */

@@ -52,6 +52,19 @@ it("gives programs the values themselves, also of an empty list", async () => {
   expect(yaml.stdout()).toBe("id: x\nlist:\n  - 1\n")
 })
 
+it.each(["json", "yaml"] as const)(
+  "escapes what steers terminals in %s, and it reads back as it was",
+  async (form) => {
+    const terminal = createTestTerminal()
+    const value = { name: "x\u001b[2J\u009b2J\u007f\u009d0;y\u009c" }
+    await writeDone(terminal, form, "Done.", value)
+    expect(terminal.stdout()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
+    // JSON is YAML too
+    const { parse } = await import("yaml")
+    expect(parse(terminal.stdout())).toEqual(value)
+  },
+)
+
 it("lines facts up by the longest name", async () => {
   const terminal = createTestTerminal()
   await writeFacts(terminal, "table", {}, [

@@ -72,10 +72,15 @@ const oneLine = (text: string) => harmless(text).replaceAll(/\s+/g, " ").trim()
 export async function writeValue(terminal: Terminal, form: OutputForm, value: unknown): Promise<void> {
   if (form === "yaml") {
     const { stringify } = await import("yaml")
-    terminal.out(stringify(value, { lineWidth: 0 }))
+    terminal.out(escapeControls(stringify(value, { lineWidth: 0 })))
     return
   }
-  terminal.out(`${JSON.stringify(value, null, 2)}\n`)
+  terminal.out(`${escapeControls(JSON.stringify(value, null, 2))}\n`)
+}
+
+/** DEL and the controls above ASCII stand in strings of JSON and YAML as they are, and some steer terminals. */
+function escapeControls(text: string): string {
+  return text.replace(/[\u007f-\u009f]/g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`)
 }
 
 /** Writes `NAME  value` lines for people, or the whole value for programs. */

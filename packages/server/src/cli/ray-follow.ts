@@ -1,6 +1,7 @@
 import { exitCodes } from "./exit-codes.ts"
 import { createGrownLog } from "./grown-log.ts"
 import { createLooks } from "./await-ray.ts"
+import { logText } from "./log-text.ts"
 import { patiently } from "./patience.ts"
 import type { RaySession } from "./ray-place.ts"
 import { createRayProgress } from "./ray-progress.ts"
@@ -83,7 +84,7 @@ export async function followRayJob(
   for (;;) {
     const look = await patiently(terminal, signal, () => source.look(signal))
     if (look.awaits) await tellCluster(session, look.awaits, progress, signal)
-    if (look.status !== "" && (await show(signal))) looks.soon()
+    if (look.status !== "" && (await show(look.isOver, signal))) looks.soon()
     if (look.isOver) {
       terminal.err(`${paint(terminal, "dim", harmless(endSentence(source.shownId, look)))}\n`)
       return rayExitCode(look)
@@ -92,17 +93,17 @@ export async function followRayJob(
   }
 }
 
-/** Shows what is new of the log; told whether there was something. */
+/** Shows what is new of the log, whole lines until it is over; told whether there was something. */
 function createShower(
   { terminal }: RaySession,
   source: RayJobSource,
-): (signal: AbortSignal) => Promise<boolean> {
+): (isOver: boolean, signal: AbortSignal) => Promise<boolean> {
   const grown = createGrownLog()
-  return async (signal) => {
+  return async (isOver, signal) => {
     const log = await patiently(terminal, signal, () => logOrNothing(source, signal))
-    const { text, isCut } = grown(log)
+    const { text, isCut } = grown(isOver ? log : log.slice(0, log.lastIndexOf("\n") + 1))
     if (isCut) terminal.err(`A part of the log of ${source.shownId} is no longer kept.\n`)
-    if (text !== "") terminal.out(text)
+    terminal.out(logText(terminal, text))
     await terminal.drained()
     return text !== ""
   }

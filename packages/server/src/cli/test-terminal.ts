@@ -18,6 +18,8 @@ export interface TestTerminalOptions {
   readonly cwd?: string
   readonly nowMs?: number
   readonly isRoot?: boolean
+  /** Whether a person looks on: in colours, unless NO_COLOR is set. Default false. */
+  readonly isTty?: boolean
   /** Standard input. */
   readonly input?: string
 }
@@ -29,6 +31,7 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
     cwd = "/",
     nowMs = Date.UTC(2030, 0, 1),
     isRoot = false,
+    isTty = false,
     input = "",
   } = options
   const written = { out: "", err: "" }
@@ -39,8 +42,8 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
     out: (text) => void (written.out += text),
     err: (text) => void (written.err += text),
     drained: () => Promise.resolve(),
-    isTty: false,
-    hasColour: false,
+    isTty,
+    hasColour: isTty && !env["NO_COLOR"],
     columns: 0,
     env,
     cwd,

@@ -172,6 +172,7 @@ export const workCommands: readonly CommandSpec[] = [
     notes: [
       "With -f it ends with the workload's exit code, as `berth run` does.",
       "Of a Deployment or StatefulSet it shows every pod behind its [NUMBER], and with -f also those that come later.",
+      "Colours are shown on terminals; what would steer them otherwise, and all of it in pipes, is left out.",
     ],
     examples: ["berth logs -f train-x7kqd", "berth logs train-x7kqd --rank 1 --tail 100"],
     run: async (terminal, [id = ""], options) =>

@@ -25,6 +25,16 @@ describe("berth logs", () => {
     })
   })
 
+  it("passes on nothing that steers the terminal: another person may have written it", async () => {
+    const detail = { phase: "Succeeded" as const, dispatchCount: 1, pods: [pod(0, 0)] }
+    const lines = ["\u001b]0;root\u0007\u001b[1;1Hhome", "\u001b[32mgreen"]
+    await serve(
+      life([detail], { [logRoute(0)]: (call) => sendLog(call, lines, { exitCode: 0, cause: null }) }),
+    )
+    expect((await berth(["logs", "w-x"], { isTty: true })).out).toBe("home\n\u001b[32mgreen\u001b[0m\n")
+    expect((await berth(["logs", "-f", "w-x"])).out).toBe("home\ngreen\n")
+  })
+
   it("says that there is none yet, and where to look", async () => {
     await serve(life([{}]))
     expect(await berth(["logs", "w-x"])).toMatchObject({

@@ -7,6 +7,7 @@ import { exitCodes } from "../exit-codes.ts"
 import { followApplication, isApplication } from "../follow-application.ts"
 import { followWorkload, untilDetached } from "../follow-workload.ts"
 import { parseSeconds } from "../human.ts"
+import { logLines } from "../log-text.ts"
 import type { Terminal } from "../terminal.ts"
 import { endSentence, hasEnded, podsByRank } from "../workload-facts.ts"
 
@@ -109,7 +110,7 @@ async function printLog(
     if (isFirst && item.droppedBytes > 0 && tail === null && since === null)
       terminal.err(`The first ${item.droppedBytes} bytes of rank ${what.rank}'s log are no longer kept.\n`)
     isFirst = false
-    terminal.out(item.lines.map((line) => `${prefix}${line}\n`).join(""))
+    terminal.out(logLines(terminal, item.lines, prefix))
     await terminal.drained()
   }
 }

@@ -1,6 +1,7 @@
 import { CliError, usageError } from "../cli-error.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { untilDetached } from "../follow-workload.ts"
+import { logText } from "../log-text.ts"
 import { findRay } from "../ray-find.ts"
 import type { RayJobSource } from "../ray-follow.ts"
 import { followRayJob, rayJobSource, submissionSource } from "../ray-follow.ts"
@@ -54,8 +55,9 @@ async function showJob(
       ["come back", `berth ray logs -f ${shownId}${where}`],
       ["stop it", `berth ray stop ${shownId}${where}`],
     ])
-  session.terminal.out(await source.log(new AbortController().signal))
-  await session.terminal.drained()
+  const { terminal } = session
+  terminal.out(logText(terminal, await source.log(new AbortController().signal)))
+  await terminal.drained()
   return exitCodes.ok
 }
 
@@ -65,7 +67,7 @@ async function showPod(session: RaySession, name: string, said: string | undefin
   const { pods } = await client.berth.rayCluster(namespace, name)
   const pod = said ?? pods.find(({ group }) => group === "head")?.name
   if (pod === undefined) throw new CliError(`${name} has no head now.`, `\`berth ray why ${name}\` says why.`)
-  terminal.out(await client.berth.rayPodLog(namespace, name, pod))
+  terminal.out(logText(terminal, await client.berth.rayPodLog(namespace, name, pod)))
   await terminal.drained()
   return exitCodes.ok
 }
