@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { type Selectable, type SqlBool, sql } from "kysely"
-import type { IdempotencyStore, IdempotentRequest, KeptAnswer } from "../domain/journal/index.ts"
+import type { IdempotencyStore, IdempotentRequest, KeptAnswer, Subject } from "../domain/journal/index.ts"
 import { fromJson, toJson } from "./codec.ts"
 import type { Database } from "./schema.ts"
 import { sessionOf } from "./session.ts"
@@ -61,6 +61,13 @@ function nameOf({ userId, route, key }: IdempotentRequest): Name {
   return { user_id: userId, route: createHash("sha256").update(route).digest("hex"), key }
 }
 
+/** The column holds what was answered; until then what was done. */
+function outcomeOf(column: string | null): { answer: KeptAnswer | null; about: Subject | null } {
+  if (column === null) return { answer: null, about: null }
+  const kept = fromJson<KeptAnswer | { readonly about: Subject }>(column)
+  return "about" in kept ? { answer: null, about: kept.about } : { answer: kept, about: null }
+}
+
 /** What was answered to requests that may be sent again. */
 export const idempotencyStore: IdempotencyStore = {
   async find(from, request) {
@@ -69,13 +76,14 @@ export const idempotencyStore: IdempotencyStore = {
       row && {
         ...request,
         bodyHash: row.body_hash,
-        answer: row.answer === null ? null : fromJson<KeptAnswer>(row.answer),
+        ...outcomeOf(row.answer),
         createdAtMs: row.created_at_ms,
       }
     )
   },
-  async mark(tx, request, atMs) {
-    const row = { ...nameOf(request), body_hash: request.bodyHash, answer: null, created_at_ms: atMs }
+  async mark(tx, request, { atMs, about }) {
+    const answer = about && toJson({ about })
+    const row = { ...nameOf(request), body_hash: request.bodyHash, answer, created_at_ms: atMs }
     await insertOne.post(tx, row)
   },
   async keep(tx, request, answer) {

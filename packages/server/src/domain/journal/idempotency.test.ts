@@ -14,7 +14,7 @@ it("what a request has begun, and goes on after its answer, leaves the answer al
   const inner = { committed: {}, tx } as unknown as Store
   const { store, begin } = createIdempotency({ store: inner, rows, clock: createVirtualClock() })
   const request = { userId: "u", route: "POST /x", key: "k", bodyHash: "h" }
-  const begun = await begin(request, false)
+  const begun = await begin(request, { replaysAnyBody: false, isRepeatable: false })
   if (!("run" in begun)) throw new Error("It is known already.")
   const answered = Promise.withResolvers<undefined>()
   const later = Promise.withResolvers<undefined>()

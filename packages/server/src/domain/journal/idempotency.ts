@@ -1,7 +1,7 @@
 import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
 import { createScope } from "../../kit/scope.ts"
-import type { Reads, Store, Tx } from "./ports.ts"
+import type { NewEvent, Reads, Store, Subject, Tx } from "./ports.ts"
 
 /** A request that its sender may send again (DESIGN 5). */
 export interface IdempotentRequest {
@@ -24,13 +24,19 @@ export interface KeptAnswer {
 export interface IdempotencyRow extends IdempotentRequest {
   /** null: it was carried out, and the server ended before the answer was kept. */
   readonly answer: KeptAnswer | null
+  /** What its first event is about; null: it has none, or the answer is kept. */
+  readonly about: Subject | null
   readonly createdAtMs: number
 }
 
 export interface IdempotencyStore {
   find(from: Reads, request: IdempotentRequest): Promise<IdempotencyRow | undefined>
   /** Writes it without an answer, also over a row that is too old to be answered from. */
-  mark(tx: Tx, request: IdempotentRequest, atMs: number): Promise<void>
+  mark(
+    tx: Tx,
+    request: IdempotentRequest,
+    done: { readonly atMs: number; readonly about: Subject | null },
+  ): Promise<void>
   keep(tx: Tx, request: IdempotentRequest, answer: KeptAnswer): Promise<void>
   drop(tx: Tx, request: IdempotentRequest): Promise<void>
   /** Removes what is older than `beforeMs`, and the oldest beyond `most`; at most `limit`. @returns how many */
@@ -42,15 +48,29 @@ export interface Idempotency {
   /** The store for all that requests may change: what a request writes first, it marks. */
   readonly store: Store
   /**
-   * What is to be done with a request: answer as before, or `run` it and tell the outcome. While one runs, the others
-   * wait for it, at most 20 s.
-   * @param replaysAnyBody another body is answered as the first one was
+   * What is to be done with a request: answer as before, `run` it and tell the outcome, or make the answer anew of
+   * what was done. While one runs, the others wait for it, at most 20 s.
    * @throws AppError `invalid` detail `key_reused` for another body; `too_many` detail `in_flight` when the first one
-   *   still runs; `conflict` detail `answer_lost` when it was carried out, but nobody knows the answer
+   *   still runs
    */
-  begin(request: IdempotentRequest, replaysAnyBody: boolean): Promise<KeptAnswer | RunningRequest>
+  begin(request: IdempotentRequest, ways: IdempotencyWays): Promise<KeptAnswer | RunningRequest | LostAnswer>
   /** Removes what nobody asks for any more, in one small step. @returns how many; 0 = nothing is left */
   prune(limit: number): Promise<number>
+}
+
+export interface IdempotencyWays {
+  /** Another body is answered as the first one was. */
+  readonly replaysAnyBody: boolean
+  /** Doing it again does no harm: so it is when the first answer was lost. */
+  readonly isRepeatable: boolean
+}
+
+/** It was carried out, and the server ended before the answer was kept. */
+export interface LostAnswer {
+  /** What its first event is about. */
+  readonly about: Subject | null
+  /** Answers the others that come as this one was answered. */
+  keep(answer: KeptAnswer): Promise<void>
 }
 
 export interface RunningRequest {
@@ -69,6 +89,8 @@ const longestBody = 1024 * 1024
 interface Scope {
   readonly request: IdempotentRequest
   isMarked: boolean
+  /** What its first event is about. */
+  about: Subject | null
   /** It was answered: what it has woken goes on for itself. */
   isOver: boolean
 }
@@ -92,12 +114,16 @@ export function createIdempotency(options: {
       const scope = scopes.current()
       if (!scope || scope.isOver) return inner.tx(closure, txOptions)
       const atMs = clock.nowMs()
+      let about: Subject | null = null
       const result = await inner.tx(async (tx) => {
-        const done = await closure(tx)
-        await rows.mark(tx, scope.request, atMs)
+        const { seen, first } = noting(tx)
+        const done = await closure(seen)
+        about = scope.about ?? first()
+        await rows.mark(tx, scope.request, { atMs, about })
         return done
       }, txOptions)
       scope.isMarked = true
+      scope.about = about
       return result
     },
   }
@@ -127,21 +153,22 @@ export function createIdempotency(options: {
 
   return {
     store,
-    async begin(request, replaysAnyBody) {
+    async begin(request, { replaysAnyBody, isRepeatable }) {
       const leave = await enter(JSON.stringify([request.userId, request.route, request.key]))
       try {
         const known = await rows.find(inner.committed, request)
-        if (!known || known.createdAtMs <= clock.nowMs() - keepMs) {
-          const scope: Scope = { request, isMarked: false, isOver: false }
+        const isOld = known && known.createdAtMs <= clock.nowMs() - keepMs
+        if (!known || isOld || (known.answer === null && isRepeatable)) {
+          const scope: Scope = { request, isMarked: false, about: null, isOver: false }
           return {
             run: (work) => scopes.run(scope, work),
             end: (answer) => end(scope, answer).finally(leave),
           }
         }
         if (known.bodyHash !== request.bodyHash && !replaysAnyBody) throw reused()
-        if (known.answer === null) throw answerLost()
         leave()
-        return known.answer
+        const { answer, about } = known
+        return answer ?? { about, keep: (made) => inner.tx((tx) => rows.keep(tx, request, made)) }
       } catch (error) {
         leave()
         throw error
@@ -174,10 +201,14 @@ function reused(): AppError {
   })
 }
 
-function answerLost(): AppError {
-  return new AppError(
-    "conflict",
-    "The request with this Idempotency-Key was carried out, but its answer was lost: look what is there.",
-    { detail: "answer_lost" },
-  )
+/** The same transaction, of which the subject of the first event is noted. */
+function noting(tx: Tx): { readonly seen: Tx; readonly first: () => Subject | null } {
+  let about: Subject | null = null
+  const emit = (event: NewEvent): Promise<void> => {
+    about ??= event.subject
+    return tx.emit(event)
+  }
+  // a store's handle is known by its members, and those of a prototype are members too
+  const seen = Object.create(tx, { emit: { value: emit } }) as Tx
+  return { seen, first: () => about }
 }

@@ -21,6 +21,7 @@ import { addRayDashboards, isRayDashboard } from "./ray-dashboards.ts"
 import { rayExplainHandlers } from "./ray-explain.ts"
 import { registerHandlers } from "./registers.ts"
 import { serverHandlers } from "./server.ts"
+import { remadeAnswers } from "./remade-answers.ts"
 import { serviceEntryHandlers } from "./service-entries.ts"
 import { serviceWatchHandlers } from "./service-watches.ts"
 import { workspaceHandlers } from "./workspaces.ts"
@@ -107,6 +108,7 @@ const documented: readonly BerthRouteName[] = ["listOpenApi", "openApi", "openAp
 
 function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandler, isOpen: boolean): void {
   const route = berthRoutes[name]
+  const remade = remadeAnswers[name]
   const deadlineMs = deadlines[name]
   const routeLimit = bodyLimits[name]
   app.route({
@@ -116,6 +118,7 @@ function addRoute(app: FastifyInstance, name: BerthRouteName, handle: BerthHandl
       operation: route.operation,
       isOpen,
       isSecret: name === "createKey",
+      ...(remade && { remade }),
       ...(routeLimit === undefined ? {} : { bodyLimit: routeLimit }),
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
     },

@@ -1,6 +1,8 @@
 import { egsRoutes, envelope, type EgsOperation, type EgsRoute } from "@berth/contract/egs"
 import type { FastifyInstance } from "fastify"
 import type { Family } from "../plugins/family.ts"
+import { remadeOfId, type RemadeAnswer } from "../plugins/lost-answers.ts"
+import type { SubjectKind } from "../../domain/journal/index.ts"
 import type { Services } from "../services.ts"
 import { apiKeyHandlers } from "./api-keys.ts"
 import { takeGetBodies } from "./body.ts"
@@ -50,12 +52,26 @@ function allHandlers(services: Services, options: EgsOptions): EgsHandlers {
   }
 }
 
+const ofId = (kind: SubjectKind, data: (id: string) => object) =>
+  remadeOfId(kind, (id) => JSON.stringify(envelope(data(id))), contentType)
+const remadeAnswers: Partial<Record<EgsOperation, RemadeAnswer>> = {
+  createGpr: ofId("gpu-request", (gprId) => ({ gprId })),
+  createWorkspace: ofId("workspace", (workspaceName) => ({ workspaceName })),
+  createGprTemplate: ofId("gpu-template", (gprTemplateName) => ({ gprTemplateName })),
+}
+
 function addRoute(app: FastifyInstance, name: EgsOperation, handle: EgsHandler): void {
   const route: EgsRoute = egsRoutes[name]
+  const remade = remadeAnswers[name]
   app.route({
     method: route.method,
     url: route.path,
-    config: { operation: `egs.${name}`, isOpen: route.isOpen ?? false, isSecret: name === "createApiKey" },
+    config: {
+      operation: `egs.${name}`,
+      isOpen: route.isOpen ?? false,
+      isSecret: name === "createApiKey",
+      ...(remade && { remade }),
+    },
     handler: async (request, reply) => {
       const text = JSON.stringify(envelope(await handle(request, reply)))
       // As bytes: of text the framework would add a character set to the media type.

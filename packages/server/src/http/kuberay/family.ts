@@ -1,8 +1,10 @@
 import { encodeBody, kuberayRoutes, type KuberayRoute, type KuberayRouteName } from "@berth/contract/kuberay"
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf"
 import type { FastifyReply, FastifyRequest } from "fastify"
+import type { SubjectKind } from "../../domain/journal/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { ErrorAnswer, Family } from "../plugins/family.ts"
+import { remadeByReading, type RemadeAnswer } from "../plugins/lost-answers.ts"
 import type { Services } from "../services.ts"
 import { createRayCall, type RayCall } from "./calls.ts"
 import { timeoutOf, withDeadline } from "./deadline.ts"
@@ -29,7 +31,8 @@ export function createKuberayFamily(options: SwaggerOptions): Family {
       const answer = createAnswer(services, createRayCall(services.ray))
       for (const name of Object.keys(kuberayRoutes) as KuberayRouteName[]) {
         const { method, path }: KuberayRoute = kuberayRoutes[name]
-        const config = { operation: `kuberay.${name}` }
+        const remade = remadeAnswers[name]
+        const config = { operation: `kuberay.${name}`, ...(remade && { remade }) }
         app.route({ method, url: path, exposeHeadRoute: false, config, handler: answer })
       }
       // What the framework's router takes for no route may be one to upstream's (routing.ts).
@@ -38,6 +41,18 @@ export function createKuberayFamily(options: SwaggerOptions): Family {
     },
     errorAnswer,
   }
+}
+
+const read = (kind: SubjectKind, plural: string) =>
+  remadeByReading(kind, (id) => {
+    const [namespace = "", name = ""] = id.split("/")
+    return `/apis/v1/namespaces/${namespace}/${plural}/${name}`
+  })
+const remadeAnswers: Partial<Record<KuberayRouteName, RemadeAnswer>> = {
+  createComputeTemplate: read("compute-template", "compute_templates"),
+  createCluster: read("ray-cluster", "clusters"),
+  createRayJob: read("ray-job", "jobs"),
+  createRayService: read("ray-service", "services"),
 }
 
 /** Exactly code and message: a strict client refuses anything else. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto"
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
-import type { Idempotency, KeptAnswer, RunningRequest } from "../../domain/journal/index.ts"
+import type { Idempotency, KeptAnswer, LostAnswer, RunningRequest } from "../../domain/journal/index.ts"
 import { AppError } from "../../kit/errors.ts"
+import { remakeAnswer } from "./lost-answers.ts"
 
 const header = "idempotency-key"
 /** Visible ASCII: what a client makes up is a UUID or the like. */
@@ -19,7 +20,8 @@ declare module "fastify" {
 
 /**
  * Carries out a POST with an `Idempotency-Key` once, however often it comes, and answers the others as the first
- * one was answered, with `Idempotent-Replayed: true` (DESIGN 5). Add it after what authenticates, in a family's scope.
+ * one was answered, with `Idempotent-Replayed: true`; where that answer was lost with the server, it is made anew
+ * (lost-answers.ts; DESIGN 5). Add it after what authenticates, in a family's scope.
  * @param replaysAnyBody the family's clients may send another body under the same key
  */
 export function addIdempotency(
@@ -43,14 +45,15 @@ export function addIdempotency(
 
 /** Goes on with the request inside its scope, answers it as before, or refuses it. */
 async function carryOut(
-  start: () => Promise<KeptAnswer | RunningRequest>,
+  start: () => Promise<KeptAnswer | RunningRequest | LostAnswer>,
   request: FastifyRequest,
   reply: FastifyReply,
   done: (error?: Error) => void,
 ): Promise<void> {
   let outcome: KeptAnswer | RunningRequest
   try {
-    outcome = await start()
+    const begun = await start()
+    outcome = "about" in begun ? await remakeAnswer(begun, request) : begun
   } catch (error) {
     return done(AppError.from(error))
   }
@@ -72,7 +75,7 @@ async function begin(
   request: FastifyRequest,
   key: string,
   replaysAnyBody: boolean,
-): Promise<KeptAnswer | RunningRequest> {
+): Promise<KeptAnswer | RunningRequest | LostAnswer> {
   if (!keyForm.test(key))
     throw new AppError("invalid", "The Idempotency-Key must be 1 to 255 visible ASCII characters.", {
       issues: [{ path: ["Idempotency-Key"], message: "must be 1 to 255 visible ASCII characters" }],
@@ -81,7 +84,12 @@ async function begin(
   const bytes = body instanceof Uint8Array ? body : JSON.stringify(body ?? null)
   const bodyHash = createHash("sha256").update(bytes).digest("hex")
   const route = `${method} ${request.raw.url ?? ""}`
-  return idempotency.begin({ userId: principal.userId, route, key, bodyHash }, replaysAnyBody)
+  const way = request.routeOptions.config.remade
+  const isRepeatable = way !== undefined && "isRepeatable" in way
+  return idempotency.begin(
+    { userId: principal.userId, route, key, bodyHash },
+    { replaysAnyBody, isRepeatable },
+  )
 }
 
 function replay(reply: FastifyReply, { status, contentType, body }: KeptAnswer): FastifyReply {

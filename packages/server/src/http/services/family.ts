@@ -1,5 +1,6 @@
 import { servicesRoutes, type ServicesOperation, type ServicesRoute } from "@berth/contract/services"
 import type { Family } from "../plugins/family.ts"
+import { remadeByReading, type RemadeAnswer } from "../plugins/lost-answers.ts"
 import type { Services } from "../services.ts"
 import { servicesErrorAnswer } from "./errors.ts"
 import { projectHandlers } from "./projects.ts"
@@ -29,7 +30,8 @@ export const servicesFamily: Family = {
     const handlers = allHandlers(services)
     for (const name of Object.keys(handlers) as Operation[]) {
       const { method, path, isOpen = false }: ServicesRoute = servicesRoutes[name]
-      const config = { operation: `services.${name}`, isOpen }
+      const remade = remadeAnswers[name]
+      const config = { operation: `services.${name}`, isOpen, ...(remade && { remade }) }
       app.route({
         method,
         url: path,
@@ -43,6 +45,12 @@ export const servicesFamily: Family = {
     app.post("/api/v1/device_authorization", { config: device }, authorizeDevice)
   },
   errorAnswer: servicesErrorAnswer,
+}
+
+const created = remadeByReading("service-record", (id) => `/api/v1/services/${id}`)
+const remadeAnswers: Partial<Record<Operation, RemadeAnswer>> = {
+  createService: created,
+  createServiceInWorkspace: created,
 }
 
 function allHandlers(services: Services): Readonly<Record<Operation, ServicesHandler>> {

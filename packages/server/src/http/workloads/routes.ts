@@ -15,6 +15,7 @@ import type { Principal } from "../../domain/identity/index.ts"
 import type { BatchOutcome, WorkloadService } from "../../domain/workloads/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Family } from "../plugins/family.ts"
+import { remadeOfId, type RemadeAnswer, repeatable } from "../plugins/lost-answers.ts"
 import type { Services } from "../services.ts"
 import { parseBody, parseRequiredBody } from "./body.ts"
 import { bodyLimitBytes, wordError, workloadsErrorAnswer } from "./errors.ts"
@@ -41,12 +42,19 @@ export const workloadsFamily: Family = {
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
+const remadeAnswers: Partial<Record<WorkloadOperation, RemadeAnswer>> = {
+  create: remadeOfId("workload", (workloadId) => JSON.stringify({ workloadId })),
+  stop: repeatable,
+  stopMany: repeatable,
+}
+
 function route(app: FastifyInstance, operation: WorkloadOperation, label: string, handler: Handler): void {
+  const remade = remadeAnswers[operation]
   const document: RouteDocument = workloadRoutes[operation]
   app.route({
     method: document.method,
     url: basePath + document.url,
-    config: { operation: label },
+    config: { operation: label, ...(remade && { remade }) },
     handler,
   })
 }

@@ -8,6 +8,7 @@ const request: IdempotentRequest = {
   key: "6f1e6a5a",
   bodyHash: "aa",
 }
+const about = { kind: "workload", id: "web-x7kqd" } as const
 const answer = { status: 200, contentType: "application/json", body: '{"id":"é"}' }
 
 /** Answers to requests that may be sent again. */
@@ -23,15 +24,21 @@ export function idempotencyCases(open: OpenHarness): void {
   const find = (of: IdempotentRequest) => rows.find(harness.store.committed, of)
 
   it("are marked, kept, found under user, route and key, and dropped", async () => {
-    await write((tx) => rows.mark(tx, request, 7))
-    expect(await find(request)).toEqual({ ...request, answer: null, createdAtMs: 7 })
+    await write((tx) => rows.mark(tx, request, { atMs: 7, about }))
+    expect(await find(request)).toEqual({ ...request, answer: null, about, createdAtMs: 7 })
     await write((tx) => rows.keep(tx, request, answer))
-    expect(await find({ ...request, bodyHash: "bb" })).toEqual({ ...request, answer, createdAtMs: 7 })
+    expect(await find({ ...request, bodyHash: "bb" })).toEqual({
+      ...request,
+      answer,
+      about: null,
+      createdAtMs: 7,
+    })
     for (const other of [{ userId: "usr_2" }, { route: "POST /other" }, { key: "another" }])
       expect(await find({ ...request, ...other })).toBeUndefined()
-    await write((tx) => rows.mark(tx, { ...request, bodyHash: "cc" }, 9))
+    await write((tx) => rows.mark(tx, { ...request, bodyHash: "cc" }, { atMs: 9, about: null }))
     expect(await find(request), "of a request under an old key").toMatchObject({
       answer: null,
+      about: null,
       bodyHash: "cc",
     })
     await write((tx) => rows.drop(tx, request))
@@ -42,7 +49,8 @@ export function idempotencyCases(open: OpenHarness): void {
     const keys = ["a", "b", "c", "d", "e"]
     beforeEach(() =>
       write(async (tx) => {
-        for (const [at, key] of keys.entries()) await rows.mark(tx, { ...request, key }, at)
+        for (const [at, key] of keys.entries())
+          await rows.mark(tx, { ...request, key }, { atMs: at, about: null })
       }),
     )
     const left = async () => {
