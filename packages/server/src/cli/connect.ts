@@ -33,6 +33,11 @@ export function chooseWorkspace(session: Session, said: string | undefined): str
   return said || session.terminal.env["BERTH_WORKSPACE"] || session.place.workspace || "default"
 }
 
+/** The workspace that commands act in where none is said. */
+export function usualWorkspace(session: Session): string {
+  return chooseWorkspace(session, undefined)
+}
+
 /** A whole number in bounds, from an option. @throws CliError */
 export function readCount(name: string, text: string, bounds: { min: number; max: number }): number {
   const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN

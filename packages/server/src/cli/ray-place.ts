@@ -2,7 +2,7 @@ import type { RayJob, RayService } from "@berth/contract/kuberay"
 import { encodeBody, RayJobSchema, RayServiceSchema } from "@berth/contract/kuberay"
 import { usageError } from "./cli-error.ts"
 import type { CommonOptions, Session } from "./connect.ts"
-import { chooseWorkspace, connect } from "./connect.ts"
+import { chooseWorkspace, connect, usualWorkspace } from "./connect.ts"
 import type { Terminal } from "./terminal.ts"
 
 /** What every command about Ray takes. */
@@ -30,9 +30,18 @@ export function checkName(name: string): string {
 }
 
 /** ` -w WORKSPACE` where a printed command needs it to act on the same namespace. */
-export function whereFlag({ namespace, terminal, place }: RaySession): string {
-  const usual = terminal.env["BERTH_WORKSPACE"] || place.workspace || "default"
-  return namespace === usual ? "" : ` -w ${namespace}`
+export function whereFlag(session: RaySession): string {
+  const { namespace } = session
+  return namespace === usualWorkspace(session) ? "" : ` -w ${namespace}`
+}
+
+/**
+ * What waits in the queue, as `berth why` takes it: of Ray, which the queue names by namespace, `ray/NAME` where that is
+ * the usual one. Workloads, which have no slash, stay as they are.
+ */
+export function queueName(session: Session, id: string): string {
+  const [namespace, name] = id.split("/")
+  return name !== undefined && namespace === usualWorkspace(session) ? `ray/${name}` : id
 }
 
 /** RFC 3339 of a time of the KubeRay API; null for none. */

@@ -38,6 +38,48 @@ describe("berth ps", () => {
     expect(rows).toMatchObject([{ address: "127.65.1.2:80", nodeAddress: "127.0.0.1:30080" }, {}, {}])
     expect(Object.keys((rows as object[])[2] ?? {})).not.toContain("address")
     expect(api.calls[0]?.query.getAll("phase").join()).toBe("Pending,Running,Updating,NotReady")
-    expect(api.calls[3]?.query.get("workspace")).toBe("default")
+    const endpoints = api.calls.filter(({ route }) => route === "GET /berth/v1/endpoints")
+    expect(endpoints[1]?.query.get("workspace")).toBe("default")
+  })
+
+  const clusters = (...states: readonly string[]) => ({
+    [`GET ${workloadsPath}`]: () => ({ body: { items: [], totalCount: 0 } }),
+    "GET /berth/v1/ray/clusters": () => ({
+      body: {
+        items: states.map((state, at) => ({
+          name: `c${at}`,
+          workspaceId: at < 2 ? "default" : "other",
+          state,
+        })),
+        nextCursor: null,
+      },
+    }),
+  })
+
+  it("says that there are Ray clusters too, beside the list, and how they are listed", async () => {
+    await serve(clusters("ready", "waiting", "ready", "failed", "gone"))
+    const all = await berth(["ps"])
+    expect(all.out).toBe("")
+    expect(all.err).toContain("3 Ray clusters, 1 of them waiting: `berth ray ls -A` lists them.\n")
+    expect((await berth(["ps", "-w", "default"])).err).toContain(
+      "2 Ray clusters, 1 of them waiting: `berth ray ls -w default` lists them.\n",
+    )
+    await serve(clusters("ready"))
+    expect((await berth(["ps"])).err).toContain("1 Ray cluster: `berth ray ls -A` lists it.\n")
+  })
+
+  it("says nothing of Ray where there is none, to programs, and where something else was asked for", async () => {
+    await serve(clusters("failed"))
+    expect((await berth(["ps"])).err).not.toContain("Ray")
+    await serve(clusters("ready"))
+    for (const more of [
+      ["-o", "json"],
+      ["--phase", "running"],
+      ["--user", "ann"],
+    ])
+      expect((await berth(["ps", ...more])).err).not.toContain("Ray")
+    const forbidden = { status: 403, body: { code: "forbidden", message: "no" } }
+    await serve({ ...clusters(), "GET /berth/v1/ray/clusters": () => forbidden })
+    expect(await berth(["ps"])).toMatchObject({ code: 0, err: expect.not.stringContaining("Ray") })
   })
 })

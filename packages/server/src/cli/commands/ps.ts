@@ -3,7 +3,7 @@ import { collect } from "@berth/sdk"
 import type { CommonOptions, Session } from "../connect.ts"
 import { usageError } from "../cli-error.ts"
 import { connect, readCount } from "../connect.ts"
-import { age, inHowLong } from "../human.ts"
+import { age, count, inHowLong } from "../human.ts"
 import type { Column } from "../output.ts"
 import { writeList } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
@@ -41,6 +41,27 @@ export async function ps(terminal: Terminal, options: PsOptions): Promise<void> 
   })
   if (session.form === "table" && totalCount > items.length)
     terminal.err(`${items.length} of ${totalCount}: --limit shows more.\n`)
+  const isNarrowed = options.phase !== undefined || options.user !== undefined
+  if (session.form === "table" && !isNarrowed) await tellOfRay(session, options.workspace)
+}
+
+const overStates: readonly string[] = ["failed", "gone"]
+
+/** Ray's clusters wait and run in the same queue, and have a list of their own. */
+async function tellOfRay(session: Session, workspace: string | undefined): Promise<void> {
+  const { terminal, client } = session
+  // who may not see them, or asks an older server, is told nothing of them
+  const all = await collect((page) => client.berth.rayClusters(page)).catch(() => [])
+  const live = all.filter(
+    ({ state, workspaceId }) =>
+      !overStates.includes(state) && (workspace === undefined || workspaceId === workspace),
+  )
+  if (live.length === 0) return
+  const waiting = live.filter(({ state }) => state === "waiting").length
+  const ofThem = waiting === 0 ? "" : `, ${waiting} of them waiting`
+  const where = workspace === undefined ? "-A" : `-w ${workspace}`
+  const how = `\`berth ray ls ${where}\` lists ${live.length === 1 ? "it" : "them"}`
+  terminal.err(`${count(live.length, "Ray cluster")}${ofThem}: ${how}.\n`)
 }
 
 function phasesFor({ all, phase }: PsOptions): readonly string[] | undefined {

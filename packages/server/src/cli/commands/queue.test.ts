@@ -42,6 +42,40 @@ describe("berth queue", () => {
       expect(out).toContain(`  ${end}\n`)
   })
 
+  it("ls names Ray clusters as the other commands take them", async () => {
+    const blocked = { resource: null, needed: null, nodes: [], dependsOn: [], until: null }
+    const entry = (workloadId: string) => ({
+      workspaceId: "w",
+      workloadId,
+      size: { gpus: 0 },
+      reasons: [{ ...blocked, code: "blocked_by", workloads: ["default/big"] }],
+    })
+    await serve({
+      "GET /berth/v1/queue": () => ({
+        body: {
+          items: [entry("default/small"), entry("research/other"), entry("train-x")],
+          nextCursor: null,
+        },
+      }),
+      "GET /berth/v1/status": () => ({ body: { queues: { paused: false } } }),
+    })
+    const ids = async (workspace: string) => {
+      const { out } = await berth(["queue", "ls"], { env: { BERTH_WORKSPACE: workspace } })
+      return out.match(/[a-z]+\/\S+|train-x/g)
+    }
+    expect(await ids("default")).toEqual([
+      "ray/small",
+      "ray/big",
+      "research/other",
+      "ray/big",
+      "train-x",
+      "ray/big",
+    ])
+    expect(await ids("research")).toEqual(
+      expect.arrayContaining(["default/small", "ray/other", "default/big"]),
+    )
+  })
+
   it("pause and resume switch one queue or, when told so, all", async () => {
     const paused = {
       "POST /berth/v1/queue/pause": (call: TestCall) => ({

@@ -9,6 +9,7 @@ import type { Column } from "../output.ts"
 import { writeDone, writeList } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
+import { queueName } from "../ray-place.ts"
 import { pausedText } from "./status.ts"
 
 export interface QueueOptions extends CommonOptions {
@@ -31,7 +32,7 @@ export async function queueList(terminal: Terminal, options: QueueOptions): Prom
   ])
   await writeList(terminal, session.form, {
     rows,
-    columns: columns(terminal.nowMs()),
+    columns: columns(terminal.nowMs(), (id) => queueName(session, id)),
     empty: "Nothing waits.",
   })
   if (session.form === "table" && status.queues.paused)
@@ -64,24 +65,27 @@ function gpuColumns(nowMs: number): readonly Column<GpuQueueEntry>[] {
   ]
 }
 
-function columns(nowMs: number): readonly Column<QueueEntry>[] {
+function columns(nowMs: number, nameOf: (id: string) => string): readonly Column<QueueEntry>[] {
   return [
     { title: "WORKSPACE", cell: (one) => one.workspaceId },
     { title: "POS", cell: (one) => one.position, align: "right" },
-    { title: "ID", cell: (one) => one.workloadId },
+    { title: "ID", cell: (one) => nameOf(one.workloadId) },
     { title: "USER", cell: (one) => one.userName },
     { title: "PRIORITY", cell: (one) => ["low", "normal", "high"][one.priority] ?? one.priority },
     { title: "PODS", cell: (one) => one.pods, align: "right" },
     { title: "GPUS/POD", cell: (one) => one.size.gpus, align: "right" },
     { title: "WAITS", cell: (one) => age(one.queuedAt, nowMs), align: "right" },
-    { title: "REASON", cell: reasonText },
+    { title: "REASON", cell: (one) => reasonText(one, nameOf) },
   ]
 }
 
-/** Why it waits, in a few words: `no reservation (gpu: 12 needed, 0 free)`. */
-export function reasonText(one: Pick<QueueEntry, "reasons">): string {
+/**
+ * Why it waits, in a few words: `no reservation (gpu: 12 needed, 0 free)`.
+ * @param nameOf how those in the way are called
+ */
+export function reasonText(one: Pick<QueueEntry, "reasons">, nameOf: (id: string) => string): string {
   const [first] = one.reasons
-  return first ? `${first.code.replaceAll("_", " ")}${amounts(first)}${whatOf(first)}` : ""
+  return first ? `${first.code.replaceAll("_", " ")}${amounts(first)}${whatOf(first, nameOf)}` : ""
 }
 
 type Reason = QueueEntry["reasons"][number]
@@ -94,9 +98,12 @@ function amounts({ resource, unit, needed, free }: Reason): string {
 }
 
 /** What the reason is about, where its code leaves that open. */
-function whatOf({ code, dependsOn, workloads, nodes, until }: Reason): string {
+function whatOf(
+  { code, dependsOn, workloads, nodes, until }: Reason,
+  nameOf: (id: string) => string,
+): string {
   if (code === "dependency") return named(dependsOn)
-  if (code === "blocked_by") return named(workloads)
+  if (code === "blocked_by") return named(workloads.map(nameOf))
   if (until !== null) return ` until ${until}`
   return named(nodes)
 }

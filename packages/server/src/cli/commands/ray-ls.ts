@@ -6,7 +6,7 @@ import type { Column } from "../output.ts"
 import { writeList, writeValue } from "../output.ts"
 import { clusterState, jobState, serviceState, serviceTrouble, shortMessage } from "../ray-facts.ts"
 import type { RayOptions, RaySession } from "../ray-place.ts"
-import { connectRay, instantOf, jobValue, serviceValue } from "../ray-place.ts"
+import { connectRay, instantOf, jobValue, queueName, serviceValue } from "../ray-place.ts"
 import type { Terminal } from "../terminal.ts"
 import { reasonText } from "./queue.ts"
 
@@ -43,12 +43,13 @@ export async function rayList(terminal: Terminal, options: RayListOptions): Prom
 
 /** Why those wait that say nothing themselves, by namespace and name as the queue shows them. */
 async function waitingReasons(
-  { client }: RaySession,
+  session: RaySession,
   clusters: readonly RayCluster[],
 ): Promise<ReadonlyMap<string, string>> {
   if (!clusters.some(({ state, message }) => state === "waiting" && message === "")) return new Map()
-  const entries = await collect((page) => client.berth.queue(page))
-  return new Map(entries.map((one) => [one.workloadId, reasonText(one)]))
+  const entries = await collect((page) => session.client.berth.queue(page))
+  const nameOf = (id: string) => queueName(session, id)
+  return new Map(entries.map((one) => [one.workloadId, reasonText(one, nameOf)]))
 }
 
 const pageSize = 500
