@@ -1,3 +1,4 @@
+import { connect as connectHttp2 } from "node:http2"
 import { connect } from "node:net"
 import { once } from "node:events"
 import { afterEach, describe, expect, it } from "vitest"
@@ -181,6 +182,57 @@ describe("a call", () => {
     expect(await client.call("getCluster", named, none)).toMatchObject({ code: 0 })
     const foreign = { ...none, metadata: { origin: "http://evil.example" } }
     expect(await client.call("getCluster", named, foreign)).toMatchObject({ code: 7 })
+  })
+})
+
+describe("what the transport refuses by itself", () => {
+  /** Sends a request of HTTP/2 as it is; its answer has come when this resolves. */
+  async function send(port: number, headers: Readonly<Record<string, string>>): Promise<void> {
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    const request = session.request({ ":method": "POST", ...headers })
+    request.resume().end()
+    await once(request, "close")
+    session.close()
+  }
+
+  it("is a line of the log all the same", async () => {
+    const { client, port, lines, measured } = await start({})
+    const grpc = { "content-type": "application/grpc", "x-request-id": "mine" }
+    await send(port, { ...grpc, ":path": "/proto.ClusterService/Nothing" })
+    await send(port, { "content-type": "application/json", ":path": "/proto.ClusterService/GetCluster" })
+    const tooLarge = await client.call("createCluster", {}, { bytes: new Uint8Array(5 * 2 ** 20) })
+    expect(tooLarge.code).toBe(8)
+    const common = { family: "kuberay-grpc", method: "gRPC", address: "127.0.0.1" }
+    expect(lines).toMatchObject([
+      {
+        ...common,
+        requestId: "mine",
+        operation: "unknown",
+        path: "/proto.ClusterService/Nothing",
+        status: 404,
+        errorCode: "not_found",
+        errorDetail: "method",
+      },
+      { ...common, operation: "kuberay.getCluster", status: 415, errorCode: "invalid" },
+      { ...common, operation: "kuberay.createCluster", status: 413, errorCode: "too_large" },
+    ])
+    expect(measured).toHaveLength(3)
+  })
+
+  it("is no line beside that of a handler, nor of what was answered", async () => {
+    const { client, lines } = await start({ clusters: { get: () => Promise.resolve(view) } })
+    await client.call("getCluster", named)
+    await client.call("getCluster", named, { authorization: "wrong" })
+    await client.health()
+    expect(await client.reflect("v1", [{ listServices: "*" }])).toHaveLength(1)
+    expect(lines.map(({ status }) => status)).toEqual([200, 401])
+  })
+
+  it("is not told of by a server that has ended, nor of another one", async () => {
+    const [one, two] = [await start({}), await start({})]
+    await one.server.close()
+    await send(two.port, { "content-type": "text/plain", ":path": "/" })
+    expect([one.lines.length, two.lines.length]).toEqual([0, 1])
   })
 })
 

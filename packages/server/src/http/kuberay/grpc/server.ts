@@ -18,6 +18,7 @@ import { createCallers } from "./callers.ts"
 import { rpcServices } from "./definitions.ts"
 import { addHealth } from "./health.ts"
 import { addReflection } from "./reflection.ts"
+import { logRefusedByTransport } from "./refused-by-transport.ts"
 import { createOpenStreams } from "./streams.ts"
 import { unaryHandler } from "./unary.ts"
 
@@ -73,7 +74,8 @@ const limitsOfTransport = {
 export function createGrpcServer(options: GrpcOptions): GrpcServer {
   let isClosing = false
   const server = new Server(limitsOfTransport)
-  const { readinessChanged, endStreams } = addServices(server, options, () => isClosing)
+  const { readinessChanged, endStreams, logRefused } = addServices(server, options, () => isClosing)
+  let stopLogging = (): void => undefined
   const credentials = credentialsOf(options)
   const injector = server.createConnectionInjector(credentials)
   const sockets = new Set<Socket>()
@@ -98,6 +100,7 @@ export function createGrpcServer(options: GrpcOptions): GrpcServer {
     server.forceShutdown()
     for (const socket of sockets) socket.destroy()
     await unbound
+    stopLogging()
   }
   return {
     readinessChanged,
@@ -106,7 +109,9 @@ export function createGrpcServer(options: GrpcOptions): GrpcServer {
       await once(listener, "listening")
       // A connection that could not be accepted ends nothing but itself.
       listener.on("error", () => {})
-      return (listener.address() as AddressInfo).port
+      const bound = (listener.address() as AddressInfo).port
+      stopLogging = logRefused(bound)
+      return bound
     },
     close: () => (closing ??= end()),
   }
@@ -115,12 +120,14 @@ export function createGrpcServer(options: GrpcOptions): GrpcServer {
 function addServices(server: Server, options: GrpcOptions, isClosing: () => boolean) {
   const { services, limits, noAuth, allowedHosts, behindProxy, onRefused } = options
   const callers = createCallers({ services, limits, noAuth, allowedHosts, behindProxy, isClosing })
+  const writeLine = createRequestLog(options)
+  const { clock } = services
   const unary = {
-    clock: services.clock,
+    clock,
     call: createRayCall(options.ray),
     callers,
     limits,
-    writeLine: createRequestLog(options),
+    writeLine,
     deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
     ...(onRefused ? { onRefused } : {}),
   }
@@ -138,7 +145,12 @@ function addServices(server: Server, options: GrpcOptions, isClosing: () => bool
     rpcs.map(({ name }) => name),
     isServing,
   )
-  return { readinessChanged: health.refresh, endStreams: streams.close }
+  return {
+    readinessChanged: health.refresh,
+    endStreams: streams.close,
+    logRefused: (port: number) =>
+      logRefusedByTransport({ clock, callerOf: callers.callerOf, writeLine }, port),
+  }
 }
 
 function credentialsOf({ tls }: GrpcOptions): ServerCredentials {

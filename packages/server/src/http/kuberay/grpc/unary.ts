@@ -27,7 +27,7 @@ export interface UnaryOptions {
 }
 
 /** Label in logs and metrics. */
-const family = "kuberay-grpc"
+export const family = "kuberay-grpc"
 /** Messages of errors travel in a head, which clients take 8 to 16 KiB of, each byte as up to three. */
 const longestMessage = 2048
 
