@@ -1,8 +1,9 @@
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { dirname } from "node:path"
 import type { ControlPlane } from "./control-plane.ts"
 import { hashToken, localUserName, type Principal, type UserId } from "./domain/identity/index.ts"
 import { AppError } from "./kit/errors.ts"
+import { writePrivately } from "./kit/write-privately.ts"
 
 /** Where the owner's key is kept, and in whose name one is made anew. */
 export interface OwnerKeyOptions {
@@ -76,18 +77,4 @@ function holds({ directory }: ControlPlane, token: string, nowMs: number): boole
         key.revokedAtMs === null &&
         (key.expiresAtMs === null || key.expiresAtMs > nowMs),
     )
-}
-
-/** Whole or not at all, readable by this account only. */
-export function writePrivately(path: string, text: string): void {
-  const part = `${path}.part`
-  const file = openSync(part, "w", 0o600)
-  try {
-    chmodSync(part, 0o600)
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(part, path)
 }

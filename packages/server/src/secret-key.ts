@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import { chmodSync, readFileSync, renameSync, statSync } from "node:fs"
 import { AppError } from "./kit/errors.ts"
 import { vaultKeyBytes } from "./kit/vault.ts"
-import { writePrivately } from "./owner-key.ts"
+import { writePrivately } from "./kit/write-privately.ts"
 
 /** The key that seals what is secret in the database. */
 export interface SecretKey {

@@ -48,6 +48,9 @@ export function listFlag(flags: string, sentence: string): FlagSpec {
   return { flags, sentence, isList: true }
 }
 
+/** Of commands that send a secret. */
+export const insecure = flag("--insecure", "send it over plain http to another machine too")
+
 const commonFlags: readonly FlagSpec[] = [
   flag("-o, --output <FORM>", "table, json or yaml (default table)"),
   flag("--server <URL>", "the server [BERTH_SERVER]"),

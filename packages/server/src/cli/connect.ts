@@ -1,5 +1,6 @@
 import type { BerthClient } from "@berth/sdk"
 import { createBerthClient } from "@berth/sdk"
+import { rememberPlace } from "./asked-server.ts"
 import { CliError } from "./cli-error.ts"
 import type { FindOptions, ServerPlace } from "./find-server.ts"
 import { findServer } from "./find-server.ts"
@@ -20,11 +21,15 @@ export interface Session {
   readonly form: OutputForm
 }
 
+/** What the server's log shows of the command line. */
+export const userAgent = "berth-cli"
+
 /** Finds the server and makes a client of it; calls nothing yet. @throws CliError */
 export async function connect(terminal: Terminal, options: CommonOptions): Promise<Session> {
   const form = readOutputForm(options.output ?? "table")
   const place = await findServer(terminal, options)
-  const client = createBerthClient({ baseUrl: place.url, token: place.token, userAgent: "berth-cli" })
+  rememberPlace(terminal, place)
+  const client = createBerthClient({ baseUrl: place.url, token: place.token, userAgent })
   return { terminal, client, place, form }
 }
 

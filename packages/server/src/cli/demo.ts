@@ -248,6 +248,7 @@ function demoPlace(url: string): Session["place"] {
     token: null,
     from: "",
     tokenFrom: "",
+    login: null,
     dataDir: null,
     runFile: null,
     isLoopback: true,

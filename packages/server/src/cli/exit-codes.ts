@@ -14,9 +14,9 @@ export const exitCodes = {
   cannotStart: 4,
   /** A workload that ran out of time. */
   timedOut: 124,
-  /** Interrupted by Ctrl-C; the workload goes on. */
+  /** Interrupted by Ctrl-C; a workload goes on. */
   detached: 130,
-  /** A workload that was stopped before it ended by itself. */
+  /** A workload that was stopped before it ended by itself; a question that a signal ended. */
   stopped: 143,
 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]

@@ -1,6 +1,7 @@
 import { BerthError, isUnreachable } from "@berth/sdk"
 import { CliError } from "./cli-error.ts"
 import { exitCodes } from "./exit-codes.ts"
+import type { ServerPlace } from "./find-server.ts"
 import { plainRayFault } from "./ray-fault.ts"
 
 /** What a person reads when a command fails, and its exit code. */
@@ -10,11 +11,14 @@ export interface ErrorReport {
   readonly exitCode: number
 }
 
-/** Words any error: what happened, and what to do. Never a stack, never a secret. */
-export function explainError(error: unknown): ErrorReport {
+/**
+ * Words any error: what happened, and what to do. Never a stack, never a secret.
+ * @param place which server was asked, and by what token
+ */
+export function explainError(error: unknown, place?: ServerPlace): ErrorReport {
   if (error instanceof CliError)
     return { message: error.message, hints: error.hint ? [error.hint] : [], exitCode: error.exitCode }
-  if (error instanceof BerthError) return isUnreachable(error) ? unreachable(error) : refused(error)
+  if (error instanceof BerthError) return isUnreachable(error) ? unreachable(error) : refused(error, place)
   const message = error instanceof Error ? error.message : String(error)
   return { message, hints: [], exitCode: exitCodes.failure }
 }
@@ -30,12 +34,12 @@ function unreachable(error: BerthError): ErrorReport {
   }
 }
 
-function refused(error: BerthError): ErrorReport {
+function refused(error: BerthError, place: ServerPlace | undefined): ErrorReport {
   const details = error.details
     .filter((detail) => detail.message !== "" && detail.message !== error.message)
     .map((detail) => (detail.path === "" ? detail.message : `${detail.path}: ${detail.message}`))
   const message = plainRayFault(error.message)
-  const hints = [...details, ...adviceFor(error, message)]
+  const hints = [...details, ...adviceFor(error, message, place)]
   if (error.status === 500 && error.requestId) hints.push(`Request ${error.requestId} in the server's log.`)
   return { message, hints, exitCode: exitCodes.failure }
 }
@@ -61,14 +65,27 @@ function listsFor(message: string): readonly string[] {
   return list === undefined ? [] : [list]
 }
 
-function adviceFor(error: BerthError, message: string): readonly string[] {
+function signInAdvice(place: ServerPlace | undefined): string {
+  const { url = "", tokenFrom = "", login = null } = place ?? {}
+  if (login) {
+    const { userName, kind, expiresAt } = login
+    const until = expiresAt === null ? "" : ` until ${expiresAt}`
+    const how = kind === "session" ? `--user ${userName}` : "--key-stdin"
+    return `You were signed in as ${userName}${until}. Sign in again: berth login --server ${url} ${how}`
+  }
+  if (tokenFrom !== "")
+    return `The token is that of ${tokenFrom}: give another one, or sign in with \`berth login\`.`
+  return "Sign in with `berth login`, give a key in BERTH_TOKEN, or run this on the server's machine as its account."
+}
+
+function adviceFor(error: BerthError, message: string, place: ServerPlace | undefined): readonly string[] {
   switch (error.status) {
     case 401:
-      return ["Give a key in BERTH_TOKEN, or run this on the server's machine as its account."]
+      return [signInAdvice(place)]
     case 403:
       if (message.includes("the Ray cluster")) return ["Make one of your own: berth ray up NAME"]
       return [
-        "`berth status` shows who you are; an owner of the workspace or the server can change what you may do.",
+        "`berth whoami` shows who you are; an owner of the workspace or the server can change what you may do.",
       ]
     case 404:
       return listsFor(message)

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { CliError } from "./cli-error.ts"
-import { findServer, isLoopbackUrl, readRunFile } from "./find-server.ts"
+import { findAddress, findServer, isLoopbackUrl, readRunFile } from "./find-server.ts"
+import { forgetLogin, keepLogin, type KeptLogin } from "./kept-logins.ts"
 import { createTestTerminal } from "./test-terminal.ts"
 
 let home: string
@@ -28,21 +29,46 @@ function clientConfig(text: string) {
   writeFileSync(join(home, ".config", "berth", "config.yaml"), text)
 }
 
+const login = (server: string): KeptLogin => ({
+  server,
+  token: `token-of-${server}`,
+  userName: "ann",
+  kind: "session",
+  expiresAt: "2030-01-01T12:00:00.000Z",
+})
+
 describe("the server", () => {
-  it("is the one said, then BERTH_SERVER, then the configuration file's, then the run file's", async () => {
-    const data = dataDir("data")
+  it("is what a flag says, then a variable, then a file, then the login, then what runs here", async () => {
+    const own = dataDir(".local/share/berth")
+    const data = dataDir("data", "http://127.0.0.1:2")
     clientConfig("server: http://file:1\n")
-    const env = { BERTH_SERVER: "http://env:1" }
+    keepLogin(terminal(), login("https://login:1"))
+    const env = { BERTH_SERVER: "http://env:1", BERTH_DATA: data }
     const find = async (options: object, variables: Record<string, string> = {}) => {
-      const { url, from } = await findServer(terminal(variables), { data, ...options })
+      const { url, from } = await findServer(terminal(variables), options)
+      expect(await findAddress(terminal(variables), options)).toMatchObject({ url, from })
       return [url, from]
     }
-    expect(await find({ server: "http://flag:1" }, env)).toEqual(["http://flag:1", "--server"])
+    const there = ["http://127.0.0.1:2", join(data, "run.json")]
+    expect(await find({ server: "http://flag:1", data }, env)).toEqual(["http://flag:1", "--server"])
+    expect(await find({ data }, env)).toEqual(there)
     expect(await find({}, env)).toEqual(["http://env:1", "BERTH_SERVER"])
+    expect(await find({}, { BERTH_DATA: data })).toEqual(there)
     expect(await find({})).toEqual(["http://file:1", join(home, ".config/berth/config.yaml")])
     clientConfig("workspace: research\n")
-    expect(await find({})).toEqual(["http://127.0.0.1:8080", join(data, "run.json")])
-    expect((await findServer(terminal(), { data })).workspace).toBe("research")
+    expect(await find({})).toEqual(["https://login:1", join(home, ".config/berth/logins.json")])
+    forgetLogin(terminal(), "https://login:1")
+    expect(await find({})).toEqual(["http://127.0.0.1:8080", join(own, "run.json")])
+    expect((await findServer(terminal(), {})).workspace).toBe("research")
+  })
+
+  it("of a data directory that is named is no other one, when none runs there", async () => {
+    keepLogin(terminal(), login("https://login:1"))
+    for (const [options, env] of [
+      [{ data: join(home, "none") }, {}],
+      [{}, { BERTH_DATA: join(home, "none") }],
+    ] as const)
+      await expect(findServer(terminal(env), options)).rejects.toMatchObject({ exitCode: 3 })
   })
 
   it("is looked for in the account's own data directory", async () => {
@@ -71,7 +97,7 @@ describe("the server", () => {
 })
 
 describe("the token", () => {
-  it("is BERTH_TOKEN, then the configuration file's tokenFile, then the owner's key", async () => {
+  it("is BERTH_TOKEN, then the login's, then the configuration file's tokenFile, then the owner's key", async () => {
     const data = dataDir("data")
     expect(await findServer(terminal({ BERTH_TOKEN: "t" }), { data })).toMatchObject({
       token: "t",
@@ -80,7 +106,33 @@ describe("the token", () => {
     expect(await findServer(terminal(), { data })).toMatchObject({ token: "key-of-data" })
     writeFileSync(join(home, "mine"), "from-file\n", { mode: 0o600 })
     clientConfig("tokenFile: ~/mine\n")
-    expect(await findServer(terminal(), { data })).toMatchObject({ token: "from-file" })
+    expect(await findServer(terminal(), { data })).toMatchObject({ token: "from-file", login: null })
+    const here = login("http://127.0.0.1:8080")
+    keepLogin(terminal(), here)
+    expect(await findServer(terminal(), { data })).toMatchObject({
+      token: here.token,
+      tokenFrom: join(home, ".config/berth/logins.json"),
+      login: here,
+    })
+    expect(await findServer(terminal({ BERTH_TOKEN: "t" }), { data })).toMatchObject({
+      token: "t",
+      login: null,
+    })
+  })
+
+  it("of a login goes to the server that gave it, and to no other", async () => {
+    keepLogin(terminal(), login("https://gpu.example:8443/berth"))
+    const tokenAt = async (server: string) => (await findServer(terminal(), { server })).token
+    for (const server of ["https://gpu.example:8443/berth", "HTTPS://GPU.example:8443/berth/"])
+      expect(await tokenAt(server)).toBe("token-of-https://gpu.example:8443/berth")
+    for (const server of [
+      "http://gpu.example:8443/berth",
+      "https://gpu.example/berth",
+      "https://gpu.example:8443",
+      "https://gpu.example:8443/other",
+      "https://other.example:8443/berth",
+    ])
+      expect(await tokenAt(server), server).toBeNull()
   })
 
   it("of the owner is never sent to another machine", async () => {

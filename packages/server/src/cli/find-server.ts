@@ -2,6 +2,8 @@ import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { CliError } from "./cli-error.ts"
 import { exitCodes } from "./exit-codes.ts"
+import type { KeptLogin, KeptLogins } from "./kept-logins.ts"
+import { clientFolder, loginAt, loginsPath, readLogins } from "./kept-logins.ts"
 import type { Terminal } from "./terminal.ts"
 
 /** What a server writes into its data directory as `run.json` while it runs. */
@@ -20,6 +22,8 @@ export interface ServerPlace {
   readonly from: string
   /** The same, for the token; empty without one. */
   readonly tokenFrom: string
+  /** The login whose token it is; null where it comes from elsewhere. */
+  readonly login: KeptLogin | null
   /** Its data directory, where it runs on this machine and was found by its run file. */
   readonly dataDir: string | null
   readonly runFile: RunFile | null
@@ -42,48 +46,81 @@ interface ClientConfig {
 }
 
 /**
- * Finds the server: `--server`, `BERTH_SERVER`, the configuration file, then the run file of the local data
- * directory. The token: `BERTH_TOKEN`, then the configuration file's `tokenFile`, then `owner.key` of the local
- * data directory, which is sent to this machine only.
- * @throws CliError when there is no server to be found, or a token file may be read by others
+ * Finds the server: what a flag names (`--server`, then `--data`), then a variable (`BERTH_SERVER`, then `BERTH_DATA`),
+ * then the configuration file's, then the one signed in to last, then the one of this machine's data directory. The
+ * token: `BERTH_TOKEN`, then that of a login at this very server, then the configuration file's `tokenFile`, then
+ * `owner.key` of the local data directory, which is sent to this machine only.
+ * @throws CliError when there is no server to be found, or a file with tokens may be read by others
  */
 export async function findServer(terminal: Terminal, options: FindOptions): Promise<ServerPlace> {
   const config = await readClientConfig(terminal)
   const dirs = dataDirs(terminal, options)
-  const target = chooseTarget(terminal, options, config, dirs)
+  const logins = keptLogins(terminal)
+  const target = chooseTarget(terminal, { options, config, dirs, logins })
   const isLoopback = isLoopbackUrl(target.url)
   const ownerDir = target.dataDir ?? dirs[0]
-  const token = findToken(terminal, config, isLoopback ? ownerDir : undefined)
+  const { login, ...token } = findToken(terminal, {
+    config,
+    login: () => loginAt(logins(), target.url),
+    ownerDir: isLoopback ? ownerDir : undefined,
+  })
   return {
     ...target,
-    token: token?.value ?? null,
-    tokenFrom: token?.from ?? "",
+    token: token.value ?? null,
+    tokenFrom: token.from ?? "",
+    login: login ?? null,
     isLoopback,
     workspace: config.workspace,
   }
 }
 
-type Target = Pick<ServerPlace, "url" | "from" | "dataDir" | "runFile">
-
-function chooseTarget(
+/** Where `findServer` would call: without looking for a token. @throws CliError likewise */
+export async function findAddress(
   terminal: Terminal,
   options: FindOptions,
-  config: ClientConfig,
-  dirs: readonly string[],
-): Target {
-  const running = firstRunFile(dirs)
-  const named =
-    pick(options.server, "--server") ??
-    pick(terminal.env["BERTH_SERVER"], "BERTH_SERVER") ??
-    pick(config.server, clientConfigPath(terminal))
+): Promise<Pick<ServerPlace, "url" | "from">> {
+  const config = await readClientConfig(terminal)
+  const dirs = dataDirs(terminal, options)
+  return chooseTarget(terminal, { options, config, dirs, logins: keptLogins(terminal) })
+}
+
+/** Read once, and only where they are asked for. */
+function keptLogins(terminal: Terminal): () => KeptLogins {
+  let read: KeptLogins | undefined
+  return () => (read ??= readLogins(terminal))
+}
+
+type Target = Pick<ServerPlace, "url" | "from" | "dataDir" | "runFile">
+
+/** What a server is chosen by. */
+interface Choice {
+  readonly options: FindOptions
+  readonly config: ClientConfig
+  readonly dirs: readonly string[]
+  readonly logins: () => KeptLogins
+}
+
+function chooseTarget(terminal: Terminal, choice: Choice): Target {
+  const running = firstRunFile(choice.dirs)
+  const named = namedServer(terminal, choice)
   if (!named) {
-    if (!running) throw noServer(dirs)
+    if (!running) throw noServer(choice.dirs)
     return { url: running.runFile.url, from: join(running.dataDir, "run.json"), ...running }
   }
   const place = { url: named.value, from: named.from }
   // Named by hand, but the same server as the run file's: then all that lies in its directory holds.
   if (running && sameOrigin(named.value, running.runFile.url)) return { ...place, ...running }
   return { ...place, dataDir: null, runFile: null }
+}
+
+/** undefined = the one of the data directory. */
+function namedServer(terminal: Terminal, { options, config, logins }: Choice): Named | undefined {
+  const { env } = terminal
+  const said = pick(options.server, "--server")
+  if (said || options.data) return said
+  const set = pick(env["BERTH_SERVER"], "BERTH_SERVER")
+  if (set || env["BERTH_DATA"]) return set
+  return pick(config.server, clientConfigPath(terminal)) ?? pick(logins().current, loginsPath(terminal))
 }
 
 interface Named {
@@ -130,13 +167,20 @@ function noServer(dirs: readonly string[]): CliError {
   )
 }
 
-function findToken(
-  terminal: Terminal,
-  config: ClientConfig,
-  ownerDir: string | undefined,
-): Named | undefined {
+/** Where a token may come from, beside the environment. */
+interface TokenSources {
+  readonly config: ClientConfig
+  readonly login: () => KeptLogin | undefined
+  readonly ownerDir: string | undefined
+}
+
+type FoundToken = Partial<Named> & { readonly login?: KeptLogin }
+
+function findToken(terminal: Terminal, { config, login, ownerDir }: TokenSources): FoundToken {
   const fromEnv = pick(terminal.env["BERTH_TOKEN"], "BERTH_TOKEN")
   if (fromEnv) return fromEnv
+  const kept = login()
+  if (kept) return { value: kept.token, from: loginsPath(terminal), login: kept }
   if (config.tokenFile) {
     const file = config.tokenFile.replace(/^~(?=\/)/, terminal.homeDir)
     const token = readTokenFile(file)
@@ -144,10 +188,10 @@ function findToken(
       throw new CliError(`The token file ${file} cannot be read.`, "It is named by the configuration file.")
     return { value: token, from: file }
   }
-  if (ownerDir === undefined) return undefined
+  if (ownerDir === undefined) return {}
   const file = join(ownerDir, "owner.key")
   const token = readTokenFile(file)
-  return token === undefined ? undefined : { value: token, from: file }
+  return token === undefined ? {} : { value: token, from: file }
 }
 
 /** @throws CliError when others than the owner may read the file */
@@ -165,8 +209,7 @@ function readTokenFile(file: string): string | undefined {
 
 /** Where the client's own configuration lies. */
 export function clientConfigPath(terminal: Terminal): string {
-  const base = terminal.env["XDG_CONFIG_HOME"] || `${terminal.homeDir}/.config`
-  return join(base, "berth", "config.yaml")
+  return join(clientFolder(terminal), "config.yaml")
 }
 
 async function readClientConfig(terminal: Terminal): Promise<ClientConfig> {

@@ -1,5 +1,5 @@
 import type { CommandSpec } from "./command-spec.ts"
-import { command, flag, listFlag } from "./command-spec.ts"
+import { command, flag, insecure, listFlag } from "./command-spec.ts"
 import type { AuditOptions } from "./commands/audit.ts"
 import type { KeysOptions } from "./commands/keys.ts"
 import type { NodesOptions } from "./commands/nodes.ts"
@@ -307,14 +307,23 @@ const usersGroup: GroupSpec = {
         (await import("./commands/users.ts")).userSet(terminal, name, options),
     }),
     command<UsersOptions>({
-      usage: "passwd <name>",
-      sentence: "set a password, read from standard input: first the present one, where you change your own",
+      usage: "passwd [name]",
+      sentence: "set a password, your own unless you name somebody; `berth login` takes it",
       flags: [
-        flag("--current", "the first line is the present password"),
+        flag("--current", "say the present one first: whoever changes their own must"),
         flag("--remove", "nobody signs in as them any more"),
+        insecure,
       ],
-      examples: ["berth users passwd ada < password.txt", "berth users passwd ada --remove"],
-      run: async (terminal, [name = ""], options) =>
+      notes: [
+        "At a terminal it asks for it twice and shows nothing; else it reads a line of standard input, with --current",
+        "two: the present one first.",
+      ],
+      examples: [
+        "berth users passwd",
+        "berth users passwd ada < password.txt",
+        "berth users passwd ada --remove",
+      ],
+      run: async (terminal, [name], options) =>
         (await import("./commands/users.ts")).userPassword(terminal, name, options),
     }),
     freeze("freeze", "accept nothing from a user any more, whatever keys they have"),

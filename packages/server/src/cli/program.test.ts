@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
+import { loginCommands } from "./login-commands.ts"
 import { platformGroups } from "./platform-commands.ts"
 import { rayGroup } from "./ray-commands.ts"
 import { servicesGroup } from "./service-record-commands.ts"
@@ -24,7 +25,7 @@ describe("the command line", () => {
 
   const leaves = [
     ...[...workCommands, ...gpuCommands].map((spec) => [spec]),
-    ...serverCommands([]).map((spec) => [spec]),
+    ...[...loginCommands, ...serverCommands([])].map((spec) => [spec]),
     ...[...platformGroups, ...gpuGroups, rayGroup, servicesGroup, ...entryGroups].flatMap((group) => [
       ...group.commands.map((spec) => [{ usage: group.name }, spec]),
       ...(group.groups ?? []).flatMap((inner) =>

@@ -1,9 +1,11 @@
 import type { Option } from "commander"
 import { Command, CommanderError } from "commander"
 import { version } from "../version.ts"
+import { placeOf } from "./asked-server.ts"
 import { addCommand } from "./command-spec.ts"
 import { exitCodes } from "./exit-codes.ts"
 import { gpuCommands, gpuGroups } from "./gpu-commands.ts"
+import { loginCommands } from "./login-commands.ts"
 import type { GroupSpec } from "./platform-commands.ts"
 import { platformGroups } from "./platform-commands.ts"
 import { rayGroup } from "./ray-commands.ts"
@@ -68,6 +70,7 @@ function buildProgram(
     configGroup(settings),
   ]
   for (const group of groups) addGroup(program, group, { terminal, done })
+  for (const spec of loginCommands) addCommand(program, spec, terminal, done)
   for (const spec of serverCommands(settings)) addCommand(program, spec, terminal, done)
   for (const made of program.commands) inheritAll(program, made)
   return program
@@ -109,11 +112,13 @@ Begin with:
   berth ray up demo                        a Ray cluster
   berth COMMAND --help                     flags and examples
 
-The server is found by --server, BERTH_SERVER, ~/.config/berth/config.yaml (server, tokenFile, workspace), then
-run.json of the data directory on this machine; the key by BERTH_TOKEN, then the tokenFile, then owner.key there.
+The server is the one of --server or --data, then of BERTH_SERVER or BERTH_DATA, then of ~/.config/berth/config.yaml
+(server, tokenFile, workspace), then the one of the last \`berth login\`, then that of the data directory on this machine.
+The token is BERTH_TOKEN, then that of a login at this server, then the tokenFile, then owner.key of the data directory.
 
 Exit codes: 0 done, 1 failed or refused, 2 wrong command line or settings, 3 no server reached (up: data directory
-in use), 4 up cannot start here; run and logs -f: the workload's own code, 124 time over, 130 detached, 143 stopped.`
+in use), 4 up cannot start here; run and logs -f: the workload's own code, 124 time over, 130 detached or
+interrupted, 143 stopped.`
 
 async function reportError(terminal: Terminal, error: unknown): Promise<number> {
   if (error instanceof CommanderError) {
@@ -122,7 +127,7 @@ async function reportError(terminal: Terminal, error: unknown): Promise<number> 
     return exitCodes.usage
   }
   const { explainError } = await import("./explain-error.ts")
-  const report = explainError(error)
+  const report = explainError(error, placeOf(terminal))
   terminal.err(`${paint(terminal, "red", "error:")} ${harmless(report.message)}\n`)
   for (const hint of report.hints) terminal.err(`  ${harmless(hint)}\n`)
   if (terminal.env["BERTH_DEBUG"] && error instanceof Error) terminal.err(`${error.stack ?? ""}\n`)

@@ -1,5 +1,7 @@
 import { homedir } from "node:os"
 import { text } from "node:stream/consumers"
+import { isatty } from "node:tty"
+import { createPrompt } from "./prompt.ts"
 import type { Terminal } from "./terminal.ts"
 
 /** The process's own terminal. Ends the process quietly when whoever reads its output has gone. */
@@ -26,6 +28,8 @@ export function createSystemTerminal(env: Readonly<Record<string, string | undef
     homeDir: homedir(),
     nowMs: () => Date.now(),
     input: () => text(process.stdin),
+    canAsk: isatty(0),
+    ask: createAsk(),
     exit: (code) => process.exit(code),
     onInterrupt(listener, hangup = false) {
       const onInt = () => listener("SIGINT")
@@ -39,6 +43,25 @@ export function createSystemTerminal(env: Readonly<Record<string, string | undef
         process.off("SIGHUP", onTerm)
       }
     },
+  }
+}
+
+/** Standard input is looked at by those commands alone that ask something: it may be closed. */
+function createAsk(): Terminal["ask"] {
+  let prompt: Terminal["ask"] | undefined
+  const write = (text: string) => void process.stderr.write(text)
+  return (question, isHidden) => {
+    prompt ??= createPrompt({ input: process.stdin, write, onSignal })
+    return prompt(question, isHidden)
+  }
+}
+
+const endingSignals = ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const
+
+function onSignal(listener: (signal: NodeJS.Signals) => void): () => void {
+  for (const signal of endingSignals) process.on(signal, listener)
+  return () => {
+    for (const signal of endingSignals) process.off(signal, listener)
   }
 }
 

@@ -18,6 +18,14 @@ export interface Terminal {
   nowMs(): number
   /** All of standard input, as text. */
   input(): Promise<string>
+  /** Standard input is a person's: `ask` will do. */
+  readonly canAsk: boolean
+  /**
+   * Asks for a line, on standard error, so that results stay by themselves; with `isHidden` nothing of what is typed is
+   * shown. The terminal is as before afterwards, whatever happened. One question at a time.
+   * @throws CliError when the input ends, or Ctrl-C or a signal interrupts (exit code 130 or 143)
+   */
+  ask(question: string, isHidden?: boolean): Promise<string>
   /**
    * Calls the listener on Ctrl-C (SIGINT) and SIGTERM; returns how to stop listening.
    * @param hangup also when the terminal goes (as SIGTERM); not for what `nohup` is to keep

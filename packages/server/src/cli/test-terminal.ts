@@ -8,6 +8,8 @@ export interface TestTerminal extends Terminal {
   interrupt(signal?: "SIGINT" | "SIGTERM"): void
   /** Moves its clock forward. */
   advance(ms: number): void
+  /** What was asked, those whose answers are not shown in brackets. */
+  readonly questions: readonly string[]
   /** Codes that `exit` was called with. */
   readonly exits: readonly number[]
 }
@@ -22,6 +24,8 @@ export interface TestTerminalOptions {
   readonly isTty?: boolean
   /** Standard input. */
   readonly input?: string
+  /** What a person types at each question: there is one, then. Without one left the input has ended. */
+  readonly answers?: readonly string[]
 }
 
 export function createTestTerminal(options: TestTerminalOptions = {}): TestTerminal {
@@ -33,10 +37,12 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
     isRoot = false,
     isTty = false,
     input = "",
+    answers,
   } = options
   const written = { out: "", err: "" }
   const listeners = new Set<(signal: "SIGINT" | "SIGTERM") => void>()
   const exits: number[] = []
+  const questions: string[] = []
   let passedMs = 0
   return {
     out: (text) => void (written.out += text),
@@ -51,6 +57,13 @@ export function createTestTerminal(options: TestTerminalOptions = {}): TestTermi
     homeDir,
     nowMs: () => nowMs + passedMs,
     input: () => Promise.resolve(input),
+    canAsk: answers !== undefined,
+    ask(question, isHidden = false) {
+      const answer = answers?.[questions.length]
+      questions.push(isHidden ? `[${question}]` : question)
+      return answer === undefined ? Promise.reject(new Error("The input ended.")) : Promise.resolve(answer)
+    },
+    questions,
     advance: (ms) => void (passedMs += ms),
     onInterrupt(listener) {
       listeners.add(listener)

@@ -14,12 +14,12 @@ const status = {
 /** The lines of `berth doctor` that are about GPU requests, where requests wait for these reasons. */
 async function gpuLines(codes: readonly (string | null)[]): Promise<readonly string[]> {
   const items = codes.map((code, at) => ({ id: `gpr-${at}`, reasons: code === null ? [] : [{ code }] }))
-  await serve({
+  const { url } = await serve({
     "GET /berth/v1/status": () => ({ body: status }),
     "GET /berth/v1/queue/gpu-requests": () => ({ body: { items, nextCursor: null } }),
   })
   const options = { env: { BERTH_TOKEN: "t" }, isRoot: true }
-  const { code, out } = await berth(["doctor", "--data", "/tmp"], options)
+  const { code, out } = await berth(["doctor", "--server", url, "--data", "/tmp"], options)
   expect(code).toBe(0)
   const lines = out.split("\n")
   const at = lines.findIndex((line) => line.includes(" gpu requests "))

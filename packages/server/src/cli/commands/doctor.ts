@@ -1,5 +1,6 @@
 import type { BerthClient } from "@berth/sdk"
 import { BerthError, isUnreachable } from "@berth/sdk"
+import { placeOf } from "../asked-server.ts"
 import { databaseType } from "../../database-url.ts"
 import type { Finding } from "../doctor-checks.ts"
 import { machineChecks } from "../doctor-checks.ts"
@@ -81,7 +82,7 @@ async function checkServer(terminal: Terminal, options: CommonOptions): Promise<
       ...status.warnings.map((message) => ({ name, level: "warn", message, advice: "" }) as const),
     ]
   } catch (error) {
-    const { message, hints } = explainError(error)
+    const { message, hints } = explainError(error, placeOf(terminal))
     const isAbsent = error instanceof CliError && error.exitCode === exitCodes.notReachable
     const isAway = error instanceof BerthError && isUnreachable(error)
     return [{ name, level: isAbsent || isAway ? "warn" : "fail", message, advice: hints.join(" ") }]

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs"
 import { BerthError, isUnreachable } from "@berth/sdk"
-import { CliError } from "../cli-error.ts"
+import { CliError, usageError } from "../cli-error.ts"
 import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { podsGoOn } from "../human.ts"
+import { loginsPath } from "../kept-logins.ts"
 import { writeDone } from "../output.ts"
 import { pause } from "../patience.ts"
 import type { Terminal } from "../terminal.ts"
@@ -15,6 +16,7 @@ export async function down(
   options: CommonOptions & { readonly pods?: boolean },
 ): Promise<void> {
   const session = await connect(terminal, options)
+  checkMeant(session)
   const { podsLeft } = await session.client.berth.stopServer(options.pods === true, { timeoutMs: 900_000 })
   await untilGone(session)
   const left =
@@ -22,6 +24,15 @@ export async function down(
       ? "No pods are left."
       : `${podsGoOn(podsLeft)}; the next \`berth up\` on the same data directory takes them over.`
   await writeDone(terminal, session.form, `The server is down. ${left}`, { podsLeft })
+}
+
+/** Whoever has signed in somewhere and means the server of this machine must not end that of a team. */
+function checkMeant({ terminal, place }: Session): void {
+  if (place.isLoopback || place.from !== loginsPath(terminal)) return
+  throw usageError(
+    `${place.url} is where you signed in last, and not on this machine.`,
+    `If you mean that one: berth down --server ${place.url}`,
+  )
 }
 
 const longestWaitMs = 660_000

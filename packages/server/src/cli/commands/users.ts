@@ -1,13 +1,14 @@
 import type { CreateUser, ServerRole, SetPassword, UpdateUser, User } from "@berth/contract/berth"
-import { collect } from "@berth/sdk"
-import { usageError } from "../cli-error.ts"
+import { BerthError, collect } from "@berth/sdk"
+import { CliError, usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { age } from "../human.ts"
 import { writeDone, writeList } from "../output.ts"
+import { checkWire, inputLines, readSecret, type WireOptions } from "../secrets.ts"
 import type { Terminal } from "../terminal.ts"
 
-export interface UsersOptions extends CommonOptions {
+export interface UsersOptions extends CommonOptions, WireOptions {
   readonly email?: string
   readonly serverRole?: string
   readonly current?: boolean
@@ -48,24 +49,73 @@ export async function userCreate(terminal: Terminal, name: string, options: User
 }
 
 /** `berth users passwd`: never as an argument, which other users of the machine could read. */
-export async function userPassword(terminal: Terminal, name: string, options: UsersOptions): Promise<void> {
-  const change =
-    options.remove === true ? { password: null } : await readPasswords(terminal, options.current === true)
+export async function userPassword(
+  terminal: Terminal,
+  said: string | undefined,
+  options: UsersOptions,
+): Promise<void> {
   const session = await connect(terminal, options)
-  await session.client.berth.setPassword(name, change)
+  checkWire(session.place.url, options)
+  const { berth } = session.client
+  // Who scripts it for somebody else needs no look at who they are.
+  const me = said === undefined || terminal.canAsk ? await berth.me() : undefined
+  const name = said ?? me?.userName ?? ""
+  const mustShow = me !== undefined && me.serverRole !== "owner" && [me.userName, me.userId].includes(name)
+  const change = await readChange(terminal, {
+    ...options,
+    current: options.current === true || (terminal.canAsk && mustShow),
+  })
+  await berth.setPassword(name, change).catch((error: unknown) => {
+    throw passwordRefusal(error, change)
+  })
   const what = change.password === null ? "has no password any more" : "signs in with it from now on"
   await writeDone(terminal, session.form, `User ${name} ${what}.`, { user: name })
 }
 
-async function readPasswords(terminal: Terminal, hasCurrent: boolean): Promise<SetPassword> {
-  const lines = (await terminal.input()).split("\n").map((line) => line.replace(/\r$/, ""))
-  const [current = "", password = ""] = hasCurrent ? lines : ["", ...lines]
-  if (password === "")
+type PasswordOptions = Pick<UsersOptions, "remove" | "current">
+
+async function readChange(terminal: Terminal, options: PasswordOptions): Promise<SetPassword> {
+  const { current, password } = await (terminal.canAsk ? askPasswords : readPasswords)(terminal, options)
+  return {
+    password: options.remove === true ? null : password,
+    ...(options.current === true ? { current } : {}),
+  }
+}
+
+interface Passwords {
+  readonly current: string
+  readonly password: string
+}
+
+async function askPasswords(terminal: Terminal, { remove, current }: PasswordOptions): Promise<Passwords> {
+  const present = current ? await terminal.ask("Present password (none: just Enter): ", true) : ""
+  if (remove) return { current: present, password: "" }
+  const password = await readSecret(terminal, "New password")
+  if ((await terminal.ask("Once more: ", true)) !== password)
+    throw new CliError("The two are not the same: nothing was changed.")
+  return { current: present, password }
+}
+
+async function readPasswords(terminal: Terminal, { remove, current }: PasswordOptions): Promise<Passwords> {
+  if (remove && !current) return { current: "", password: "" }
+  const lines = await inputLines(terminal)
+  const [present = "", password = ""] = current ? lines : ["", ...lines]
+  if (password === "" && !remove)
     throw usageError(
       "There is no password on standard input.",
       "Give it there: berth users passwd NAME < FILE",
     )
-  return hasCurrent ? { password, current } : { password }
+  return { current: present, password }
+}
+
+/** The one refusal that is about a password, not about who asks. */
+function passwordRefusal(error: unknown, { current }: SetPassword): unknown {
+  const isWrong =
+    error instanceof BerthError && error.status === 401 && error.message.includes("password is wrong")
+  if (!isWrong) return error
+  return current === undefined
+    ? new CliError("Whoever changes their own password says the present one.", "Use --current.")
+    : new CliError("The present password is wrong: nothing was changed.")
 }
 
 /** `berth users set`, `freeze`, `unfreeze`. */

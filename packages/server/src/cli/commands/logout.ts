@@ -1,0 +1,59 @@
+import { createBerthClient } from "@berth/sdk"
+import { CliError } from "../cli-error.ts"
+import type { CommonOptions } from "../connect.ts"
+import { userAgent } from "../connect.ts"
+import { exitCodes } from "../exit-codes.ts"
+import { explainError } from "../explain-error.ts"
+import { findAddress } from "../find-server.ts"
+import type { KeptLogin, KeptLogins } from "../kept-logins.ts"
+import { forgetLogin, loginAt, readLogins, serverOf } from "../kept-logins.ts"
+import { readOutputForm, writeDone } from "../output.ts"
+import type { Terminal } from "../terminal.ts"
+import { harmless, paint } from "../terminal.ts"
+
+/** How long a server that does not answer is waited for. */
+const patienceMs = 10_000
+
+/** `berth logout`: ends the session at the server and forgets it; also where the server is gone. */
+export async function logout(terminal: Terminal, options: CommonOptions): Promise<void> {
+  const form = readOutputForm(options.output ?? "table")
+  const logins = readLogins(terminal)
+  const server = await serverToLeave(terminal, options, logins)
+  const login = loginAt(logins, server)
+  const value = { server, user: login?.userName ?? null }
+  if (!login) return writeDone(terminal, form, `You are not signed in to ${server}.`, value)
+  try {
+    await endAtServer(terminal, login)
+  } finally {
+    forgetLogin(terminal, server)
+  }
+  const rest = login.kind === "session" ? "" : " The key itself holds on: `berth keys revoke` ends it."
+  await writeDone(terminal, form, `${login.userName} is signed out of ${server}.${rest}`, value)
+}
+
+/** A server of this machine that has ended left no address behind: then it is the one signed in to last. */
+async function serverToLeave(
+  terminal: Terminal,
+  options: CommonOptions,
+  { current }: KeptLogins,
+): Promise<string> {
+  try {
+    return serverOf((await findAddress(terminal, options)).url)
+  } catch (error) {
+    const isGone = error instanceof CliError && error.exitCode === exitCodes.notReachable
+    if (isGone && current !== null) return current
+    throw error
+  }
+}
+
+async function endAtServer(terminal: Terminal, { server, token, kind, expiresAt }: KeptLogin): Promise<void> {
+  if (kind !== "session") return
+  try {
+    const client = createBerthClient({ baseUrl: server, token, userAgent })
+    await client.sessions.signOut({ timeoutMs: patienceMs })
+  } catch (error) {
+    const { message } = explainError(error)
+    const text = `The session is forgotten here, but it was not ended there: ${message} It ends by itself at ${expiresAt ?? "some time"}.`
+    terminal.err(`${paint(terminal, "yellow", "warning:")} ${harmless(text)}\n`)
+  }
+}

@@ -1,0 +1,44 @@
+import type { Me } from "@berth/contract/berth"
+import type { CommonOptions } from "../connect.ts"
+import { connect } from "../connect.ts"
+import { writeFacts } from "../output.ts"
+import type { Terminal } from "../terminal.ts"
+
+/** `berth whoami`: who the server takes the caller for, by what, and until when. */
+export async function whoami(terminal: Terminal, options: CommonOptions): Promise<void> {
+  const { client, place, form } = await connect(terminal, options)
+  const me = await client.berth.me()
+  const { userId, userName: user, serverRole, credential } = me
+  const workspaces = me.workspaces.map(({ id, role }) => ({ id, role }))
+  const server = place.url
+  const from = { server: place.from, token: place.tokenFrom === "" ? null : place.tokenFrom }
+  await writeFacts(terminal, form, { server, user, userId, serverRole, workspaces, credential, from }, [
+    ["server", `${server} (named by ${place.from})`],
+    ["user", user],
+    ["roles", rolesOf(me)],
+    ["by", waysIn(me, place.tokenFrom)],
+    ["until", untilOf(me)],
+  ])
+}
+
+function rolesOf({ serverRole, workspaces }: Me): string {
+  const roles = workspaces.map(({ id, role }) => `${role} in ${id}`)
+  return [...(serverRole === null ? [] : [`server ${serverRole}`]), ...roles].join(", ") || "none"
+}
+
+function waysIn({ credential }: Me, from: string): string {
+  switch (credential?.kind) {
+    case undefined:
+      return "nothing: the server runs with --no-auth"
+    case "session":
+      return `a session, kept in ${from}`
+    case "key":
+      return `the API key ${credential.name}, from ${from}`
+    case "token":
+      return `a token of the API key ${credential.name}, from ${from}`
+  }
+}
+
+function untilOf({ credential }: Me): string {
+  return credential?.expiresAt ?? (credential?.kind === "key" ? "the key is revoked" : "always")
+}
