@@ -19,15 +19,20 @@ export interface CliOptions {
   /** Where it starts; also its HOME. */
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
+  /** Its standard input; default: empty. */
+  readonly input?: string
 }
 
 /** Starts `berth ARGS`. */
 export function startCli(args: readonly string[], options: CliOptions): CliRun {
   const child = spawn(process.execPath, [...nodeFlags, cliFile, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     cwd: options.cwd,
     env: { ...cleanEnvironment(options.cwd), ...options.env },
   })
+  // a command that does not read it may have ended before
+  child.stdin.on("error", () => {})
+  child.stdin.end(options.input ?? "")
   const written = { out: "", err: "" }
   child.stdout.on("data", (chunk: Buffer) => (written.out += chunk.toString("utf8")))
   child.stderr.on("data", (chunk: Buffer) => (written.err += chunk.toString("utf8")))
