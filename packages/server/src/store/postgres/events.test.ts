@@ -47,6 +47,26 @@ describe.skipIf(!server)("events on PostgreSQL", () => {
     expect(await read()).toEqual({ numbers: [1], last: told[0] })
   })
 
+  it("are not shown past one that began after the reader had asked", async () => {
+    // more than there are connections: those behind are answered when others have written
+    const asked = Array.from({ length: 100 }, () => read())
+    const over = new AbortController()
+    const begun = Promise.withResolvers<void>()
+    const slow = store.tx(async (tx) => {
+      await tx.emit(sampleEvent(1))
+      while (!over.signal.aborted) {
+        await store.workspaces.workspaces(tx)
+        begun.resolve()
+      }
+    })
+    await begun.promise
+    await emit(2)
+    expect((await Promise.all(asked)).filter(({ numbers }) => numbers.length > 0)).toEqual([])
+    over.abort()
+    await slow
+    expect((await read()).numbers).toEqual([1, 2])
+  })
+
   it("are not held back by what somebody else does on the same database server", async () => {
     const release = Promise.withResolvers<void>()
     const foreign = database.hold("begin; select pg_current_xact_id()", release.promise)
@@ -59,6 +79,7 @@ describe.skipIf(!server)("events on PostgreSQL", () => {
 
   it("are all read once, in one order, by a follower beside many writers", async () => {
     const count = 300
+    const writers = 20
     const seen: unknown[] = []
     const done = Promise.withResolvers<void>()
     let cursor: EventSeq | null = null
@@ -74,17 +95,18 @@ describe.skipIf(!server)("events on PostgreSQL", () => {
       reading = reading.then(look)
       reading.catch(done.reject)
     })
-    await Promise.all(
-      Array.from({ length: count }, (_, n) =>
-        n % 7 === 0
-          ? store.tx(async (tx) => {
-              await tx.emit(sampleEvent(n))
-              // The others overtake it.
-              for (let looks = 0; looks < 5; looks++) await store.workspaces.workspaces(tx)
-            })
-          : emit(n),
-      ),
-    )
+    // each one after the other: all at once would wait in the queue, and long ones are refused there
+    const write = async (writer: number) => {
+      for (let n = writer; n < count; n += writers)
+        if (n % 7 > 0) await emit(n)
+        else
+          await store.tx(async (tx) => {
+            await tx.emit(sampleEvent(n))
+            // The others overtake it.
+            for (let looks = 0; looks < 5; looks++) await store.workspaces.workspaces(tx)
+          })
+    }
+    await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)))
     await done.promise
     expect(seen).toHaveLength(count)
     expect(new Set(seen).size).toBe(count)

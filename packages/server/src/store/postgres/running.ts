@@ -9,7 +9,10 @@ export interface RunningTransaction {
 /** Which transactions run. All that write to the database are this server's own: see server-lock.ts. */
 export interface RunningTransactions {
   begin(): RunningTransaction
-  /** Every transaction with a lower id has ended. */
+  /**
+   * Every transaction with a lower id has ended, and none will begin: it stays true for a reader who looks at the
+   * database later.
+   */
   readonly horizon: number
 }
 
@@ -38,7 +41,8 @@ export function createRunningTransactions(newest: number): RunningTransactions {
       }
     },
     get horizon() {
-      let lowest = Number.MAX_SAFE_INTEGER
+      // Where nothing runs, too: of two that begin before a reader looks, the later one may be committed by then.
+      let lowest = highest + 1
       for (const { xid } of least) lowest = Math.min(lowest, xid)
       return lowest
     },
