@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import type { Clock } from "../../../kit/clock.ts"
 
-/** How a command ended, with the end of what it wrote. `exitCode` null: a signal, or it could not be started. */
+/** How a command ended, with the end of what it wrote. `exitCode` null: a signal; 126 and 127: it could not be started. */
 export interface CommandEnd {
   readonly exitCode: number | null
   readonly output: string
@@ -19,21 +19,33 @@ const keptOutput = 64 * 1024
 const killWaitMs = 2000
 
 /**
- * Runs a command and all it starts in a group of its own, which is killed at the deadline and with the signal.
+ * Runs the command beside a watch, which reads the lifeline: when that ends, this process has, and the whole group is
+ * killed. Else what a killed server was installing would be written on, into the folder that the next one makes anew.
+ * The shell comes from the system, not from the command's path; everything used of it is built in.
+ */
+const underLifeline = `exec 3<&0 </dev/null
+(read -r _; kill -KILL 0) <&3 >/dev/null 2>&1 &
+exec 3<&-
+"$@"`
+
+/**
+ * Runs a command and all it starts in a group of its own, which is killed at the deadline, with the signal, and when
+ * this process ends, however it does.
  * @throws the signal's reason when it aborts
  */
 export async function runCommand(
-  [file = "", ...args]: readonly string[],
+  command: readonly string[],
   options: CommandOptions,
   signal: AbortSignal,
 ): Promise<CommandEnd> {
   signal.throwIfAborted()
-  const child = spawn(file, args, {
+  const child = spawn("/bin/sh", ["-c", underLifeline, "sh", ...command], {
     cwd: "/",
     env: { ...options.env },
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   })
+  child.stdin.on("error", () => undefined)
   let output = ""
   let isLate = false
   const take = (text: string) => (output = (output + text).slice(-keptOutput))
@@ -53,6 +65,7 @@ export async function runCommand(
       cancel()
       cancelWait()
       signal.removeEventListener("abort", kill)
+      child.stdin.end()
       resolve(code)
     }
     signal.addEventListener("abort", kill, { once: true })

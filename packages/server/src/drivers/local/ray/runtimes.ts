@@ -123,7 +123,8 @@ export function createRayRuntimes(options: RayRuntimesOptions): RayRuntimes {
     signal: AbortSignal,
   ): Promise<string> {
     const began = clock.monotonicMs()
-    await rm(folder, { recursive: true, force: true })
+    // what another server was killed at may take a moment to end
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
     report(`Ray ${version} is being installed with Python 3.${python.minor}.`)
     const inFolder = join(folder, "bin", "python")
     try {
