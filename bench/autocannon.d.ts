@@ -15,6 +15,8 @@ declare module "autocannon" {
       readonly path: string
       readonly headers?: Readonly<Record<string, string>>
       readonly body?: string
+      /** Makes each one anew. */
+      readonly setupRequest?: (request: object) => object
     }[]
   }
   interface Result {
