@@ -25,17 +25,18 @@ type Names = "churn" | "parked" | "short" | "serve" | "job"
 
 /** The register as people see it. */
 async function names(p: TestPlane): Promise<readonly string[]> {
-  const { items } = await p.plane.serviceRecords.list(owner, {
-    workspaceId: null,
+  const { first } = await p.plane.serviceRecords.list(owner, {
+    workspaceId: "default",
     scopeUserId: null,
     match: "all",
     conditions: [],
     sort: { column: "created", descending: false },
     offset: 0,
     limit: 100,
+    isDetailed: false,
     users: [],
   })
-  return items.map(({ record }) => record.name)
+  return first.map(({ summary }) => summary.name)
 }
 
 const configOf = (name: Names) => `{"name": "${name}"}` as JsonText

@@ -1,6 +1,7 @@
 import type { Idempotency, JournalReads, Store } from "../domain/journal/index.ts"
 import type { GpuRequestStore } from "../domain/gpu-requests/index.ts"
 import type { RayStore } from "../domain/ray/index.ts"
+import type { ServiceStore } from "../domain/services/index.ts"
 import type { WorkloadStore } from "../domain/workloads/index.ts"
 import type { Clock } from "../kit/clock.ts"
 
@@ -11,6 +12,7 @@ export interface RetentionOptions {
     readonly workloads: Pick<WorkloadStore, "prune">
     readonly gpuRequests: Pick<GpuRequestStore, "prune">
     readonly ray: Pick<RayStore, "prune">
+    readonly services: Pick<ServiceStore, "pruneCounts">
   }
   readonly idempotency: Pick<Idempotency, "prune">
   readonly clock: Clock
@@ -45,4 +47,5 @@ export async function pruneOver({ store, rows, idempotency, clock }: RetentionOp
     () => store.tx((tx) => rows.ray.prune(tx, overBeforeMs, pruneStep)),
   ]
   for (const step of steps) for (let count = 0; count < mostSteps; count++) if ((await step()) === 0) break
+  await store.tx((tx) => rows.services.pruneCounts(tx))
 }

@@ -23,13 +23,20 @@ export function createIds(nowMs: () => number, random: () => number = Math.rando
 }
 
 const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+const hexDigits = "0123456789abcdef"
 const ulidLength = 26
 
 /** The 128 bits of a ULID as a lower-case UUID: one key shows in both forms (DESIGN 2). */
 export function ulidToUuid(ulid: string): string {
-  let value = 0n
-  for (const c of ulid) value = value * 32n + BigInt(digits.indexOf(c))
-  const hex = value.toString(16).padStart(32, "0").slice(-32)
+  let hex = ""
+  let value = 0
+  // the first digit has two bits more than there are
+  let bits = -2
+  for (const digit of ulid) {
+    value = (value << 5) | digits.indexOf(digit)
+    for (bits += 5; bits >= 4; bits -= 4) hex += hexDigits[(value >> (bits - 4)) & 15]
+    value &= 15
+  }
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 

@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder, SqlBool } from "kysely"
+import { type Kysely, type RawBuilder, type SqlBool, sql } from "kysely"
 import type { EventOrder } from "./event-order.ts"
 import type { Database } from "./schema.ts"
 
@@ -10,8 +10,8 @@ export interface Dialect {
   readonly name: "sqlite" | "postgres"
   /** Compiles queries; it has no connection and runs none. */
   readonly db: Kysely<Database>
-  /** Whether a text column contains `text` literally, case-sensitively. */
-  readonly contains: (column: string, text: string) => RawBuilder<SqlBool>
+  /** Whether a text column, or a text, contains `text` literally, case-sensitively. */
+  readonly contains: (column: string | RawBuilder<unknown>, text: string) => RawBuilder<SqlBool>
   /**
    * The value of a column, which no index is to be entered by: for a planner without statistics, that would take an
    * index which then has all its matches sorted. One that has them is told the column itself.
@@ -25,7 +25,7 @@ export interface Dialect {
   /** The JSON text of a member, an object or a list, of the JSON object that a text column holds. */
   readonly jsonMember: (column: string, member: string) => RawBuilder<string>
   /** The number that a text begins with; 0 where it begins with none. */
-  readonly numberIn: (column: string) => RawBuilder<number>
+  readonly numberIn: (column: string | RawBuilder<unknown>) => RawBuilder<number>
   readonly events: EventOrder
   /** What tells the counters of several writers apart, where there are several. */
   readonly counterShard: readonly "shard"[]
@@ -54,4 +54,9 @@ export interface Ddl {
   readonly toWorkload: string
   /** What follows the closing parenthesis of `create table`. */
   readonly tableEnd: string
+}
+
+/** A column by its name, or a text as it is. */
+export function textOf(column: string | RawBuilder<unknown>): RawBuilder<unknown> {
+  return typeof column === "string" ? sql.ref(column) : column
 }

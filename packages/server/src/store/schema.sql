@@ -416,6 +416,16 @@ CREATE TABLE schema_version (
   applied_at_ms integer not null
 ) strict;
 
+CREATE TABLE service_count (
+  workspace_id text not null,
+  user_id text not null,
+  sort text not null,
+  type text not null,
+  flavor text not null,
+  n integer not null,
+  primary key (workspace_id, user_id, sort)
+) strict;
+
 CREATE TABLE service_history (
   service_id text not null,
   seq integer not null,
@@ -423,7 +433,7 @@ CREATE TABLE service_history (
   primary key (service_id, seq)
 ) strict;
 
-CREATE TABLE service_record (
+CREATE TABLE "service_record" (
   id text not null primary key,
   workspace_id text not null,
   user_id text,
@@ -435,13 +445,15 @@ CREATE TABLE service_record (
   state text,
   model_version_id text,
   pipeline_run_id text,
+  joined text,
   created_at_us integer not null,
   updated_at_us integer not null,
-  config_hash text not null,
-  config text not null,
+  version integer not null,
   body text not null,
-  version integer not null
-, joined text) strict;
+  config_hash text not null,
+  details text,
+  config text not null
+) strict;
 
 CREATE INDEX service_record_by_age on service_record (created_at_us, id);
 
@@ -452,13 +464,17 @@ CREATE INDEX service_record_by_joined on service_record (joined) where joined is
 CREATE INDEX service_record_by_model_version on service_record (model_version_id)
   where model_version_id is not null;
 
-CREATE INDEX service_record_by_name on service_record (lower(name));
+CREATE INDEX service_record_by_name on service_record (lower(name), workspace_id, created_at_us, id);
+
+CREATE INDEX service_record_by_pipeline on service_record
+  (workspace_id, substr(pipeline_name, 1, 200), created_at_us, id, pipeline_name, pipeline_step_name, type, flavor) where pipeline_name is not null;
 
 CREATE INDEX service_record_by_run on service_record (pipeline_run_id) where pipeline_run_id is not null;
 
-CREATE INDEX service_record_by_user on service_record (user_id) where user_id is not null;
+CREATE INDEX service_record_by_update on service_record (workspace_id, updated_at_us, id);
 
-CREATE INDEX service_record_by_workspace on service_record (workspace_id, created_at_us, id);
+CREATE INDEX service_record_by_workspace on service_record
+  (workspace_id, created_at_us, id, name, user_id, model_version_id, pipeline_run_id, type, flavor, pipeline_name, pipeline_step_name);
 
 CREATE TABLE service_watch (
   service_id text not null primary key,

@@ -478,11 +478,27 @@ interface ServiceRecordTable {
   config_hash: string
   /** JsonText. */
   config: string
-  /** JSON of what nothing is looked for by. */
+  /** JSON of what lists show and nothing is looked for by. */
   body: string
+  /** JSON of what only a whole record shows, but for the config; null: it stands in `body`, as it did once. */
+  details: string | null
   /** The key of what it follows. */
   joined: string | null
   version: number
+}
+
+/** How many records, kept in the transaction of every insert and delete. */
+interface ServiceCountTable {
+  workspace_id: string
+  /** '' = nobody. */
+  user_id: string
+  /** Tells types and flavors apart, however long they are. */
+  sort: string
+  type: string
+  flavor: string
+  /** PostgreSQL only, as in `workload_count`. */
+  shard: Generated<number>
+  n: number
 }
 
 interface ServiceWatchTable {
@@ -563,6 +579,7 @@ export interface Database {
   ray_template: RayTemplateTable
   ray_config_entry: RayConfigEntryTable
   service_record: ServiceRecordTable
+  service_count: ServiceCountTable
   service_watch: ServiceWatchTable
   service_history: ServiceHistoryTable
   pipeline_run: PipelineRunTable

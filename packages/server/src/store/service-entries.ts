@@ -1,14 +1,14 @@
 import { type SqlBool, sql } from "kysely"
 import type { ServiceStore } from "../domain/services/index.ts"
 import type { Dialect } from "./dialect.ts"
-import { lowerAscii } from "./service-list.ts"
-import { entryColumns, type ServiceEntryColumns, toEntryRecord, toHex } from "./service-rows.ts"
+import { lowerAscii } from "./service-conditions.ts"
+import { summaryColumns, type SummaryRow, toHex, toSummary } from "./service-rows.ts"
 import { toWatch } from "./service-watches.ts"
 import { type BoundSql, sessionOf } from "./session.ts"
 import { compileNow, rowsAs } from "./statement.ts"
 
 type Query = Parameters<ServiceStore["entries"]["page"]>[1]
-type Row = ServiceEntryColumns & { readonly watch_body: string | null; readonly watch_version: number | null }
+type Row = SummaryRow & { readonly watch_body: string | null; readonly watch_version: number | null }
 
 /** The register as one list: records with their watches. */
 export const entryStore: ServiceStore["entries"] = {
@@ -19,7 +19,7 @@ export const entryStore: ServiceStore["entries"] = {
     const isLong = query.name === null && (query.state !== null || (query.workspaceIds?.length ?? 1) > 1)
     const [found] = await session.scan([entryPageQuery(session.dialect, query)], { isLong })
     return rowsAs<Row>(found).map((row) => ({
-      record: toEntryRecord(row),
+      record: toSummary(row),
       watch:
         row.watch_body === null
           ? null
@@ -33,7 +33,7 @@ export function entryPageQuery(dialect: Dialect, query: Query): BoundSql {
   let rows = dialect.db
     .selectFrom("service_record")
     .leftJoin("service_watch", "service_watch.service_id", "service_record.id")
-    .select(entryColumns.map((column) => `service_record.${column}` as const))
+    .select(summaryColumns.map((column) => `service_record.${column}` as const))
     .select(["service_watch.body as watch_body", "service_watch.version as watch_version"])
     .orderBy("service_record.created_at_us", "desc")
     .orderBy("service_record.id", "desc")

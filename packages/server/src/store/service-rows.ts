@@ -1,20 +1,24 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { Selectable } from "kysely"
 import type { UserId } from "../domain/identity/index.ts"
 import type {
   JsonText,
+  ListedService,
   ModelVersionId,
   PipelineRunId,
+  ServiceDetails,
   ServiceId,
   ServiceRecord,
   ServiceState,
+  ServiceSummary,
 } from "../domain/services/index.ts"
 import { fromJson, toJson } from "./codec.ts"
 import type { Database } from "./schema.ts"
 
 export type ServiceRow = Selectable<Database["service_record"]>
 
-export const serviceColumns = [
+/** What lists show. */
+export const summaryColumns = [
   "id",
   "workspace_id",
   "user_id",
@@ -26,30 +30,28 @@ export const serviceColumns = [
   "state",
   "model_version_id",
   "pipeline_run_id",
+  "joined",
   "created_at_us",
   "updated_at_us",
-  "config_hash",
-  "config",
-  "body",
-  "joined",
   "version",
+  "body",
 ] as const satisfies readonly (keyof ServiceRow)[]
+/** What whole records show beside; each may be long. */
+export const detailColumns = ["details", "config"] as const satisfies readonly (keyof ServiceRow)[]
+export const serviceColumns = [...summaryColumns, ...detailColumns] as const
 
-type Body = Pick<
-  ServiceRecord,
-  | "type"
-  | "source"
-  | "adminState"
-  | "labels"
-  | "status"
-  | "endpoint"
-  | "predictionUrl"
-  | "healthCheckUrl"
-  | "joined"
->
+/** A row of a list: its details may be missing, and are not looked at then. */
+export type ListedRow = SummaryRow & Partial<DetailedRow>
+export type SummaryRow = Pick<ServiceRow, (typeof summaryColumns)[number]>
+type DetailedRow = SummaryRow & Pick<ServiceRow, (typeof detailColumns)[number]>
+type Body = Pick<ServiceRecord, "type" | "labels" | "joined" | "predictionUrl" | "healthCheckUrl">
+type Details = Omit<ServiceDetails, "config">
 
-/** Rows from before there was anything to follow have no `joined`, older ones their labels as an object. */
-type StoredBody = Omit<Body, "joined" | "labels"> & {
+/**
+ * Older rows have everything in their body, their labels as an object, and those from before there was anything to
+ * follow no `joined`.
+ */
+type StoredBody = Pick<Body, "type" | "predictionUrl" | "healthCheckUrl"> & {
   readonly joined?: Body["joined"]
   readonly labels: JsonText | object | null
 }
@@ -68,22 +70,14 @@ export function toUuid(hex: string): string {
 }
 
 export function configHash(config: JsonText): string {
-  return createHash("sha256").update(config).digest("hex")
+  return hash("sha256", config)
 }
 
-export function fromRecord(record: ServiceRecord): ServiceRow {
+/** A record's row, without what it is found by when another one has the same config. */
+export function fromRecord(record: ServiceRecord): DetailedRow {
   const { type, source, adminState, labels, status, endpoint, predictionUrl, healthCheckUrl, joined } = record
-  const body: Body = {
-    type,
-    source,
-    adminState,
-    labels,
-    status,
-    endpoint,
-    predictionUrl,
-    healthCheckUrl,
-    joined,
-  }
+  const body: Body = { type, labels, joined, predictionUrl, healthCheckUrl }
+  const details: Details = { source, adminState, status, endpoint }
   return {
     id: toHex(record.id),
     workspace_id: record.workspaceId,
@@ -98,31 +92,42 @@ export function fromRecord(record: ServiceRecord): ServiceRow {
     pipeline_run_id: record.pipelineRunId && toHex(record.pipelineRunId),
     created_at_us: record.createdAtUs,
     updated_at_us: record.updatedAtUs,
-    config_hash: configHash(record.config),
     config: record.config,
     body: toJson(body),
+    details: toJson(details),
     joined: joined && joined.key,
     version: record.version,
   }
 }
 
-/** A row without what may be long. */
-export type ServiceEntryColumns = Omit<ServiceRow, "config" | "config_hash">
-
-export const entryColumns = serviceColumns.filter(
-  (column) => column !== "config" && column !== "config_hash",
-) as readonly (keyof ServiceEntryColumns)[]
-
-export function toRecord(row: ServiceRow): ServiceRecord {
-  return { ...toEntryRecord(row), config: row.config as JsonText }
+export function toRecord(row: DetailedRow): ServiceRecord {
+  return { ...toSummary(row), ...toDetails(row) }
 }
 
-export function toEntryRecord(row: ServiceEntryColumns): Omit<ServiceRecord, "config"> {
-  const body = fromJson<StoredBody>(row.body)
+export function toListed(row: ListedRow, isDetailed: boolean): ListedService {
+  return { summary: toSummary(row), details: isDetailed ? toDetails(row as DetailedRow) : null }
+}
+
+function toDetails({ body, details, config }: DetailedRow): ServiceDetails {
+  const { source, adminState, status, endpoint } = fromJson<Details>(details ?? body)
   return {
-    ...body,
-    labels: labelsOf(body.labels),
-    joined: body.joined ?? null,
+    source,
+    adminState,
+    config: config as JsonText,
+    status,
+    endpoint,
+  }
+}
+
+/** What lists show of a row. */
+export function toSummary(row: SummaryRow): ServiceSummary {
+  const { type, labels, joined, predictionUrl, healthCheckUrl } = fromJson<StoredBody>(row.body)
+  return {
+    type,
+    labels: labelsOf(labels),
+    joined: joined ?? null,
+    predictionUrl,
+    healthCheckUrl,
     id: toUuid(row.id) as ServiceId,
     workspaceId: row.workspace_id,
     userId: row.user_id as UserId | null,

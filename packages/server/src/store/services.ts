@@ -3,6 +3,7 @@ import type { Tx } from "../domain/journal/index.ts"
 import { type ServiceId, serviceRecordChanged, type ServiceStore } from "../domain/services/index.ts"
 import { AppError } from "../kit/errors.ts"
 import { assertMoved } from "./codec.ts"
+import { countService, dropEmptyServiceCounts } from "./service-counts.ts"
 import { entryStore } from "./service-entries.ts"
 import { listServices } from "./service-list.ts"
 import { modelVersions, pipelineRuns } from "./service-registers.ts"
@@ -17,17 +18,18 @@ import {
 } from "./service-rows.ts"
 import { deleteWatch, watchStore } from "./service-watches.ts"
 import { sessionOf } from "./session.ts"
-import { compileNow, slotsOf, statement } from "./statement.ts"
+import { compileNow, rowsAs, slotsOf, statement } from "./statement.ts"
 
 const movingColumns = [
-  "user_id",
   "name",
   "state",
   "model_version_id",
   "pipeline_run_id",
   "updated_at_us",
   "body",
+  "details",
 ] as const
+const newColumns = [...serviceColumns, "config_hash"] as const
 
 const selectOne = statement<Pick<ServiceRow, "id">>("primary")((db, p) =>
   db.selectFrom("service_record").select(serviceColumns).where("id", "=", p("id")),
@@ -41,15 +43,16 @@ const selectJoined = statement<object>("service_record_by_joined")((db) =>
 const insertOne = statement<ServiceRow>("write")((db, p) =>
   db
     .insertInto("service_record")
-    .values(slotsOf(p, serviceColumns))
+    .values(slotsOf(p, newColumns))
     .onConflict((conflict) => conflict.doNothing()),
 )
-const updateOne = statement<ServiceRow>("primary")((db, p) =>
-  db
-    .updateTable("service_record")
-    .set((eb) => ({ ...slotsOf(p, movingColumns), version: eb("version", "+", 1) }))
-    .where("id", "=", p("id"))
-    .where("version", "=", p("version")),
+const updateOne = statement<Pick<ServiceRow, "id" | "version" | (typeof movingColumns)[number]>>("primary")(
+  (db, p) =>
+    db
+      .updateTable("service_record")
+      .set((eb) => ({ ...slotsOf(p, movingColumns), version: eb("version", "+", 1) }))
+      .where("id", "=", p("id"))
+      .where("version", "=", p("version")),
 )
 const deleteOne = statement<Pick<ServiceRow, "id">>("primary")((db, p) =>
   db.deleteFrom("service_record").where("id", "=", p("id")),
@@ -63,13 +66,17 @@ export const serviceStore: ServiceStore = {
     },
     list: listServices,
     async bySameConfig(from, config) {
-      const row = await selectSame.get(from, { config_hash: configHash(config) })
-      return row && (toUuid(row.id) as ServiceId)
+      const session = sessionOf(from)
+      // the insert asks once more: as read it would, on PostgreSQL, conflict with every other insert
+      const row = await session.peek(selectSame.bind(session.dialect, { config_hash: configHash(config) }))
+      return row && (toUuid(String(row["id"])) as ServiceId)
     },
     joined: async (from) => (await selectJoined.all(from, {})).map(toRecord),
     async insert(tx, record) {
       // its id is new: what it yields to has the same config
-      await insertOne.post(tx, fromRecord(record), (changed) => assertNewConfig(changed, record.name))
+      const row = { ...fromRecord(record), config_hash: configHash(record.config) }
+      await insertOne.post(tx, row, (changed) => assertNewConfig(changed, record.name))
+      await countService(tx, row, 1)
       tx.publish(serviceRecordChanged, { record, gone: false })
     },
     async update(tx, record) {
@@ -81,15 +88,14 @@ export const serviceStore: ServiceStore = {
     async delete(tx, id) {
       const row = await selectOne.get(tx, { id: toHex(id) })
       if (!row) return
-      await deleteOne.post(tx, { id: row.id })
-      await deleteWatch(tx, row.id)
-      tx.publish(serviceRecordChanged, { record: toRecord(row), gone: true })
+      await remove(tx, row)
     },
   },
   entries: entryStore,
   watches: watchStore,
   runs: pipelineRuns,
   modelVersions,
+  pruneCounts: dropEmptyServiceCounts,
   async deleteIn(tx, workspaceId, limit) {
     const records = await takeRecords(tx, workspaceId, limit)
     if (records > 0) return records
@@ -119,12 +125,15 @@ async function takeRecords(tx: Tx, workspaceId: string, limit: number): Promise<
         .limit(limit),
     ),
   )
-  for (const row of found as unknown as readonly ServiceRow[]) {
-    await deleteOne.post(tx, { id: row.id })
-    await deleteWatch(tx, row.id)
-    tx.publish(serviceRecordChanged, { record: toRecord(row), gone: true })
-  }
+  for (const row of rowsAs<ServiceRow>(found)) await remove(tx, row)
   return found.length
+}
+
+async function remove(tx: Tx, row: Omit<ServiceRow, "config_hash">): Promise<void> {
+  await deleteOne.post(tx, { id: row.id })
+  await countService(tx, row, -1)
+  await deleteWatch(tx, row.id)
+  tx.publish(serviceRecordChanged, { record: toRecord(row), gone: true })
 }
 
 function take(

@@ -23,6 +23,8 @@ export interface ScanQuery extends BoundSql {
 export type Unless =
   /** That one counted (its column `total`) no more than `atMost`. */
   | { readonly of: number; readonly atMost: number }
+  /** That one counted more than `above`. */
+  | { readonly of: number; readonly above: number }
   /** That one gave at least `least` rows, but fewer than `below`. */
   | { readonly of: number; readonly least: number; readonly below: number }
 
@@ -30,14 +32,23 @@ export type Unless =
 export function isNeedless({ unless }: ScanQuery, answers: readonly (readonly SqlRow[])[]): boolean {
   if (!unless) return false
   const rows = answers[unless.of] ?? []
-  if ("atMost" in unless) return Number(rows[0]?.["total"] ?? 0) <= unless.atMost
-  return rows.length >= unless.least && rows.length < unless.below
+  if ("least" in unless) return rows.length >= unless.least && rows.length < unless.below
+  const total = Number(rows[0]?.["total"] ?? 0)
+  return "atMost" in unless ? total <= unless.atMost : total > unless.above
 }
 
 /** How a scan is to be run. */
 export interface ScanOptions {
   /** It reads far more than it gives: it must not take the place of reads that are quick. */
   readonly isLong?: boolean
+}
+
+/** One view of what is committed, for as long as it is held: for answers that are too long to be read at once. */
+export interface HeldSnapshot {
+  /** As `Session.scan`. @throws AppError `unavailable` also when it was held too long */
+  scan(queries: readonly ScanQuery[]): Promise<readonly (readonly SqlRow[])[]>
+  /** Lets go of it. Idempotent. */
+  release(): void
 }
 
 /**
@@ -70,6 +81,11 @@ export interface Session extends Reads {
    * the event loop and are refused with `unavailable` `store_busy` when they had to wait too long.
    */
   scan(queries: readonly ScanQuery[], options?: ScanOptions): Promise<readonly (readonly SqlRow[])[]>
+  /**
+   * A snapshot that only a few may hold at once, for half a minute at most; read beside the event loop.
+   * @throws AppError `unavailable` `store_busy` when none was free for some time
+   */
+  hold(): Promise<HeldSnapshot>
 }
 
 /** A session of an open transaction: what was appended is told after COMMIT. */

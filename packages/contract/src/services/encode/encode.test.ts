@@ -11,7 +11,8 @@ import {
   encodeServerInfo,
   type UserView,
 } from "./accounts.ts"
-import { encodeService, encodeServicePage, type ServiceView } from "./services.ts"
+import { encodeService, type ServiceDetailsView, type ServiceView } from "./services.ts"
+import { encodePage } from "./envelope.ts"
 import { encodeStack, encodeStackPage } from "./stacks.ts"
 import { naiveTimestamp } from "./timestamps.ts"
 
@@ -37,6 +38,7 @@ const userEnd =
 const sent =
   '{"project":"33b8cc29-a60f-4747-bd75-1b3d807adf4b","name":"svc-full","service_type":{"type":"model-serving","flavor":"vllm","name":"vllm-deployment","description":"vLLM","logo_url":"https://x.invalid/l.png"},"service_source":"a.B","admin_state":"active","config":{"type":"x","name":"svc-full","port":8000,"rate":1.0},"labels":{"team":"ä","2":"m"},"status":{"state":"active","last_error":""},"endpoint":{"status":{"port":8000}},"prediction_url":"http://127.0.0.1:8000/v1","health_check_url":"http://127.0.0.1:8000/health"}'
 const full = viewOf(sent, "279eb27f-0a7d-4e95-a6a3-82d9b983362a")
+const whole = detailsOf(sent)
 const fullHead =
   '{"body":{"created":"2026-11-21T01:50:22.161265","updated":"2026-11-21T01:50:22.161284","user_id":"7534e5eb-f5ec-458a-99ed-d43ad1d14b2e","project_id":"33b8cc29-a60f-4747-bd75-1b3d807adf4b","service_type":{"type":"model-serving","flavor":"vllm","name":"vllm-deployment","description":"vLLM","logo_url":"https://x.invalid/l.png"},"labels":{"team":"ä","2":"m"},"state":"active"},"metadata":'
 const fullMetadata =
@@ -49,10 +51,19 @@ function created(body: string): DecodedServiceCreate {
   return read.value
 }
 
+function detailsOf(body: string): ServiceDetailsView {
+  const { serviceSource, adminState, config, status, endpoint, predictionUrl, healthCheckUrl } = created(body)
+  return { serviceSource, adminState, config, status, endpoint, predictionUrl, healthCheckUrl }
+}
+
 function viewOf(body: string, id: string): ServiceView {
-  const { project, pipelineName: _, pipelineStepName: __, ...service } = created(body)
+  const { project, name, serviceType, labels, state } = created(body)
   return {
-    ...service,
+    name,
+    serviceType,
+    labels,
+    state,
+    details: detailsOf(body),
     id,
     createdAtMs: day + 22_161.265,
     updatedAtMs: day + 22_161.284,
@@ -65,8 +76,8 @@ function viewOf(body: string, id: string): ServiceView {
 
 describe("a service", () => {
   it("is answered as the documented server does", () => {
-    expect(encodeService(full, true)).toBe(fullHead + fullMetadata + fullEnd)
-    expect(encodeService(full, false)).toBe(`${fullHead}null${fullEnd}`)
+    expect(encodeService(full)).toBe(fullHead + fullMetadata + fullEnd)
+    expect(encodeService({ ...full, details: null })).toBe(`${fullHead}null${fullEnd}`)
   })
 
   it("shows what is not there as null", () => {
@@ -74,7 +85,7 @@ describe("a service", () => {
       `{"project":"${projectId}","name":"svc-min","service_type":{"type":"model-serving","flavor":"ray"},"config":{}}`,
       "14a7ddd9-7910-4173-a46e-a5c576f92202",
     )
-    const text = encodeService({ ...least, user: null }, true)
+    const text = encodeService({ ...least, user: null })
     expect(text).toContain('"user_id":null,')
     expect(text).toContain(
       '"service_type":{"type":"model-serving","flavor":"ray","name":"","description":"","logo_url":""},"labels":null,"state":null}',
@@ -86,30 +97,28 @@ describe("a service", () => {
 
   it("shows in short what it belongs to", () => {
     const owned = { userId: user.id, projectId, createdAtMs: day, updatedAtMs: day + 500 }
-    const text = encodeService(
-      {
-        ...full,
-        pipelineRun: {
-          ...owned,
-          id: "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa",
-          name: "run-1",
-          status: "completed",
-          isInProgress: false,
-          statusReason: null,
-          index: 0,
-          pipelineId: null,
-        },
-        modelVersion: {
-          ...owned,
-          id: "2d08a6df-03c2-4ce2-8ad6-bb1ee785e875",
-          name: "v",
-          stage: null,
-          number: 1,
-          model: { ...owned, id: "0c112d5c-4ca4-4ba5-83a3-dcc6d6513cdd", name: "m" },
-        },
+    const text = encodeService({
+      ...full,
+      details: null,
+      pipelineRun: {
+        ...owned,
+        id: "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa",
+        name: "run-1",
+        status: "completed",
+        isInProgress: false,
+        statusReason: null,
+        index: 0,
+        pipelineId: null,
       },
-      false,
-    )
+      modelVersion: {
+        ...owned,
+        id: "2d08a6df-03c2-4ce2-8ad6-bb1ee785e875",
+        name: "v",
+        stage: null,
+        number: 1,
+        model: { ...owned, id: "0c112d5c-4ca4-4ba5-83a3-dcc6d6513cdd", name: "m" },
+      },
+    })
     const body =
       '"body":{"created":"2026-11-21T01:50:00","updated":"2026-11-21T01:50:00.500000","user_id":"7534e5eb-f5ec-458a-99ed-d43ad1d14b2e","project_id":"33b8cc29-a60f-4747-bd75-1b3d807adf4b"'
     expect(text).toContain(
@@ -121,7 +130,9 @@ describe("a service", () => {
     fc.assert(
       fc.property(arbitraryJson, fc.string(), (value, name) => {
         const config = jsonText({ kind: "object", members: new Map([["k", value]]) })
-        const answer: unknown = JSON.parse(encodeService({ ...full, name, config, status: config }, true))
+        const answer: unknown = JSON.parse(
+          encodeService({ ...full, name, details: { ...whole, config, status: config } }),
+        )
         expect(answer).toMatchObject({ name, metadata: { admin_state: "active" } })
         expect(answer).toHaveProperty("metadata.config.k")
       }),
@@ -131,12 +142,12 @@ describe("a service", () => {
 
 describe("a page", () => {
   it("says where it stands", () => {
-    expect(encodeServicePage({ page: 1, size: 20, total: 0, items: [] }, false)).toBe(
+    expect(encodePage({ page: 1, size: 20, total: 0, items: [] }, encodeService)).toBe(
       '{"index":1,"max_size":20,"total_pages":1,"total":0,"items":[]}',
     )
-    expect(encodeServicePage({ page: 2, size: 1, total: 3, items: [full] }, false)).toBe(
-      `{"index":2,"max_size":1,"total_pages":3,"total":3,"items":[${fullHead}null${fullEnd}]}`,
-    )
+    expect(
+      encodePage({ page: 2, size: 1, total: 3, items: [{ ...full, details: null }] }, encodeService),
+    ).toBe(`{"index":2,"max_size":1,"total_pages":3,"total":3,"items":[${fullHead}null${fullEnd}]}`)
   })
 })
 

@@ -1,4 +1,4 @@
-import { Written, wireText, type WireValue } from "./wire-text.ts"
+import { wireText, type WireValue } from "./wire-text.ts"
 import { naiveTimestamp } from "./timestamps.ts"
 
 /** What every object of the API has. */
@@ -50,15 +50,20 @@ export function totalPages(total: number, size: number): number {
 }
 
 /** The text of a page. */
-export function encodePage<T>(
-  { page, size, total, items }: PageView<T>,
-  encode: (item: T) => string,
-): string {
-  return wireText({
-    index: page,
-    max_size: size,
-    total_pages: totalPages(total, size),
-    total,
-    items: items.map((item) => new Written(encode(item))),
-  })
+export function encodePage<T>(page: PageView<T>, encode: (item: T) => string): string {
+  return pageHead(page) + encodeItems(page.items, encode) + pageEnd
 }
+
+/** The text of a page up to its items. */
+export function pageHead({ page, size, total }: Omit<PageView<unknown>, "items">): string {
+  const numbers = wireText({ index: page, max_size: size, total_pages: totalPages(total, size), total })
+  return `${numbers.slice(0, -1)},"items":[`
+}
+
+/** The text of items of a page, some of which may follow after a comma. */
+export function encodeItems<T>(items: readonly T[], encode: (item: T) => string): string {
+  return items.map((item) => encode(item)).join(",")
+}
+
+/** What is behind the items of a page. */
+export const pageEnd = "]}"

@@ -3,7 +3,7 @@ import type { JsonText } from "../json/value.ts"
 import { answerText } from "../json/write.ts"
 import type { ServiceState } from "../states.ts"
 import { userOf, type UserView } from "./accounts.ts"
-import { encodePage, resourceOf, type PageView, type ResourceView } from "./envelope.ts"
+import { resourceOf, type ResourceView } from "./envelope.ts"
 import { Written, wireText, type WireValue } from "./wire-text.ts"
 
 /** A service as it is shown. */
@@ -14,6 +14,14 @@ export interface ServiceView extends ResourceView {
   readonly serviceType: ServiceKind
   readonly labels: JsonText | null
   readonly state: ServiceState | null
+  /** Null: it is not shown whole. */
+  readonly details: ServiceDetailsView | null
+  readonly pipelineRun: PipelineRunView | null
+  readonly modelVersion: ModelVersionView | null
+}
+
+/** What is shown of a service that is asked for whole. */
+export interface ServiceDetailsView {
   readonly serviceSource: string | null
   readonly adminState: ServiceState | null
   readonly config: JsonText
@@ -21,8 +29,6 @@ export interface ServiceView extends ResourceView {
   readonly endpoint: JsonText | null
   readonly predictionUrl: string | null
   readonly healthCheckUrl: string | null
-  readonly pipelineRun: PipelineRunView | null
-  readonly modelVersion: ModelVersionView | null
 }
 
 /** The run that made a service. */
@@ -53,7 +59,7 @@ export interface ModelVersionView extends ResourceView {
 }
 
 /** The answer of POST and PUT, which is whole, and of GET. */
-export function encodeService(view: ServiceView, isHydrated: boolean): string {
+export function encodeService(view: ServiceView): string {
   return wireText(
     resourceOf(view, {
       body: {
@@ -63,7 +69,7 @@ export function encodeService(view: ServiceView, isHydrated: boolean): string {
         labels: written(view.labels),
         state: view.state,
       },
-      metadata: isHydrated ? metadataOf(view) : null,
+      metadata: view.details && metadataOf(view.details),
       resources: {
         user: view.user && userOf(view.user, false),
         pipeline_run: view.pipelineRun && runOf(view.pipelineRun),
@@ -73,16 +79,11 @@ export function encodeService(view: ServiceView, isHydrated: boolean): string {
   )
 }
 
-/** The answer of GET /services. */
-export function encodeServicePage(page: PageView<ServiceView>, isHydrated: boolean): string {
-  return encodePage(page, (service) => encodeService(service, isHydrated))
-}
-
 function kindOf({ type, flavor, name, description, logo_url }: ServiceKind): WireValue {
   return { type, flavor, name, description, logo_url }
 }
 
-function metadataOf(view: ServiceView): WireValue {
+function metadataOf(view: ServiceDetailsView): WireValue {
   return {
     service_source: view.serviceSource,
     admin_state: view.adminState,

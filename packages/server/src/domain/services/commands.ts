@@ -1,7 +1,9 @@
 import type { Principal, User } from "../identity/index.ts"
 import type {
+  ListedService,
   ModelVersion,
   ModelVersionId,
+  PageInParts,
   PipelineRun,
   PipelineRunId,
   ServiceId,
@@ -42,6 +44,9 @@ export interface ServiceRecordView {
   readonly modelVersion: ModelVersion | null
 }
 
+/** A record in a list, with what it links to. */
+export interface ListedServiceView extends ListedService, Pick<ServiceRecordView, "run" | "modelVersion"> {}
+
 /** Whether records of a user are in a list. */
 export type UserTest = (user: Pick<User, "id" | "name">) => boolean
 
@@ -62,7 +67,7 @@ export interface ServiceRecords {
   list(
     principal: Principal,
     query: ServiceQuery & { readonly users: readonly UserTest[] },
-  ): Promise<{ readonly total: number; readonly items: readonly ServiceRecordView[] }>
+  ): Promise<PageInParts<ListedServiceView>>
 }
 
 /** Small registers of what records may link to. */

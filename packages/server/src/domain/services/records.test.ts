@@ -42,7 +42,7 @@ const aRecord = (change: Partial<NewServiceRecord> = {}) =>
   newServiceRecord({ workspaceId: "red", ...change })
 
 const all: Omit<Parameters<ServiceRecords["list"]>[1], "users"> & { readonly users: readonly never[] } = {
-  workspaceId: null,
+  workspaceId: "red",
   scopeUserId: null,
   match: "all",
   conditions: [],
@@ -50,6 +50,7 @@ const all: Omit<Parameters<ServiceRecords["list"]>[1], "users"> & { readonly use
   sort: { column: "created", descending: false },
   offset: 0,
   limit: 100,
+  isDetailed: true,
 }
 
 async function refusal(work: Promise<unknown>): Promise<string> {
@@ -117,7 +118,7 @@ describe("records of model servers", () => {
       if (name !== "get") expect(await refusal(attempt(viewer)), name).toBe("forbidden workspace")
     }
     expect(await refusal(records.list(stranger, { ...all, workspaceId: "red" }))).toBe("not_found workspace")
-    expect((await records.list(stranger, all)).total).toBe(0)
+    expect((await records.list(stranger, { ...all, workspaceId: "blue" })).total).toBe(0)
     expect((await records.list(viewer, all)).total).toBe(1)
     expect((await records.list(world.owner, all)).total).toBe(1)
   })
@@ -150,7 +151,10 @@ describe("records of model servers", () => {
     const made = await registers.runs.create(editor, run)
     const view = await records.create(editor, aRecord({ pipelineRunId: made.id, modelVersionId: second.id }))
     expect(view).toMatchObject({ run: made, modelVersion: second })
-    expect((await records.list(editor, all)).items).toEqual([view])
+    const { record: whole, ...links } = view
+    const [listed] = (await records.list(editor, all)).first
+    expect(listed).toMatchObject(links)
+    expect({ ...listed?.summary, ...listed?.details }).toEqual(whole)
     expect(
       await refusal(records.create(editor, aRecord({ pipelineRunId: nowhere, modelVersionId: nowhere }))),
     ).toBe("not_found pipeline-run")
@@ -175,7 +179,7 @@ describe("records of model servers", () => {
     await records.create(editor, aRecord({ name: "by ed" }))
     await records.create(owner, aRecord({ name: "by owner" }))
     const madeBy = async (...users: UserTest[]) =>
-      (await records.list(owner, { ...all, users })).items.map(({ record }) => record.name)
+      (await records.list(owner, { ...all, users })).first.map(({ summary }) => summary.name)
     expect(await madeBy(({ name }) => name === "ed")).toEqual(["by ed"])
     expect(await madeBy(({ id }) => id === owner.userId)).toEqual(["by owner"])
     expect(await madeBy(() => true)).toEqual(["by ed", "by owner"])
@@ -209,7 +213,6 @@ describe("records of model servers", () => {
     const made = await Promise.all([1, 2, 3].map(() => records.create(editor, aRecord())))
     const at = made.map(({ record }) => record.createdAtUs)
     expect(new Set(at).size).toBe(3)
-    const { items } = await records.list(editor, all)
-    expect(items.map(({ record }) => record.id)).toHaveLength(3)
+    expect((await records.list(editor, all)).first).toHaveLength(3)
   })
 })

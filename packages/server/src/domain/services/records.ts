@@ -3,7 +3,6 @@ import { AppError } from "../../kit/errors.ts"
 import { type Ids, ulidToUuid } from "../../kit/ids.ts"
 import {
   authorize,
-  isAllowed,
   record as writeRecord,
   type Operation,
   type Principal,
@@ -11,9 +10,17 @@ import {
 } from "../identity/index.ts"
 import type { Reads, Store, Tx } from "../journal/index.ts"
 import { requireActive, type WorkspaceRow } from "../workspaces/index.ts"
-import type { NewServiceRecord, ServiceRecordChange, ServiceRecords, ServiceRecordView } from "./commands.ts"
+import type {
+  ListedServiceView,
+  NewServiceRecord,
+  ServiceRecordChange,
+  ServiceRecords,
+  ServiceRecordView,
+} from "./commands.ts"
 import { notThere } from "./refusals.ts"
 import type {
+  ListedService,
+  Parts,
   ServiceCondition,
   ServiceId,
   ServiceJoin,
@@ -78,7 +85,9 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
     }
     await store.tx(async (tx) => {
       await requireActive(options.workspaceRow, tx, workspaceId)
-      if (await rows.records.bySameConfig(tx, record.config)) throw sameConfig(record.name)
+      // the insert finds that out too, but only after the links
+      if (isLinked(wanted) && (await rows.records.bySameConfig(tx, record.config)))
+        throw sameConfig(record.name)
       await requireLinks(rows, tx, workspaceId, wanted)
       await rows.records.insert(tx, record)
       await tell(tx, principal, record, "created", clock.nowMs())
@@ -123,16 +132,16 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
       })
     },
     async list(principal, { users, ...query }) {
-      if (query.workspaceId === null) authorize(principal, "service.list", { workspaceId: null })
-      else authorize(principal, "service.list", { workspaceId: query.workspaceId })
+      authorize(principal, "service.list", { workspaceId: query.workspaceId })
       const conditions = [...query.conditions, ...madeBy(users, options.users())]
-      const workspaceIds = query.workspaceId === null ? workspacesToList(principal) : null
-      const { total, items } = await rows.records.list(store.committed, {
-        ...query,
-        conditions,
-        workspaceIds,
-      })
-      return { total, items: await viewsOf(rows, store.committed, items) }
+      const { total, first, rest } = await rows.records.list(store.committed, { ...query, conditions })
+      const views = (items: readonly ListedService[]) => viewsOf(rows, store.committed, items)
+      try {
+        return { total, first: await views(first), rest: rest && mapParts(rest, views) }
+      } catch (error) {
+        rest?.close()
+        throw error
+      }
     },
   }
 }
@@ -140,14 +149,6 @@ export function createServiceRecords(options: ServiceRecordsOptions): ServiceRec
 /** What a record says of itself when its owner has written its status. */
 function standingOf(status: ServiceStatus | null): Pick<ServiceRecord, "status" | "state"> {
   return { status: status && status.text, state: status && status.state }
-}
-
-/** null = all of them. */
-function workspacesToList(principal: Principal): readonly string[] | null {
-  return (
-    principal.workspaces()?.filter((workspaceId) => isAllowed(principal, "service.list", { workspaceId })) ??
-    null
-  )
 }
 
 function madeBy(
@@ -165,6 +166,10 @@ function madeBy(
 function growingMicroseconds(clock: Clock): () => number {
   let last = 0
   return () => (last = Math.max(last + 1, Math.trunc(clock.nowMs()) * 1000))
+}
+
+function isLinked({ pipelineRunId, modelVersionId }: NewServiceRecord): boolean {
+  return pipelineRunId !== null || modelVersionId !== null
 }
 
 /** The run, then the model version; each in the record's workspace. */
@@ -192,24 +197,39 @@ async function viewOf(rows: ServiceStore, from: Reads, record: ServiceRecord): P
   return { record, run: run ?? null, modelVersion: modelVersion ?? null }
 }
 
-/** Each run and model version is read once, however many records of the page link to it. */
+function mapParts<From, To>(
+  parts: Parts<From>,
+  map: (part: readonly From[]) => Promise<readonly To[]>,
+): Parts<To> {
+  return {
+    async next() {
+      const part = await parts.next()
+      return part && map(part)
+    },
+    close: () => parts.close(),
+  }
+}
+
+/** Each run and model version is read once, however many records of the part link to it. */
 async function viewsOf(
   rows: ServiceStore,
   from: Reads,
-  records: readonly ServiceRecord[],
-): Promise<readonly ServiceRecordView[]> {
+  listed: readonly ListedService[],
+): Promise<readonly ListedServiceView[]> {
   const runs = new Map<string, ServiceRecordView["run"]>()
   const models = new Map<string, ServiceRecordView["modelVersion"]>()
-  for (const { pipelineRunId, modelVersionId } of records) {
+  for (const { summary } of listed) {
+    const { pipelineRunId, modelVersionId } = summary
     if (pipelineRunId && !runs.has(pipelineRunId))
       runs.set(pipelineRunId, (await rows.runs.byId(from, pipelineRunId)) ?? null)
     if (modelVersionId && !models.has(modelVersionId))
       models.set(modelVersionId, (await rows.modelVersions.byId(from, modelVersionId)) ?? null)
   }
-  return records.map((record) => ({
-    record,
-    run: runs.get(record.pipelineRunId ?? "") ?? null,
-    modelVersion: models.get(record.modelVersionId ?? "") ?? null,
+  return listed.map(({ summary, details }) => ({
+    summary,
+    details,
+    run: runs.get(summary.pipelineRunId ?? "") ?? null,
+    modelVersion: models.get(summary.modelVersionId ?? "") ?? null,
   }))
 }
 

@@ -41,8 +41,8 @@ export interface ServiceStatus {
   readonly state: ServiceState | null
 }
 
-/** The record of a model server (reference/zenml-services.md 2.1, 2.6, 6.1). */
-export interface ServiceRecord {
+/** What lists show of the record of a model server (reference/zenml-services.md 2.1, 2.6, 6.1). */
+export interface ServiceSummary {
   readonly id: ServiceId
   readonly workspaceId: string
   /** Who made it; null: that user is no more. */
@@ -50,21 +50,13 @@ export interface ServiceRecord {
   /** 0–255 characters; need not be unique. */
   readonly name: string
   readonly type: ServiceType
-  readonly source: string | null
-  readonly adminState: ServiceState | null
-  /** An object. No two records on the server have the same. */
-  readonly config: JsonText
   /** The members of `config` of these names as text, for filters; null where there are none. */
   readonly pipelineName: string | null
   readonly pipelineStepName: string | null
   /** An object of strings, in the order in which they were sent; null = none; never {}. */
   readonly labels: JsonText | null
-  readonly status: JsonText | null
-  readonly endpoint: JsonText | null
   /** What `status.state` said when `status` was last written, or what a watch found since. */
   readonly state: ServiceState | null
-  readonly predictionUrl: string | null
-  readonly healthCheckUrl: string | null
   readonly modelVersionId: ModelVersionId | null
   readonly pipelineRunId: PipelineRunId | null
   /** Microseconds since 1970 UTC: growing within a process, also within one millisecond. */
@@ -73,6 +65,27 @@ export interface ServiceRecord {
   readonly version: number
   /** What of this server it shows; null: it is its owner's alone. */
   readonly joined: ServiceJoin | null
+  readonly predictionUrl: string | null
+  readonly healthCheckUrl: string | null
+}
+
+/** What is shown of a record that is asked for whole. It may be long. */
+export interface ServiceDetails {
+  readonly source: string | null
+  readonly adminState: ServiceState | null
+  /** An object. No two records on the server have the same. */
+  readonly config: JsonText
+  readonly status: JsonText | null
+  readonly endpoint: JsonText | null
+}
+
+export interface ServiceRecord extends ServiceSummary, ServiceDetails {}
+
+/** A record in a list. */
+export interface ListedService {
+  readonly summary: ServiceSummary
+  /** null: they were not asked for. */
+  readonly details: ServiceDetails | null
 }
 
 /** What a record follows: by its inner key, for a later one of the same name is another. */
@@ -164,8 +177,7 @@ export type ServiceCondition = { readonly column: ServiceColumn } & (
 )
 
 export interface ServiceQuery {
-  /** null = every one that the caller may see. */
-  readonly workspaceId: string | null
+  readonly workspaceId: string
   /** Exactly this user's; null = anybody's. */
   readonly scopeUserId: UserId | null
   readonly match: "all" | "any"
@@ -174,11 +186,30 @@ export interface ServiceQuery {
   /** 0-based. */
   readonly offset: number
   readonly limit: number
+  /** Whether details are read too. */
+  readonly isDetailed: boolean
 }
 
-/** A record without what may be long, and its watch. */
+/** A page of a list, with how many there are over all pages, of one view of the database. */
+export interface PageInParts<T> {
+  readonly total: number
+  /** What of it is read at once: all of it as a rule, of a long page the beginning. */
+  readonly first: readonly T[]
+  /** What follows; null where nothing does. */
+  readonly rest: Parts<T> | null
+}
+
+/** The rest of a long page, read part by part as it is asked for: no page fills the memory. */
+export interface Parts<T> {
+  /** null at the end. @throws AppError `unavailable` also when all of it takes more than half a minute */
+  next(): Promise<readonly T[] | null>
+  /** Whoever does not read to the end says so. Idempotent. */
+  close(): void
+}
+
+/** What lists show of a record, and its watch. */
 export interface ServiceEntryRow {
-  readonly record: Omit<ServiceRecord, "config">
+  readonly record: ServiceSummary
   readonly watch: ServiceWatch | null
 }
 
@@ -198,11 +229,8 @@ export interface EntryQuery {
 export interface ServiceStore {
   readonly records: {
     byId(from: Reads, id: ServiceId): Promise<ServiceRecord | undefined>
-    /** Total and page are of one snapshot. Ties in the sort are by id, in the sort's direction. */
-    list(
-      from: Reads,
-      query: ServiceQuery & { readonly workspaceIds: readonly string[] | null },
-    ): Promise<{ readonly total: number; readonly items: readonly ServiceRecord[] }>
+    /** Ties in the sort are by id, in the sort's direction. */
+    list(from: Reads, query: ServiceQuery): Promise<PageInParts<ListedService>>
     /** The one on the server with exactly this config. */
     bySameConfig(from: Reads, config: JsonText): Promise<ServiceId | undefined>
     /** Every one that follows something. */
@@ -224,6 +252,8 @@ export interface ServiceStore {
     /** The one with the highest number of a model. */
     last(from: Reads, workspaceId: string, modelName: string): Promise<ModelVersion | undefined>
   }
+  /** Drops counters of nothing. */
+  pruneCounts(tx: Tx): Promise<void>
   /** Everything of a workspace that is no more; at most `limit` rows. @returns how many; 0 = nothing is left */
   deleteIn(tx: Tx, workspaceId: string, limit: number): Promise<number>
 }

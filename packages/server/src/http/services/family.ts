@@ -37,8 +37,11 @@ export const servicesFamily: Family = {
         url: path,
         exposeHeadRoute: false,
         config,
-        // As bytes: of text the framework would add a character set to the media type.
-        handler: async (request, reply) => reply.type(json).send(Buffer.from(await handlers[name](request))),
+        handler: async (request, reply) => {
+          const answer = await handlers[name](request)
+          // As bytes: of text the framework would add a character set to the media type.
+          return reply.type(json).send(typeof answer === "string" ? Buffer.from(answer) : answer)
+        },
       })
     }
     const device = { operation: "services.authorizeDevice", isOpen: true }

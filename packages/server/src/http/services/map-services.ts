@@ -4,20 +4,23 @@ import type {
   JsonText,
   ModelVersionView,
   PipelineRunView,
+  ServiceDetailsView,
   ServiceKind,
   ServiceView,
 } from "@berth/contract/services"
 import type {
   JsonText as StoredJson,
+  ListedServiceView,
   ModelVersion,
   ModelVersionId,
   NewServiceRecord,
   PipelineRun,
   PipelineRunId,
   PipelineRunStatus,
+  ServiceDetails,
   ServiceRecordChange,
-  ServiceRecordView,
   ServiceStatus,
+  ServiceSummary,
   ServiceType,
 } from "../../domain/services/index.ts"
 import type { Services } from "../services.ts"
@@ -61,29 +64,38 @@ export function recordChange(decoded: DecodedServiceUpdate): ServiceRecordChange
 /** A record with what it links to, as this API shows it. */
 export function serviceView(
   services: Pick<Services, "directory" | "workspaces">,
-  { record, run, modelVersion }: ServiceRecordView,
+  { summary, details, run, modelVersion }: ListedServiceView,
 ): ServiceView {
-  const { id, name, adminState, state, predictionUrl, healthCheckUrl, userId } = record
-  const projectId = shownProjectId(services.workspaces, record.workspaceId)
+  const { id, name, state, userId } = summary
+  const projectId = shownProjectId(services.workspaces, summary.workspaceId)
   const user = userId && services.directory.user(userId)
   return {
     id,
     name,
-    ...timesOf(record),
+    ...timesOf(summary),
     projectId,
     user: user ? userView(user) : null,
-    serviceType: kindOf(record.type),
-    labels: record.labels && shown(record.labels),
+    serviceType: kindOf(summary.type),
+    labels: summary.labels && shown(summary.labels),
     state,
-    serviceSource: record.source,
-    adminState,
-    config: shown(record.config),
-    status: record.status && shown(record.status),
-    endpoint: record.endpoint && shown(record.endpoint),
-    predictionUrl,
-    healthCheckUrl,
+    details: details && detailsOf(summary, details),
     pipelineRun: run && runView(run, projectId),
     modelVersion: modelVersion && modelVersionView(modelVersion, projectId),
+  }
+}
+
+function detailsOf(
+  { predictionUrl, healthCheckUrl }: ServiceSummary,
+  { source, adminState, config, status, endpoint }: ServiceDetails,
+): ServiceDetailsView {
+  return {
+    serviceSource: source,
+    adminState,
+    config: shown(config),
+    status: status && shown(status),
+    endpoint: endpoint && shown(endpoint),
+    predictionUrl,
+    healthCheckUrl,
   }
 }
 

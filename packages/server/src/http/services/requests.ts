@@ -1,7 +1,8 @@
+import type { Readable } from "node:stream"
 import type { FastifyRequest } from "fastify"
 
-/** One operation: the text of its answer. */
-export type ServicesHandler = (request: FastifyRequest) => Promise<string>
+/** One operation: the text of its answer, or where it comes from piece by piece. */
+export type ServicesHandler = (request: FastifyRequest) => Promise<string | Readable>
 
 const nothing = new Uint8Array(0)
 

@@ -5,8 +5,8 @@ import {
   decodeServiceId,
   decodeServiceList,
   decodeServiceUpdate,
+  encodePage,
   encodeService,
-  encodeServicePage,
   frameError,
   frameTexts,
   noReference,
@@ -14,11 +14,13 @@ import {
   type ServiceHandlerName,
   type ServiceRead,
 } from "@berth/contract/services"
+import type { Readable } from "node:stream"
 import type { FastifyRequest } from "fastify"
-import type { ServiceId, ServiceRecordView } from "../../domain/services/index.ts"
+import type { ListedServiceView, ServiceId, ServiceRecordView } from "../../domain/services/index.ts"
 import { AppError } from "../../kit/errors.ts"
 import type { Services } from "../services.ts"
 import { refused, valueOf, WordedError } from "./errors.ts"
+import { longPage } from "./long-page.ts"
 import { listCommand } from "./map-filters.ts"
 import { newRecord, recordChange, serviceView } from "./map-services.ts"
 import { startOf } from "./memory-lists.ts"
@@ -30,8 +32,8 @@ type Parts = Pick<Services, "serviceRecords" | "workspaces" | "directory">
 /** The register of services. */
 export function serviceHandlers(parts: Parts) {
   const { serviceRecords: records, workspaces } = parts
-  const shown = (view: ServiceRecordView, isHydrated = true) =>
-    encodeService(serviceView(parts, view), isHydrated)
+  const shown = ({ record, ...links }: ServiceRecordView, isWhole = true) =>
+    encodeService(serviceView(parts, { summary: record, details: isWhole ? record : null, ...links }))
 
   async function create(
     handler: "create" | "createInWorkspace",
@@ -75,7 +77,7 @@ export function serviceHandlers(parts: Parts) {
 /** Pages that no list has are not asked for: only how many items there are. */
 const deepest = 2 ** 40
 
-async function listServices(parts: Parts, request: FastifyRequest): Promise<string> {
+async function listServices(parts: Parts, request: FastifyRequest): Promise<string | Readable> {
   const { serviceRecords: records, workspaces } = parts
   const { principal } = request
   const query = valueOf("list", decodeServiceList(searchOf(request)))
@@ -86,11 +88,17 @@ async function listServices(parts: Parts, request: FastifyRequest): Promise<stri
   if (query.lateRefusal) throw refused("list", query.lateRefusal)
   const offset = Math.min((Number(page) - 1) * size, deepest)
   const wanted = { ...listCommand(query), workspaceId: workspace.id, offset, limit: size }
-  const { total, items } = await records.list(principal, wanted)
-  // After the look, which says how many pages there are.
-  startOf(query, total)
-  const views = items.map((item) => serviceView(parts, item))
-  return encodeServicePage({ page: Number(page), size, total, items: views }, query.hydrate)
+  const { total, first, rest } = await records.list(principal, { ...wanted, isDetailed: query.hydrate })
+  try {
+    // After the look, which says how many pages there are.
+    startOf(query, total)
+    const encode = (item: ListedServiceView) => encodeService(serviceView(parts, item))
+    const at = { page: Number(page), size, total }
+    return rest ? longPage(at, { first, rest }, encode) : encodePage({ ...at, items: first }, encode)
+  } catch (error) {
+    rest?.close()
+    throw error
+  }
 }
 
 /** Only of POST; the documented server lets no form with files in. */

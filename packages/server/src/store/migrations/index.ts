@@ -13,6 +13,7 @@ import { serviceRecords } from "./0012-service-records.ts"
 import { idempotency } from "./0013-idempotency.ts"
 import { passwords } from "./0014-passwords.ts"
 import { serviceWatches } from "./0015-service-watches.ts"
+import { serviceLists } from "./0016-service-lists.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -32,5 +33,6 @@ export const migrations: readonly Migration[] = [
   idempotency,
   passwords,
   serviceWatches,
+  serviceLists,
 ]
 export type { Migration } from "./migration.ts"

@@ -7,7 +7,7 @@ import {
   sql,
   type SqlBool,
 } from "kysely"
-import type { Dialect } from "../dialect.ts"
+import { type Dialect, textOf } from "../dialect.ts"
 import { transactionOrder } from "../event-order.ts"
 import type { Database } from "../schema.ts"
 
@@ -25,7 +25,7 @@ export const postgresDialect: Dialect = {
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   }),
-  contains: (column, text) => sql<SqlBool>`strpos(${sql.ref(column)}, ${text}) > 0`,
+  contains: (column, text) => sql<SqlBool>`strpos(${textOf(column)}, ${text}) > 0`,
   unindexed: {
     text: (column) => sql<string>`${sql.ref(column)}`,
     int: (column) => sql<number>`${sql.ref(column)}`,
@@ -33,7 +33,7 @@ export const postgresDialect: Dialect = {
   isLive: sql<SqlBool>`is_live`,
   jsonMember: (column, member) => sql<string>`(${sql.ref(column)}::json -> ${sql.lit(member)})::text`,
   numberIn: (column) =>
-    sql<number>`coalesce(substring(${sql.ref(column)} from ${sql.lit(numberForm)})::float8, 0)`,
+    sql<number>`coalesce(substring(${textOf(column)} from ${sql.lit(numberForm)})::float8, 0)`,
   events: transactionOrder,
   counterShard: ["shard"],
   ddl: {

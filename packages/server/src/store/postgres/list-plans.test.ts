@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type TestDatabase, testPostgres } from "../../../../../test/support/postgres.ts"
 import type { GpuRequestFilter } from "../../domain/gpu-requests/index.ts"
 import type { RayScope } from "../../domain/ray/index.ts"
+import type { ServiceCondition } from "../../domain/services/index.ts"
 import type { WorkloadFilter, WorkloadSort } from "../../domain/workloads/index.ts"
 import { gpuRequestPageQuery, heldBetweenQuery } from "../gpu-request-list.ts"
 import { eventsBackQuery } from "../journal.ts"
 import { rayPageQuery } from "../ray-objects.ts"
 import type { BoundSql } from "../session.ts"
+import { queriesOf, serviceListCases } from "../service-list-cases.ts"
 import { workloadPageQuery } from "../workload-list.ts"
 import { type PgConnection, openConnection } from "./connection.ts"
 import { postgresDialect } from "./dialect.ts"
@@ -14,6 +16,8 @@ import { openPostgresStore } from "./open-store.ts"
 import { postgresOptions } from "./test-harness.ts"
 
 const server = await testPostgres()
+const isSharp = ({ column, op }: ServiceCondition) =>
+  ["name", "id", "pipeline_name", "model_version_id", "pipeline_run_id"].includes(column) && op === "equals"
 
 /** Enough that no plan is good by being small. */
 const rows = 20_000
@@ -46,6 +50,16 @@ from generate_series(1, ${rows}) n;
 insert into ray_event (id, object_key, type, reason, message, count, first_at_ms, last_at_ms)
 select 'e.' || n, 'rcl_' || lpad((n % 2000)::text, 26, '0'), 'Normal', 'Created', 'made ' || n, 1, n, n
 from generate_series(1, ${rows}) n;
+insert into service_record (id, workspace_id, user_id, name, type, flavor, pipeline_name, pipeline_step_name, state,
+  model_version_id, pipeline_run_id, created_at_us, updated_at_us, version, body, config_hash, details, config)
+select md5(n::text), 'w' || n % 4, 'usr_' || n % 50, 'service ' || n, 'model-serving', 'flavor-' || n % 5,
+  'pipeline-' || n % 500, 'step', 'active', case when n % 10 = 0 then md5((n % 1000)::text) end,
+  case when n % 10 = 1 then md5((n % 1000)::text) end, n * 1000, n * 1000 + (n * 7919) % 1000000, 1,
+  repeat('{"a":"b"} ', 20), md5('c' || n), repeat('{"a":"b"} ', 20), repeat('{"a":"b"} ', 60)
+from generate_series(1, ${2 * rows}) n;
+insert into service_count (workspace_id, user_id, sort, type, flavor, n)
+select workspace_id, user_id, flavor, type, flavor, count(*) from service_record group by 1, 2, 3, 4, 5;
+analyze service_record; analyze service_count;
 analyze workload; analyze workload_spec; analyze event; analyze gpu_request; analyze ray_object; analyze ray_event`
 
 describe.skipIf(!server)("on PostgreSQL", () => {
@@ -89,6 +103,24 @@ describe.skipIf(!server)("on PostgreSQL", () => {
     const plan = await planOf(workloadPageQuery(postgresDialect, { workspaceIds: null, ...filter }, page))
     expect(plan).toContain(index)
     expect(plan).not.toContain("Seq Scan on workload\n")
+  })
+
+  // Its planner knows how many there are of each: only where that leaves no doubt an index is to be there.
+  const sharp = serviceListCases.filter(({ query: { conditions, sort } }) =>
+    conditions.length === 0 ? sort.column !== "name" : conditions.some(isSharp),
+  )
+  it.each(sharp)("a page of service records, $title, is read from an index", async (one) => {
+    const { count, pages } = queriesOf(postgresDialect, { ...one, query: { ...one.query, offset: 100 } })
+    const [first] = pages
+    if (!first) throw new Error("There is no page.")
+    const plan = await planOf(first)
+    expect(plan).not.toContain("Seq Scan on service_record")
+    if (count && one.counted !== "service_count")
+      expect(await planOf(count)).not.toContain("Seq Scan on service_record")
+    if (one.query.conditions.length > 0) return
+    // of a workspace that has many of all records, the index of all of them is as good
+    expect(plan).toMatch(new RegExp(`${one.pages[0]}|service_record_by_age`))
+    expect(plan.match(/^ *(->)? *Sort$/gm), "of the page alone").toHaveLength(1)
   })
 
   const requests: readonly (readonly [Partial<GpuRequestFilter>, string])[] = [

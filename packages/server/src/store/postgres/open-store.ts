@@ -60,7 +60,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   )
   const readerPool = pool(readers, () => connect("reader", { ...reading, ...offset }), 10_000)
   const lists = () => pool(scanners, () => connect("list", { ...reading, ...offset }), 1_000)
-  const pools: ReadPools = { keyed: readerPool, quick: lists(), long: lists() }
+  const pools: ReadPools = { keyed: readerPool, quick: lists(), long: lists(), held: lists() }
   const readPools = Object.values(pools)
 
   // A new connection may need space on the disk: with one of each kind, reads go on when it is full.

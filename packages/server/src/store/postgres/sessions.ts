@@ -1,22 +1,15 @@
 import { AppError } from "../../kit/errors.ts"
 import type { ClosureRun, ClosureScope } from "../closure-scope.ts"
 import { auditInsert, eventInsert, positionOf } from "../journal-writes.ts"
-import {
-  type BoundSql,
-  type ScanQuery,
-  type Session,
-  type SqlRow,
-  type TxSession,
-  isNeedless,
-} from "../session.ts"
+import type { BoundSql, Session, TxSession } from "../session.ts"
 import type { PgConnection, PgResult } from "./connection.ts"
 import { postgresDialect } from "./dialect.ts"
-import { faultKind, fromPostgres, storeBusy } from "./errors.ts"
+import { faultKind } from "./errors.ts"
+import { holdSnapshot } from "./held-snapshot.ts"
 import type { Pool } from "./pool.ts"
 import type { Posted } from "./posted.ts"
+import { answersTo, onOneSnapshot, readFault } from "./reads.ts"
 import type { RunningTransactions } from "./running.ts"
-
-type Rows = readonly (readonly SqlRow[])[]
 
 /** Runs one statement of a closure. */
 export type Perform = <T>(work: (connection: PgConnection) => Promise<T>) => Promise<T>
@@ -53,6 +46,7 @@ export function openTxSession(
         Promise.all(queries.map(async (query) => (await connection.query(query)).rows)),
       ),
     scan: (queries) => perform((connection) => answersTo(connection, queries)),
+    hold: () => Promise.resolve({ scan: tx.scan, release() {} }),
     emit: (event) =>
       post(eventInsert(postgresDialect, event), ({ rows }) => {
         run.lastEvent = positionOf(rows[0])
@@ -71,17 +65,21 @@ function onlyInTransactions(): Promise<never> {
   return Promise.reject(new AppError("internal", "Only a transaction writes."))
 }
 
-/** The connections of readers by what they read, so that no list holds up a keyed read, and no long list a quick one. */
+/**
+ * The connections of readers by what they read, so that no list holds up a keyed read, no long list a quick one, and
+ * none that is read slowly any other.
+ */
 export interface ReadPools {
   readonly keyed: Pool
   readonly quick: Pool
   readonly long: Pool
+  readonly held: Pool
 }
 
 /** What `store.committed` is. */
 export function openCommittedSession(
   scope: ClosureScope,
-  { keyed, quick, long }: ReadPools,
+  { keyed, quick, long, held }: ReadPools,
   running: RunningTransactions,
 ): Session {
   async function read<T>(pool: Pool, work: (connection: PgConnection) => Promise<T>): Promise<T> {
@@ -103,6 +101,11 @@ export function openCommittedSession(
     together: (queries) => read(keyed, (connection) => onOneSnapshot(connection, queries)),
     scan: (queries, options) =>
       read(options?.isLong ? long : quick, (connection) => onOneSnapshot(connection, queries)),
+    async hold() {
+      const refused = scope.refusal("store.committed")
+      if (refused) throw refused
+      return holdSnapshot(held)
+    },
   }
 }
 
@@ -126,43 +129,4 @@ export async function withConnection<T>(
       lease.release()
     }
   }
-}
-
-function readFault(error: unknown): AppError {
-  const isCancelled = error instanceof Error && "code" in error && error.code === "57014"
-  if (isCancelled) {
-    const { message } = storeBusy("The read took too long; narrow it down.")
-    return new AppError("unavailable", message, {
-      detail: "read_too_long",
-      retryAfterMs: 1_000,
-      cause: error,
-    })
-  }
-  const fault = fromPostgres(error)
-  if (fault.detail !== "store_failed") return fault
-  return new AppError("unavailable", "The read could not be finished; retry.", {
-    detail: "store_failed",
-    retryAfterMs: 1_000,
-    cause: error,
-  })
-}
-
-/** All of one snapshot; one that fails leaves no transaction open. */
-async function onOneSnapshot(connection: PgConnection, queries: readonly ScanQuery[]): Promise<Rows> {
-  const [only] = queries
-  if (queries.length === 1 && only) return [(await connection.query(only)).rows]
-  await connection.script("begin isolation level repeatable read read only")
-  try {
-    return await answersTo(connection, queries)
-  } finally {
-    if (!connection.isLost) await connection.script("commit")
-  }
-}
-
-/** Those that have become needless are empty. */
-async function answersTo(connection: PgConnection, queries: readonly ScanQuery[]): Promise<Rows> {
-  const answers: (readonly SqlRow[])[] = []
-  for (const query of queries)
-    answers.push(isNeedless(query, answers) ? [] : (await connection.query(query)).rows)
-  return answers
 }

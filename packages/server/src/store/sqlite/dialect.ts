@@ -7,7 +7,7 @@ import {
   sql,
   type SqlBool,
 } from "kysely"
-import type { Dialect } from "../dialect.ts"
+import { type Dialect, textOf } from "../dialect.ts"
 import { sequenceOrder } from "../event-order.ts"
 import type { Database } from "../schema.ts"
 
@@ -22,14 +22,14 @@ export const sqliteDialect: Dialect = {
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   }),
-  contains: (column, text) => sql<SqlBool>`instr(${sql.ref(column)}, ${text}) > 0`,
+  contains: (column, text) => sql<SqlBool>`instr(${textOf(column)}, ${text}) > 0`,
   unindexed: {
     text: (column) => sql<string>`${sql.ref(column)} || ''`,
     int: (column) => sql<number>`${sql.ref(column)} + 0`,
   },
   isLive: sql<SqlBool>`state <> 'gone'`,
   jsonMember: (column, member) => sql<string>`json_extract(${sql.ref(column)}, ${sql.lit(`$.${member}`)})`,
-  numberIn: (column) => sql<number>`cast(${sql.ref(column)} as real)`,
+  numberIn: (column) => sql<number>`cast(${textOf(column)} as real)`,
   events: sequenceOrder,
   counterShard: [],
   ddl: {

@@ -9,6 +9,7 @@ import { type Connection, openReader, openWriter } from "./connection.ts"
 import { isCorrupt, fromSqlite } from "./errors.ts"
 import { createGroupCommit } from "./group-commit.ts"
 import { corruptDatabase, migrate } from "./migrate.ts"
+import { createHeldSnapshots } from "./held-snapshots.ts"
 import { createPrivateFile } from "./private-file.ts"
 import { createReaderPool, startReaderThread } from "./reader-pool.ts"
 import { openCommittedSession, openTxSession } from "./sessions.ts"
@@ -34,8 +35,10 @@ export function openStoreWith(options: OpenStoreOptions): { store: OpenStore; wr
   const reader = openReader(path)
   const scope = createClosureScope()
   const topics = createTopics(log)
-  const pool = createReaderPool({ clock: systemClock, log, startThread: () => startReaderThread(path) })
-  const committed: Reads = openCommittedSession(reader, scope, pool.scan)
+  const startThread = () => startReaderThread(path)
+  const pool = createReaderPool({ clock: systemClock, log, startThread })
+  const snapshots = createHeldSnapshots({ clock: systemClock, startThread })
+  const committed: Reads = openCommittedSession(reader, scope, { scan: pool.scan, hold: snapshots.hold })
   const commits = createGroupCommit({
     writer,
     scope,
@@ -49,7 +52,7 @@ export function openStoreWith(options: OpenStoreOptions): { store: OpenStore; wr
   const backup = createSqliteBackup(path, clock)
   let closing: Promise<void> | undefined
   async function close() {
-    await Promise.all([commits.close(), pool.close(), backup.close()])
+    await Promise.all([commits.close(), pool.close(), snapshots.close(), backup.close()])
     reader.close()
     writer.close()
   }

@@ -11,6 +11,9 @@ import { rayPageQuery } from "../ray-objects.ts"
 import { deleteLostEvents, deleteOldPods } from "../ray-prune.ts"
 import { sampleWorkload } from "../samples.ts"
 import { entryPageQuery } from "../service-entries.ts"
+import { queriesOf, serviceListCases } from "../service-list-cases.ts"
+import { servicePageQuery } from "../service-list.ts"
+import { planPage } from "../service-pages.ts"
 import type { SqlRow } from "../session.ts"
 import { statements } from "../statement.ts"
 import { workloadPageQuery } from "../workload-list.ts"
@@ -131,6 +134,66 @@ describe("a page of workloads", () => {
     expect(steps).toContain("SCAN workload")
   })
 })
+
+describe("a page of service records", () => {
+  /** The first table that a plan looks into, of the query of keys where there is one. */
+  const firstLook = (sql: string) => {
+    const steps = plan(sql)
+    return steps.slice(steps.findIndex((step) => step.includes("SUBQUERY")) + 1)[0] ?? ""
+  }
+  const named = (index: string) =>
+    index === "primary" ? /sqlite_autoindex_service_record_1/ : new RegExp(`${index}\\b`)
+
+  it.each(serviceListCases)("of $title is read from $pages", (one) => {
+    const { count, pages } = queriesOf(sqliteDialect, one)
+    if (count) {
+      expect(firstLook(count.sql)).toMatch(
+        named(one.counted === "service_count" ? "service_count" : String(one.counted)),
+      )
+      expect(firstLook(count.sql)).toMatch(/^SEARCH/)
+    }
+    expect(pages).toHaveLength(one.pages.length)
+    for (const [at, { sql }] of pages.entries()) {
+      const look = firstLook(sql)
+      expect(look).toMatch(/^SEARCH/)
+      expect(look).toMatch(named(one.pages[at] ?? ""))
+      const steps = plan(sql)
+      expect(steps.join("\n"), "the rows of the page by their key").toMatch(
+        /SEARCH service_record USING INDEX sqlite_autoindex_service_record_1/,
+      )
+    }
+    // the page that is walked to sorts nothing but itself
+    const isSorted = one.query.sort.column === "name"
+    const walked = plan(pages.at(-1)?.sql ?? "").filter((step) => step.includes("TEMP B-TREE FOR ORDER BY"))
+    expect(walked).toHaveLength(isSorted ? 2 : 1)
+  })
+
+  it("by what no index has is looked for in the index that tells most, not in the rows", () => {
+    for (const column of [
+      "name",
+      "type",
+      "flavor",
+      "pipeline_name",
+      "pipeline_step_name",
+      "model_version_id",
+    ] as const) {
+      const one = { ...serviceListCases[0], query: { ...baseQuery, sort: { column, descending: false } } }
+      expect(firstLook(pageOf(one.query))).toMatch(/COVERING INDEX service_record_by_workspace/)
+    }
+    for (const column of ["name", "type", "flavor", "pipeline_name", "pipeline_step_name", "user"] as const)
+      for (const op of ["contains", "not_equals", "ends_with"] as const) {
+        const conditions = [{ column, op, value: "a" }]
+        expect(firstLook(pageOf({ ...baseQuery, conditions }))).toMatch(
+          /COVERING INDEX service_record_by_workspace/,
+        )
+      }
+  })
+})
+
+const [{ query: baseQuery }] = serviceListCases as unknown as readonly [(typeof serviceListCases)[number]]
+const pageOf = (query: typeof baseQuery) =>
+  planPage(sqliteDialect, query, servicePageQuery).queries.find(({ sql }) => sql.includes("service_record"))
+    ?.sql ?? ""
 
 describe("a page of GPU requests", () => {
   const inOrder: readonly (readonly [Partial<GpuRequestFilter>, string])[] = [

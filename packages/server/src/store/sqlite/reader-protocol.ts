@@ -5,10 +5,16 @@ export interface ReaderSetup {
   readonly path: string
 }
 
-/** To a reader thread: queries of one snapshot; `close` ends it. */
-export type ReaderRequest = { readonly queries: readonly ScanQuery[] } | { readonly close: true }
+/**
+ * To a reader thread: queries of one snapshot, which is kept for the next ones where it is to be held, until it is
+ * released; `close` ends the thread.
+ */
+export type ReaderRequest =
+  | { readonly queries: readonly ScanQuery[]; readonly hold?: true }
+  | { readonly release: true }
+  | { readonly close: true }
 
-/** From a reader thread: one answer per request, in order. */
+/** From a reader thread: one answer per request of queries, in order. */
 export type ReaderReply =
   | { readonly rows: readonly (readonly SqlRow[])[] }
   | { readonly message: string; readonly errcode: number | null }

@@ -14,12 +14,17 @@ function serve() {
     if ("close" in request) {
       reader.close()
       port.close()
-    } else port.postMessage(answer(request.queries))
+    } else if ("release" in request) letGo()
+    else port.postMessage(answer(request.queries, request.hold ?? false))
   })
 
-  function answer(queries: readonly ScanQuery[]): ReaderReply {
+  function letGo() {
+    if (reader.isTransaction) reader.exec("commit")
+  }
+
+  function answer(queries: readonly ScanQuery[], isHeld: boolean): ReaderReply {
     try {
-      reader.exec("begin")
+      if (!reader.isTransaction) reader.exec("begin")
       return { rows: runScan(reader, queries) }
     } catch (error) {
       return {
@@ -27,7 +32,7 @@ function serve() {
         errcode: sqliteCode(error) ?? null,
       }
     } finally {
-      if (reader.isTransaction) reader.exec("commit")
+      if (!isHeld) letGo()
     }
   }
 }

@@ -25,6 +25,7 @@ export function openTxSession(writer: Connection, run: ClosureRun): TxSession {
     },
     together: (queries) => perform(writer, run, () => queries.map((query) => writer.all(query))),
     scan: (queries) => perform(writer, run, () => runScan(writer, queries)),
+    hold: () => Promise.resolve({ scan: tx.scan, release() {} }),
     async emit(event) {
       run.lastEvent = await appendEvent(tx, event)
     },
@@ -46,7 +47,7 @@ function onlyInTransactions(): Promise<never> {
 export function openCommittedSession(
   reader: Connection,
   scope: ClosureScope,
-  scan: Session["scan"],
+  { scan, hold }: Pick<Session, "scan" | "hold">,
 ): Session {
   function read<T>(work: () => T): Promise<T> {
     const refused = scope.refusal("store.committed")
@@ -69,5 +70,6 @@ export function openCommittedSession(
     // One snapshot because nothing else runs meanwhile: whoever commits is in this thread.
     together: (queries) => read(() => queries.map((query) => reader.all(query))),
     scan: (queries, options) => read(() => undefined).then(() => scan(queries, options)),
+    hold: () => read(() => undefined).then(hold),
   }
 }

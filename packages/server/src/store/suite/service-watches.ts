@@ -3,7 +3,9 @@ import type { Tx } from "../../domain/journal/index.ts"
 import {
   keptHistory,
   serviceWatchChanged,
+  type ServiceRecord,
   type ServiceStore,
+  type ServiceSummary,
   type ServiceWatch,
 } from "../../domain/services/index.ts"
 import { sampleRecord, sampleWatch } from "../service-samples.ts"
@@ -84,8 +86,7 @@ export function serviceWatchCases(open: OpenHarness): void {
       await write((tx) => services.records.insert(tx, named))
       const all = { workspaceIds: null, name: null, state: null, limit: 9, before: null }
       const found = await services.entries.page(read(), all)
-      const [first, second, third] = records.map(({ config: _config, ...record }) => record)
-      const { config: _config, ...fourth } = named
+      const [first, second, third, fourth] = [...records, named].map(summaryOf)
       expect(found).toEqual([
         { record: third, watch: three },
         { record: second, watch: null },
@@ -132,4 +133,17 @@ export function serviceWatchCases(open: OpenHarness): void {
       ])
     })
   })
+}
+
+/** What lists show of a record. */
+function summaryOf(record: ServiceRecord): ServiceSummary {
+  const {
+    source: _source,
+    adminState: _state,
+    config: _config,
+    status: _status,
+    endpoint: _end,
+    ...summary
+  } = record
+  return summary
 }

@@ -13,14 +13,14 @@ import { failure, type OpenHarness, outcomes, type StoreHarness } from "./harnes
 
 type Query = Parameters<ServiceStore["records"]["list"]>[1]
 const everything: Query = {
-  workspaceId: null,
-  workspaceIds: null,
+  workspaceId: "a",
   scopeUserId: null,
   match: "all",
   conditions: [],
   sort: { column: "created", descending: false },
   offset: 0,
   limit: 100,
+  isDetailed: true,
 }
 
 /** Records of model servers: what goes in comes out, one config once, each condition of a list. */
@@ -38,9 +38,17 @@ export function serviceCases(open: OpenHarness): void {
     write(async (tx) => {
       for (const one of records) await services.records.insert(tx, one)
     })
-  async function names(query: Partial<Query>): Promise<readonly string[]> {
-    const { items } = await services.records.list(read(), { ...everything, ...query })
-    return items.map(({ name }) => name)
+  /** All of a page, however long it is, and how many there are. */
+  async function page(change: Partial<Query>) {
+    const { total, first, rest } = await services.records.list(read(), { ...everything, ...change })
+    const items = [...first]
+    for (let part = await rest?.next(); part; part = await rest?.next()) items.push(...part)
+    return { total, items }
+  }
+  async function names(change: Partial<Query>): Promise<readonly string[]> {
+    const { total, items } = await page(change)
+    if (change.offset === undefined && change.limit === undefined) expect(total).toBe(items.length)
+    return items.map(({ summary }) => summary.name)
   }
 
   describe("records", () => {
@@ -69,14 +77,16 @@ export function serviceCases(open: OpenHarness): void {
       })
       await insert(whole)
       expect(await services.records.byId(read(), whole.id)).toEqual(whole)
-      expect((await services.records.list(read(), everything)).items).toEqual([whole])
+      const [listed] = (await page({})).items
+      expect({ ...listed?.summary, ...listed?.details }).toEqual(whole)
+      const [short] = (await page({ isDetailed: false })).items
+      expect(short).toEqual({ summary: listed?.summary, details: null })
       const changed: ServiceRecord = {
         ...whole,
         name: "other",
         state: null,
         status: null,
         updatedAtUs: 9,
-        userId: null,
       }
       await write((tx) => services.records.update(tx, changed))
       expect(await services.records.byId(read(), whole.id)).toEqual({ ...changed, version: 2 })
@@ -88,12 +98,10 @@ export function serviceCases(open: OpenHarness): void {
     })
 
     it("have a config that no other on the server has, also of several made at once", async () => {
-      const same = [1, 2, 3].map((number) =>
-        sampleRecord(number, { config: "{}" as JsonText, workspaceId: `w${number}` }),
-      )
+      const same = [1, 2, 3].map((number) => sampleRecord(number, { config: "{}" as JsonText }))
       expect((await outcomes(same.map((one) => insert(one)))).toSorted()).toEqual(["config", "config", "ok"])
-      const { items } = await services.records.list(read(), everything)
-      expect(await services.records.bySameConfig(read(), "{}" as JsonText)).toBe(items[0]?.id)
+      const { items } = await page({})
+      expect(await services.records.bySameConfig(read(), "{}" as JsonText)).toBe(items[0]?.summary.id)
       expect(await services.records.bySameConfig(read(), "{ }" as JsonText)).toBeUndefined()
       await insert(
         sampleRecord(4, { config: '{"a": 1}' as JsonText }),
@@ -112,14 +120,15 @@ export function serviceCases(open: OpenHarness): void {
         type: typed("model-serving", "mlflow"),
         userId: ann,
       }),
-      sampleRecord(2, { name: "iris-2", pipelineName: "train", workspaceId: "b", userId: null }),
+      sampleRecord(2, { name: "iris-2", pipelineName: "train", userId: null }),
       sampleRecord(3, { name: "100%", pipelineStepName: "Deploy", modelVersionId: sampleModelVersion(7).id }),
       sampleRecord(4, { name: "", pipelineName: "12.5x", pipelineRunId: sampleRun(8).id, state: "active" }),
     ]
     function typed(type: string, flavor: string): ServiceRecord["type"] {
       return { type, flavor, name: "", description: "", logoUrl: "" }
     }
-    beforeEach(() => insert(...rows))
+    const elsewhere = sampleRecord(5, { name: "Iris-b", pipelineName: "7", workspaceId: "b" })
+    beforeEach(() => insert(...rows, elsewhere))
 
     const at = (number: number) => sampleRecord(number).createdAtUs
     const cases: readonly (readonly [ServiceCondition, readonly string[]])[] = [
@@ -174,10 +183,9 @@ export function serviceCases(open: OpenHarness): void {
       ]
       expect(await names({ conditions })).toEqual(["Iris_1"])
       expect(await names({ conditions, match: "any" })).toEqual(["Iris_1", "iris-2"])
-      expect(await names({ conditions, match: "any", workspaceId: "b" })).toEqual(["iris-2"])
+      expect(await names({ conditions, match: "any", workspaceId: "b" })).toEqual(["Iris-b"])
       expect(await names({ conditions: [], match: "any" })).toHaveLength(4)
-      expect(await names({ workspaceIds: ["b", "c"] })).toEqual(["iris-2"])
-      expect(await names({ workspaceIds: [] })).toEqual([])
+      expect(await names({ workspaceId: "c" })).toEqual([])
       expect(await names({ scopeUserId: ann })).toEqual(["Iris_1"])
     })
 
@@ -213,20 +221,125 @@ export function serviceCases(open: OpenHarness): void {
         "100%",
       ])
       expect(await names({ sort: { column: "id", descending: true }, limit: 2 })).toEqual(["", "100%"])
-      const page = await services.records.list(read(), { ...everything, offset: 3, limit: 2 })
-      expect(page).toEqual({ total: 4, items: [rows[3]] })
-      expect(await services.records.list(read(), { ...everything, offset: 4 })).toEqual({
-        total: 4,
-        items: [],
-      })
+      const last = await page({ offset: 3, limit: 2 })
+      expect([last.total, last.items.map(({ summary }) => summary.id)]).toEqual([4, [rows[3]?.id]])
+      expect(await page({ offset: 4 })).toEqual({ total: 4, items: [] })
       for (const column of [
         "user",
         "updated",
         "model_version_id",
         "pipeline_run_id",
         "pipeline_step_name",
-      ] as const)
-        expect(await names({ sort: { column, descending: true } }), column).toHaveLength(4)
+      ] as const) {
+        const sort = { column, descending: true }
+        expect(await names({ sort }), column).toHaveLength(4)
+        // read at once, and as a page that may be long
+        expect(await page({ sort, limit: 10_000 })).toEqual(await page({ sort }))
+      }
+    })
+  })
+
+  describe("many", () => {
+    const count = 2_500
+    const rows = Array.from({ length: count }, (_, n) =>
+      sampleRecord(n + 1, { name: n % 5 === 0 ? `rare-${n}` : "Same", updatedAtUs: count - n }),
+    )
+    const idsOf = (some: readonly ServiceRecord[]) => some.map(({ id }) => id)
+    const ids = async (change: Partial<Query>) => {
+      const { total, items } = await page({ ...change, limit: change.limit ?? 10_000 })
+      return { total, ids: items.map(({ summary }) => summary.id) }
+    }
+
+    it("are found in order, whether few of them are sorted or all are walked through", async () => {
+      for (let from = 0; from < count; from += 500) await insert(...rows.slice(from, from + 500))
+      const named = (start: string): ServiceCondition => ({ column: "name", op: "starts_with", value: start })
+      const cases: readonly (readonly [string, boolean])[] = [
+        ["same", true],
+        ["rare", false],
+      ]
+      for (const [start, isMost] of cases) {
+        const wanted = rows.filter(({ name }) => (name === "Same") === isMost)
+        for (const column of ["created", "updated"] as const)
+          for (const descending of [false, true]) {
+            const isReversed = descending !== (column === "updated")
+            const expected = idsOf(isReversed ? wanted.toReversed() : wanted)
+            const asked = { conditions: [named(start)], sort: { column, descending } }
+            expect(await ids(asked)).toEqual({ total: wanted.length, ids: expected })
+            expect(await ids({ ...asked, offset: 300, limit: 50 })).toEqual({
+              total: wanted.length,
+              ids: expected.slice(300, 350),
+            })
+            expect(await ids({ ...asked, offset: 5_000 })).toEqual({ total: wanted.length, ids: [] })
+          }
+      }
+    })
+
+    it("are counted as they come and go, of each type and flavor, however long those are", async () => {
+      const long = "x".repeat(5_000)
+      const type = (name: string, flavor: string) => ({ ...rowType, type: name, flavor })
+      const some = [
+        sampleRecord(1, { type: type("ab", "c") }),
+        sampleRecord(2, { type: type("a", "bc") }),
+        sampleRecord(3, { type: type("a", "bc"), userId: null }),
+        sampleRecord(4, { type: type(long, "c") }),
+        sampleRecord(5, { type: type(`${long}y`, "c") }),
+      ]
+      await insert(...some)
+      const total = async (column: "type" | "flavor" | "user", value: string) =>
+        (await page({ conditions: [{ column, op: "starts_with", value }], limit: 1 })).total
+      expect([await total("type", "a"), await total("flavor", "c"), await total("type", long)]).toEqual([
+        3, 3, 2,
+      ])
+      expect((await page({ conditions: [{ column: "user", op: "is_null" }] })).total).toBe(1)
+      for (const { id } of some.slice(1, 4)) await write((tx) => services.records.delete(tx, id))
+      expect([await total("type", "a"), await total("flavor", "c"), await total("type", long)]).toEqual([
+        1, 2, 1,
+      ])
+      await write((tx) => services.pruneCounts(tx))
+      expect((await page({ limit: 1 })).total).toBe(2)
+      expect(await write((tx) => services.deleteIn(tx, "a", 10))).toBe(2)
+      expect((await page({})).total).toBe(0)
+    })
+
+    const rowType = { type: "", flavor: "", name: "", description: "", logoUrl: "" }
+  })
+
+  describe("a long page", () => {
+    const heavy = (n: number) => `{"n": ${n}, "text": "${"x".repeat(100_000)}"}` as JsonText
+    const rows = Array.from({ length: 12 }, (_, n) => sampleRecord(n + 1, { config: heavy(n) }))
+
+    it("comes in parts of one view of the database, whatever is written meanwhile", async () => {
+      await insert(...rows)
+      const { total, first, rest } = await services.records.list(read(), { ...everything, limit: 10 })
+      expect(total).toBe(12)
+      expect(first.length).toBeLessThanOrEqual(3)
+      await write(async (tx) => {
+        for (const { id } of rows) await services.records.delete(tx, id)
+      })
+      const items = [...first]
+      for (let part = await rest?.next(); part; part = await rest?.next()) items.push(...part)
+      expect(items.map(({ summary }) => summary.id)).toEqual(rows.slice(0, 10).map(({ id }) => id))
+      expect(items[9]?.details?.config).toBe(heavy(9))
+      expect((await page({})).total).toBe(0)
+    })
+
+    it("that nobody reads to the end is let go, and the next ones are read", async () => {
+      await insert(...rows)
+      const some = await Promise.all([1, 2].map(() => services.records.list(read(), everything)))
+      const waiting = [1, 2].map(() => services.records.list(read(), everything))
+      for (const { rest } of some) {
+        rest?.close()
+        rest?.close()
+        await expect(rest?.next()).rejects.toMatchObject({ code: "unavailable" })
+      }
+      for (const one of await Promise.all(waiting)) one.rest?.close()
+      expect(await names({ isDetailed: false })).toHaveLength(12)
+    })
+
+    it("is none where what is heavy is not asked for", async () => {
+      await insert(...rows)
+      const { first, rest } = await services.records.list(read(), { ...everything, isDetailed: false })
+      expect([first.length, rest]).toEqual([12, null])
     })
   })
 
@@ -277,7 +390,7 @@ export function serviceCases(open: OpenHarness): void {
       do steps.push(await write((tx) => services.deleteIn(tx, "a", 1)))
       while (steps.at(-1) !== 0 && steps.length < 10)
       expect(steps).toEqual([1, 1, 1, 1, 0])
-      expect(await names({})).toEqual(["svc-4"])
+      expect(await names({ workspaceId: "b" })).toEqual(["svc-4"])
     })
   })
 }
