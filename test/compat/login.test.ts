@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { runCli } from "../../packages/server/src/cli/program.ts"
+import { startTestApi } from "../../packages/server/src/cli/test-api.ts"
 import { createTestTerminal, type TestTerminalOptions } from "../../packages/server/src/cli/test-terminal.ts"
 import { type BerthServer, startBerthServer } from "./berth-server.ts"
 
@@ -14,19 +15,32 @@ const twelveHoursMs = 12 * 3_600_000
 let server: BerthServer
 let home: string
 let annsKey: string
+/** The next test gets a server of its own: this one's user or server is not as it was. */
+let isSpent = false
 /** Everything that commands have written in this test. */
 let written: string
-beforeEach(async () => {
-  written = ""
-  server = await startBerthServer()
-  home = mkdtempSync(join(tmpdir(), "berth-login-"))
+
+/** A server that ann can sign in to. */
+async function start(options: Parameters<typeof startBerthServer>[0] = {}): Promise<void> {
+  await server?.close()
+  server = await startBerthServer(options)
   annsKey = await server.member("ann", { default: "editor" })
-  const set = { json: { password } }
-  await server.call("PUT", "/berth/v1/users/ann/password", set)
+  await server.call("PUT", "/berth/v1/users/ann/password", { json: { password } })
+}
+
+beforeAll(() => start())
+afterAll(() => server.close())
+beforeEach(() => {
+  written = ""
+  home = mkdtempSync(join(tmpdir(), "berth-login-"))
 })
 afterEach(async () => {
-  await server.close()
   rmSync(home, { recursive: true, force: true })
+  if (isSpent) await start()
+  isSpent = false
+  // whatever a test did, no secret was written
+  if (/berth_[\w-]{43}/.test(written) || written.includes(password))
+    throw new Error(`A secret was shown: ${written}`)
 })
 
 async function berth(argv: readonly string[], options: TestTerminalOptions = {}) {
@@ -143,19 +157,21 @@ describe("berth login is refused", () => {
   })
 
   it("to somebody who is frozen, by password and by key", async () => {
+    isSpent = true
     await server.call("PATCH", "/berth/v1/users/ann", { json: { frozen: true } })
     const byPassword = await logIn()
     expect([byPassword.code, byPassword.err]).toEqual([1, expect.stringContaining("frozen")])
     const byKey = await berth(["login", "--server", server.url, "--key-stdin"], { input: annsKey })
     expect([byKey.code, byKey.err]).toEqual([1, expect.stringContaining("The user ann is frozen.")])
+    expect(byKey.err).toContain("berth users unfreeze ann")
   })
 
   it("to whoever has failed too often, with the time to wait", async () => {
-    await server.close()
-    server = await startBerthServer({ failureLimit: { perSecond: 0.2, burst: 1 } })
-    await server.member("ann", { default: "editor" })
-    await logIn()
-    const { code, err } = await logIn()
+    isSpent = true
+    await start({ failureLimit: { perSecond: 0.2, burst: 1 } })
+    const argv = ["login", "--server", server.url, "--user", "ann", "--password-stdin"]
+    expect((await berth(argv, { input: "wrong horse" })).err).toContain("wrong")
+    const { code, err } = await berth(argv, { input: "wrong horse" })
     expect(code).toBe(1)
     expect(err).toMatch(/Too many failed sign-ins.*\n.*Try again in \d s\./)
   })
@@ -187,8 +203,24 @@ describe("berth login is refused", () => {
     }
   })
 
+  it("but with --insecure, for whoever trusts the network", async () => {
+    const body = { name: "ann", token: "berth_test", expire: 1_900_000_000 }
+    const api = await startTestApi({ "POST /api/v1/login": () => ({ body }) })
+    try {
+      // an address that is none of loopback, and leads to this machine all the same
+      const url = api.url.replace("127.0.0.1", "0.0.0.0")
+      const argv = ["login", "--server", url, "--user", "ann", "--password-stdin"]
+      expect((await berth(argv, { input: password })).code).toBe(2)
+      expect(api.calls).toEqual([])
+      expect((await berth([...argv, "--insecure"], { input: password })).code).toBe(0)
+      expect(api.bodies("POST /api/v1/login")).toEqual([{ type: "default", name: "ann", password }])
+      expect(kept().current).toBe(url)
+    } finally {
+      await api.close()
+    }
+  })
+
   it("where the server signs nobody in, or is none", async () => {
-    const { startTestApi } = await import("../../packages/server/src/cli/test-api.ts")
     const api = await startTestApi({})
     try {
       const argv = ["login", "--server", api.url, "--user", "ann", "--password-stdin"]
@@ -222,7 +254,10 @@ describe("berth logout", () => {
 
   it("forgets it where the server is gone, and says so", async () => {
     await logIn()
+    isSpent = true
     await server.closeApp()
+    const away = await berth(["ps"])
+    expect([away.code, away.err]).toEqual([3, expect.stringContaining("`berth logout` forgets it")])
     const { code, out, err } = await berth(["logout"], { env: { BERTH_DATA: join(home, "none") } })
     expect([code, out]).toEqual([0, `ann is signed out of ${server.url}.\n`])
     expect(err).toMatch(/was not ended there: .*cannot be reached/)
@@ -249,6 +284,7 @@ describe("a session that is over", () => {
       () => server.call("PUT", "/berth/v1/users/ann/password", { json: { password: "another horse" } }),
     ],
   ])("%s: every command says to sign in again", async (_, end) => {
+    isSpent = true
     await logIn()
     const until = untilText()
     await end()
@@ -290,8 +326,8 @@ describe("berth whoami", () => {
   })
 
   it("says so where nobody needs to be anybody", async () => {
-    await server.close()
-    server = await startBerthServer({ noAuth: true })
+    isSpent = true
+    await start({ noAuth: true })
     const { out } = await berth(["whoami", "--server", server.url])
     expect(out).toMatch(/user +local\n/)
     expect(out).toContain("--no-auth")
@@ -299,6 +335,9 @@ describe("berth whoami", () => {
 })
 
 describe("berth users passwd", () => {
+  beforeEach(() => {
+    isSpent = true
+  })
   const next = "a better horse"
   const signsIn = async (with_: string) =>
     (await berth(["login", "--server", server.url, "--user", "ann", "--password-stdin"], { input: with_ }))
@@ -372,10 +411,4 @@ it("berth down ends no server of another machine that was only signed in to", as
   writeFileSync(loginFile(), JSON.stringify({ current: login.server, logins: [login] }), { mode: 0o600 })
   const { code, err } = await berth(["down"])
   expect([code, err]).toEqual([2, expect.stringContaining("berth down --server https://gpu.example")])
-})
-
-afterEach(() => {
-  // whatever a test did, no secret was written
-  if (/berth_[\w-]{43}/.test(written) || written.includes(password))
-    throw new Error(`A secret was shown: ${written}`)
 })

@@ -249,6 +249,7 @@ function demoPlace(url: string): Session["place"] {
     from: "",
     tokenFrom: "",
     login: null,
+    isLastLogin: false,
     dataDir: null,
     runFile: null,
     isLoopback: true,

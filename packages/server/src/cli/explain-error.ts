@@ -18,18 +18,20 @@ export interface ErrorReport {
 export function explainError(error: unknown, place?: ServerPlace): ErrorReport {
   if (error instanceof CliError)
     return { message: error.message, hints: error.hint ? [error.hint] : [], exitCode: error.exitCode }
-  if (error instanceof BerthError) return isUnreachable(error) ? unreachable(error) : refused(error, place)
+  if (error instanceof BerthError)
+    return isUnreachable(error) ? unreachable(error, place) : refused(error, place)
   const message = error instanceof Error ? error.message : String(error)
   return { message, hints: [], exitCode: exitCodes.failure }
 }
 
-function unreachable(error: BerthError): ErrorReport {
+const whereIsIt = "Start the server with `berth up`, or say where it is: --server URL or BERTH_SERVER."
+const lastLogin = "You signed in there last: `berth logout` forgets it, --server URL names another."
+
+function unreachable(error: BerthError, place: ServerPlace | undefined): ErrorReport {
   const isUsage = error.code === "invalid"
   return {
     message: error.message,
-    hints: isUsage
-      ? []
-      : ["Start the server with `berth up`, or say where it is: --server URL or BERTH_SERVER."],
+    hints: isUsage ? [] : [place?.isLastLogin ? lastLogin : whereIsIt],
     exitCode: isUsage ? exitCodes.usage : exitCodes.notReachable,
   }
 }
@@ -78,11 +80,16 @@ function signInAdvice(place: ServerPlace | undefined): string {
   return "Sign in with `berth login`, give a key in BERTH_TOKEN, or run this on the server's machine as its account."
 }
 
+function unfreezing(message: string): string {
+  return `A server owner can undo that: berth users unfreeze ${message.split(" ")[2]}`
+}
+
 function adviceFor(error: BerthError, message: string, place: ServerPlace | undefined): readonly string[] {
   switch (error.status) {
     case 401:
       return [signInAdvice(place)]
     case 403:
+      if (/^The user \S+ is frozen\.$/.test(message)) return [unfreezing(message)]
       if (message.includes("the Ray cluster")) return ["Make one of your own: berth ray up NAME"]
       return [
         "`berth whoami` shows who you are; an owner of the workspace or the server can change what you may do.",

@@ -20,7 +20,9 @@ export interface ServerPlace {
   readonly token: string | null
   /** `--server`, `BERTH_SERVER`, a file's path: for messages. */
   readonly from: string
-  /** The same, for the token; empty without one. */
+  /** Nobody named it: it is where somebody signed in last. */
+  readonly isLastLogin: boolean
+  /** The same as `from`, for the token; empty without one. */
   readonly tokenFrom: string
   /** The login whose token it is; null where it comes from elsewhere. */
   readonly login: KeptLogin | null
@@ -90,7 +92,7 @@ function keptLogins(terminal: Terminal): () => KeptLogins {
   return () => (read ??= readLogins(terminal))
 }
 
-type Target = Pick<ServerPlace, "url" | "from" | "dataDir" | "runFile">
+type Target = Pick<ServerPlace, "url" | "from" | "isLastLogin" | "dataDir" | "runFile">
 
 /** What a server is chosen by. */
 interface Choice {
@@ -105,9 +107,10 @@ function chooseTarget(terminal: Terminal, choice: Choice): Target {
   const named = namedServer(terminal, choice)
   if (!named) {
     if (!running) throw noServer(choice.dirs)
-    return { url: running.runFile.url, from: join(running.dataDir, "run.json"), ...running }
+    const from = join(running.dataDir, "run.json")
+    return { url: running.runFile.url, from, isLastLogin: false, ...running }
   }
-  const place = { url: named.value, from: named.from }
+  const place = { url: named.value, from: named.from, isLastLogin: named.from === loginsPath(terminal) }
   // Named by hand, but the same server as the run file's: then all that lies in its directory holds.
   if (running && sameOrigin(named.value, running.runFile.url)) return { ...place, ...running }
   return { ...place, dataDir: null, runFile: null }
@@ -162,7 +165,7 @@ export function readRunFile(file: string): RunFile | undefined {
 function noServer(dirs: readonly string[]): CliError {
   return new CliError(
     `No Berth server is running here: there is no run.json in ${dirs.join(" or ")}.`,
-    "Start one with `berth up`, or say where it is: --server URL, BERTH_SERVER, or --data DIR.",
+    "Start one with `berth up`, or say where it is: --server URL, BERTH_SERVER, --data DIR, or `berth login --server URL`.",
     exitCodes.notReachable,
   )
 }

@@ -286,12 +286,16 @@ const usersGroup: GroupSpec = {
     }),
     command<UsersOptions>({
       usage: "create <name>",
-      sentence: "make a user; a key lets them in",
+      sentence: "make a user; a key or a password lets them in",
       flags: [
         flag("--email <ADDRESS>", "their address"),
         flag("--server-role <ROLE>", "owner, viewer or none (default none)"),
       ],
-      examples: ["berth users create ada", "berth keys create ada-laptop --user ada"],
+      examples: [
+        "berth users create ada",
+        "berth users passwd ada",
+        "berth keys create ada-laptop --user ada",
+      ],
       run: async (terminal, [name = ""], options) =>
         (await import("./commands/users.ts")).userCreate(terminal, name, options),
     }),

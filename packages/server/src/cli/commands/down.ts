@@ -5,7 +5,6 @@ import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { podsGoOn } from "../human.ts"
-import { loginsPath } from "../kept-logins.ts"
 import { writeDone } from "../output.ts"
 import { pause } from "../patience.ts"
 import type { Terminal } from "../terminal.ts"
@@ -27,8 +26,8 @@ export async function down(
 }
 
 /** Whoever has signed in somewhere and means the server of this machine must not end that of a team. */
-function checkMeant({ terminal, place }: Session): void {
-  if (place.isLoopback || place.from !== loginsPath(terminal)) return
+function checkMeant({ place }: Session): void {
+  if (place.isLoopback || !place.isLastLogin) return
   throw usageError(
     `${place.url} is where you signed in last, and not on this machine.`,
     `If you mean that one: berth down --server ${place.url}`,

@@ -43,7 +43,7 @@ export async function userCreate(terminal: Terminal, name: string, options: User
   await writeDone(
     terminal,
     session.form,
-    `User ${user.name} is there. A key for them: berth keys create NAME --user ${user.name}`,
+    `User ${user.name} is there. A key lets them in (berth keys create NAME --user ${user.name}), or a password (berth users passwd ${user.name}).`,
     user,
   )
 }
