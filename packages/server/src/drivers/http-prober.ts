@@ -1,9 +1,9 @@
-import { request as requestPlain, type IncomingMessage, type RequestOptions } from "node:http"
-import { request as requestSecure } from "node:https"
-import { isIP } from "node:net"
-import type { SecureContext } from "node:tls"
+import { type ClientRequest, type IncomingMessage, request, type RequestOptions } from "node:http"
+import { connect, isIP, type Socket } from "node:net"
+import { connect as connectSecurely, type SecureContext } from "node:tls"
 import type { ProbeResult, Prober } from "../domain/services/index.ts"
 import type { Clock } from "../kit/clock.ts"
+import { faultOf, mostHeaderBytes, ProbeFault } from "./probe-faults.ts"
 import type { AddressRules } from "./probe-rules.ts"
 import type { Resolve } from "./probe-addresses.ts"
 
@@ -18,12 +18,16 @@ export interface HttpProberOptions {
 const mostRedirects = 3
 /** What is read of an answer's body; more is not looked at. */
 const mostBodyBytes = 64 * 1024
-const mostHeaderBytes = 16 * 1024
 /** Answers before the answer (1xx); they could come without end. */
 const mostForerunners = 8
 
-/** A fault that a probe ends with; its message is shown. */
-class ProbeFault extends Error {}
+/** What a probe has open. Many run in a second: signals of their own would cost as much as asking does. */
+interface Hand {
+  isOver: boolean
+  sent: ClientRequest | undefined
+  /** Ends it now, with this sentence. */
+  giveUp(sentence: string): void
+}
 
 /**
  * GET to an address from outside: 2xx is up. Every address that it connects to was checked, and is the very one that
@@ -31,11 +35,12 @@ class ProbeFault extends Error {}
  */
 export function createHttpProber(options: HttpProberOptions): Prober {
   const { clock } = options
+  const handsOf = createHands()
 
-  async function follow(first: string, signal: AbortSignal): Promise<ProbeResult> {
+  async function follow(first: string, hand: Hand): Promise<ProbeResult> {
     let url = checkedUrl(first)
     for (let hop = 0; hop <= mostRedirects; hop++) {
-      const answer = await send(options, url, signal)
+      const answer = await send(options, url, hand)
       const status = answer.statusCode ?? 0
       const to = isRedirect(status) ? answer.headers.location : undefined
       if (to === undefined) {
@@ -50,27 +55,53 @@ export function createHttpProber(options: HttpProberOptions): Prober {
 
   return {
     async probe(url, timeoutMs, signal) {
-      const late = new AbortController()
-      const ended = AbortSignal.any([signal, late.signal])
-      const cancel = clock.alarm(timeoutMs, () => late.abort())
+      const ended = Promise.withResolvers<never>()
+      const hand: Hand = {
+        isOver: false,
+        sent: undefined,
+        giveUp: (sentence) => ended.reject(new ProbeFault(sentence)),
+      }
+      const hands = handsOf(signal)
+      hands.add(hand)
+      const cancel = clock.alarm(timeoutMs, () => hand.giveUp(`It took longer than ${timeoutMs / 1000} s.`))
       try {
-        return await Promise.race([follow(url, ended), rejected(ended)])
+        if (signal.aborted) hand.giveUp(givenUp)
+        return await Promise.race([follow(url, hand), ended.promise])
       } catch (error) {
-        if (late.signal.aborted) return { ok: false, detail: `It took longer than ${timeoutMs / 1000} s.` }
         return { ok: false, detail: faultOf(error) }
       } finally {
         cancel()
+        hands.delete(hand)
         // what still runs for it (a look-up that hangs may) reaches nothing any more
-        late.abort()
+        hand.isOver = true
+        hand.sent?.destroy()
       }
     },
   }
 }
 
+const givenUp = "It was given up."
+
+/** What is under way for a signal, all of which ends with it: one listener, however many there are. */
+function createHands(): (signal: AbortSignal) => Set<Hand> {
+  const known = new WeakMap<AbortSignal, Set<Hand>>()
+  return (signal) => {
+    const before = known.get(signal)
+    if (before) return before
+    const hands = new Set<Hand>()
+    known.set(signal, hands)
+    const end = () => {
+      for (const hand of hands) hand.giveUp(givenUp)
+    }
+    signal.addEventListener("abort", end, { once: true })
+    return hands
+  }
+}
+
 /** @throws ProbeFault for what is never probed */
 function checkedUrl(text: string, base?: URL): URL {
-  if (!URL.canParse(text, base?.href)) throw new ProbeFault("Its address is no URL.")
-  const url = new URL(text, base)
+  const url = URL.parse(text, base?.href)
+  if (!url) throw new ProbeFault("Its address is no URL.")
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new ProbeFault("Its address is neither http nor https.")
   if (url.username !== "" || url.password !== "") throw new ProbeFault("Its address has credentials in it.")
@@ -78,49 +109,44 @@ function checkedUrl(text: string, base?: URL): URL {
   return url
 }
 
-async function send(
-  { rules, resolve, trust }: HttpProberOptions,
-  url: URL,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
+async function send(options: HttpProberOptions, url: URL, hand: Hand): Promise<IncomingMessage> {
   const host = url.hostname.replace(/^\[|\]$/g, "")
-  const found = await resolve(host).catch(() => {
+  const found = await options.resolve(host).catch(() => {
     throw new ProbeFault("Its host is not known.")
   })
-  signal.throwIfAborted()
-  const address = found.find((one) => rules.allows(host, one))
+  if (hand.isOver) throw new ProbeFault(givenUp)
+  const address = found.find((one) => options.rules.allows(host, one))
   if (address === undefined)
     throw new ProbeFault("Its host is not one that may be probed (services.probeAllow lists exceptions).")
-  return begin(url, { host, address, trust }, signal)
+  return begin(url, () => open(options, url, { host, address }), hand)
 }
 
-function begin(
+/** To the checked address itself: there is no second look-up that could say something else. */
+function open(
+  { trust }: HttpProberOptions,
   url: URL,
-  {
-    host,
-    address,
-    trust,
-  }: { readonly host: string; readonly address: string; readonly trust: () => SecureContext },
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
+  { host, address }: { readonly host: string; readonly address: string },
+): Socket {
   const isSecure = url.protocol === "https:"
-  const options: RequestOptions & { readonly servername?: string; readonly secureContext?: SecureContext } = {
-    // the checked address itself: there is no second look-up that could say something else
-    host: address,
-    family: isIP(address),
-    port: url.port === "" ? (isSecure ? 443 : 80) : Number(url.port),
+  const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port)
+  const to = { host: address, family: isIP(address), port }
+  if (!isSecure) return connect(to)
+  // the certificate is to be the name's, whatever address that has; SNI knows no final dot and no address
+  const servername = isIP(host) === 0 ? { servername: host.replace(/\.$/, "") } : {}
+  return connectSecurely({ ...to, ...servername, secureContext: trust(), ALPNProtocols: ["http/1.1"] })
+}
+
+function begin(url: URL, createConnection: () => Socket, hand: Hand): Promise<IncomingMessage> {
+  const options: RequestOptions = {
+    createConnection,
     path: `${url.pathname}${url.search}`,
     method: "GET",
-    headers: { host: url.host, "user-agent": "berth-watch", accept: "*/*" },
-    agent: false,
+    headers: { host: url.host, "user-agent": "berth-watch", accept: "*/*", connection: "close" },
     maxHeaderSize: mostHeaderBytes,
-    signal,
-    ...(isSecure && { secureContext: trust() }),
-    // the certificate is to be the name's, whatever address that has; SNI knows no final dot
-    ...(isSecure && isIP(host) === 0 && { servername: host.replace(/\.$/, "") }),
   }
   return new Promise((resolve, reject) => {
-    const sent = (isSecure ? requestSecure : requestPlain)(options, resolve)
+    const sent = request(options, resolve)
+    hand.sent = sent
     let forerunners = 0
     sent.on("information", () => {
       if (++forerunners > mostForerunners) sent.destroy(new ProbeFault("It does not come to its answer."))
@@ -135,50 +161,21 @@ function begin(
   })
 }
 
-/** To its end, or until enough was read. */
-async function readSome(answer: IncomingMessage): Promise<void> {
-  let bytes = 0
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    // leaving the loop destroys the connection
-    if (bytes >= mostBodyBytes) return
-  }
+/** To its end, or until enough was read; then the connection is ended. */
+function readSome(answer: IncomingMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let bytes = 0
+    answer.on("data", (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes < mostBodyBytes) return
+      answer.destroy()
+      resolve()
+    })
+    answer.on("end", resolve)
+    answer.on("error", reject)
+  })
 }
 
 function isRedirect(status: number): boolean {
   return [301, 302, 303, 307, 308].includes(status)
-}
-
-function rejected(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true })
-  })
-}
-
-const untrusted = "Its certificate is not trusted: nobody known has signed it (services.probeCa)."
-const sentences: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "The connection was refused.",
-  ECONNRESET: "The connection was cut.",
-  EPIPE: "The connection was cut.",
-  EHOSTUNREACH: "Its host cannot be reached.",
-  ENETUNREACH: "Its network cannot be reached.",
-  ETIMEDOUT: "The connection took too long.",
-  HPE_HEADER_OVERFLOW: `Its headers are longer than ${mostHeaderBytes / 1024} KiB.`,
-  CERT_HAS_EXPIRED: "Its certificate has expired.",
-  CERT_NOT_YET_VALID: "Its certificate is not valid yet.",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "Its certificate is not trusted: it has signed itself (services.probeCa).",
-  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
-  ERR_TLS_CERT_ALTNAME_INVALID: "Its certificate is for another host.",
-}
-
-/** Never the error's own text: it may hold something that the other side sent. */
-function faultOf(error: unknown): string {
-  if (error instanceof ProbeFault) return error.message
-  const code = error instanceof Error && "code" in error ? String(error.code) : ""
-  if (code.startsWith("HPE_")) return sentences[code] ?? "It does not answer as HTTP does."
-  if (code.startsWith("ERR_SSL_") || code === "EPROTO") return "It does not speak TLS as it should."
-  return sentences[code] ?? "It could not be asked."
 }
