@@ -5,6 +5,7 @@ import type {
   ServiceState,
 } from "../../packages/server/src/domain/services/index.ts"
 import { newServiceRecord, statusOf } from "../../packages/server/src/domain/services/record-samples.ts"
+import { sampleRecord, sampleWatch } from "../../packages/server/src/store/service-samples.ts"
 import { owner, type TestPlane } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
 
@@ -130,6 +131,26 @@ describe("a watched record", () => {
     isFull = false
     await p.advance(6_000)
     for (const id of ids) expect(await stateOf(p, id)).toBe("active")
+  })
+
+  it("is asked in time beside thousands that hang", async () => {
+    const p = await plane()
+    const silent = "http://silent.test/health"
+    p.prober.answer(silent, "nothing")
+    await p.store.tx(async (tx) => {
+      for (let n = 0; n < 3000; n++) {
+        const record = sampleRecord(n, { workspaceId: "default", healthCheckUrl: silent })
+        await p.store.services.records.insert(tx, record)
+        await p.store.services.watches.insert(tx, { ...sampleWatch(record), intervalSeconds: 5 })
+      }
+    })
+    const id = await watched(p)
+    await p.advance(60_000)
+    expect(await stateOf(p, id)).toBe("active")
+    p.prober.answer(url, 500)
+    // two probes, each within the interval and a tenth
+    await p.until(async () => (await stateOf(p, id)) === "error", 23_000)
+    expect(p.prober.asked(silent)).toBeGreaterThan(3000)
   })
 
   it("is refused a watch that is out of bounds, and one by somebody who may only look", async () => {

@@ -56,7 +56,10 @@ interface Watched {
   quietUntilMs: number
 }
 
-const probesAtOnce = 256
+const probesAtOnce = 512
+/** Of them for records that took their time when they were last asked: thousands that hang hold up none that answer. */
+const slowAtOnce = 384
+const slowMs = 1_000
 const rowsPerPage = 1000
 /** Where nothing changes, the last probe is written down so often. */
 const noteEveryMs = 15 * 60_000
@@ -66,7 +69,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
   const known = new Map<ServiceId, Watched>()
   /** Watches that are new: their records are being read. */
   const beginning = new Set<ServiceId>()
-  const waiting: Watched[] = []
+  const waiting = { quick: [] as Watched[], slow: [] as Watched[] }
   const ended = new AbortController()
   const findings = createFindingWriter({
     store,
@@ -82,6 +85,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
     },
   })
   let running = 0
+  let runningSlow = 0
   let isStarted = false
 
   // ---- what is watched ---------------------------------------------------------------------------
@@ -159,17 +163,26 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
 
   function due(entry: Watched): void {
     entry.isBusy = true
-    waiting.push(entry)
+    waiting[isSlow(entry) ? "slow" : "quick"].push(entry)
     next()
   }
 
+  /** Of the slow ones only so many are asked at once. */
+  function taken(): Watched | undefined {
+    if (running >= probesAtOnce) return undefined
+    return waiting.quick.shift() ?? (runningSlow < slowAtOnce ? waiting.slow.shift() : undefined)
+  }
+
   function next(): void {
-    while (running < probesAtOnce && !ended.signal.aborted) {
-      const entry = waiting.shift()
+    while (!ended.signal.aborted) {
+      const entry = taken()
       if (!entry) return
+      const slow = isSlow(entry) ? 1 : 0
       running++
+      runningSlow += slow
       void probe(entry).finally(() => {
         running--
+        runningSlow -= slow
         const { isAgain } = entry
         entry.isBusy = false
         entry.isAgain = false
@@ -261,6 +274,10 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
       await findings.close()
     },
   }
+}
+
+function isSlow({ lastProbe }: Watched): boolean {
+  return lastProbe !== null && lastProbe.tookMs >= slowMs
 }
 
 /** What it has come to so far; nothing where its owner had the last word. */
