@@ -22,7 +22,8 @@ export interface FindingWriterOptions {
 
 /** Has findings written down, those of about the same time together; the latest of each record. */
 export interface FindingWriter {
-  add(finding: WatchFinding): void
+  /** @param isNews whether somebody may wait for it; else it only says that all is as it was */
+  add(finding: WatchFinding, isNews: boolean): void
   /** Nothing of it is to be written any more. */
   forget(id: ServiceId): void
   /** Resolves when nothing is being written; what was not is given up. Idempotent. */
@@ -31,8 +32,9 @@ export interface FindingWriter {
 
 /** Each takes a tenth of a millisecond, in which nobody else gets a turn. */
 const findingsPerWrite = 64
-/** Results that come about the same time are written together. */
+/** Results that come about the same time are written together; what nobody waits for with many others. */
 const gatherMs = 200
+const gatherNotesMs = 10_000
 const retryMs = 5_000
 /** So many in a row that cannot be written now say that it is the store, not they. */
 const misfortunes = 3
@@ -46,17 +48,21 @@ export function createFindingWriter(options: FindingWriterOptions): FindingWrite
   const inHand = new Set<ServiceId>()
   let writing: Promise<void> | undefined
   let isClosed = false
+  /** The store was down. */
+  let notBeforeMs = 0
 
   function planIn(ms: number): void {
-    if (!isClosed && !writing && findings.size > 0 && timers.due(timer) === undefined)
-      timers.at(timer, clock.nowMs() + ms, flush)
+    if (isClosed || writing || findings.size === 0) return
+    const atMs = Math.max(clock.nowMs() + ms, notBeforeMs)
+    if (atMs < (timers.due(timer) ?? Infinity)) timers.at(timer, atMs, flush)
   }
 
   function flush(): void {
     if (isClosed || writing) return
     writing = writeAll().then((isStoreDown) => {
       writing = undefined
-      planIn(isStoreDown ? retryMs : gatherMs)
+      notBeforeMs = isStoreDown ? clock.nowMs() + retryMs : 0
+      planIn(gatherMs)
     })
   }
 
@@ -135,9 +141,9 @@ export function createFindingWriter(options: FindingWriterOptions): FindingWrite
   }
 
   return {
-    add(finding) {
+    add(finding, isNews) {
       findings.set(finding.serviceId, finding)
-      planIn(gatherMs)
+      planIn(isNews ? gatherMs : gatherNotesMs)
     },
     forget(id) {
       findings.delete(id)

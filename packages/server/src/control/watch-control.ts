@@ -220,7 +220,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
       verdict !== "unknown" &&
       (verdict !== watch.verdict || stateToShow(record, verdict) !== record.state)
     if (!isNews && watch.lastProbe && atMs - watch.lastProbe.atMs < noteEveryMs) return
-    if (atMs >= entry.quietUntilMs) findings.add({ serviceId: watch.serviceId, verdict, lastProbe })
+    if (atMs >= entry.quietUntilMs) findings.add({ serviceId: watch.serviceId, verdict, lastProbe }, isNews)
   }
 
   /** What is in memory may be wrong: it is read anew, and nothing of it is written for a while. */
