@@ -7,7 +7,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type BenchServer, machine, stallOf, startBenchServer, workloadBody } from "./support.ts"
+import { type BenchServer, cpuMsOf, machine, stallOf, startBenchServer, workloadBody } from "./support.ts"
 
 const pods = Number(process.argv[2] ?? 1000)
 const quietSeconds = Number(process.argv[3] ?? 60)
@@ -51,11 +51,6 @@ function sleeping(): number {
 async function stalls(server: BenchServer) {
   const { maxMs, p99Ms } = await stallOf(server)
   return { stallMs: Math.round(maxMs), stallP99Ms: Math.round(p99Ms) }
-}
-
-function cpuMsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
-  return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
 async function measure(dir: string, begun: (server: BenchServer) => void): Promise<void> {
