@@ -12,8 +12,7 @@ export interface UserView extends ResourceView {
   readonly email: string | null
 }
 
-/** A user as it stands in other answers, or whole. */
-export function userOf(view: UserView, isHydrated: boolean): WireValue {
+function userOf(view: UserView, isHydrated: boolean): WireValue {
   const metadata = {
     password_changed_at: null,
     email: view.email,
@@ -35,6 +34,17 @@ export function userOf(view: UserView, isHydrated: boolean): WireValue {
     metadata: isHydrated ? metadata : null,
     resources: null,
   })
+}
+
+const userTexts = new WeakMap<UserView, string>()
+
+/** A user as it stands in other answers: written once, for on a page most are of the same few. */
+export function userText(view: UserView): string {
+  const known = userTexts.get(view)
+  if (known !== undefined) return known
+  const text = wireText(userOf(view, false))
+  userTexts.set(view, text)
+  return text
 }
 
 /** The answer of GET /current-user; always whole. */

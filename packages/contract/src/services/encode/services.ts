@@ -2,7 +2,7 @@ import type { ServiceKind } from "../decode-create.ts"
 import type { JsonText } from "../json/value.ts"
 import { answerText } from "../json/write.ts"
 import type { ServiceState } from "../states.ts"
-import { userOf, type UserView } from "./accounts.ts"
+import { userText, type UserView } from "./accounts.ts"
 import { resourceOf, type ResourceView } from "./envelope.ts"
 import { Written, wireText, type WireValue } from "./wire-text.ts"
 
@@ -71,7 +71,7 @@ export function encodeService(view: ServiceView): string {
       },
       metadata: view.details && metadataOf(view.details),
       resources: {
-        user: view.user && userOf(view.user, false),
+        user: view.user && new Written(userText(view.user)),
         pipeline_run: view.pipelineRun && runOf(view.pipelineRun),
         model_version: view.modelVersion && versionOf(view.modelVersion),
       },

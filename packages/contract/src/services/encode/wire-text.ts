@@ -19,9 +19,12 @@ export type WireValue =
 
 /** The text of an answer, without blanks, characters as themselves. */
 export function wireText(value: WireValue): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
   if (value instanceof Written) return value.text
   if (Array.isArray(value)) return `[${value.map(wireText).join(",")}]`
-  if (typeof value !== "object" || value === null) return JSON.stringify(value)
-  const members = Object.entries(value as { readonly [key: string]: WireValue })
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${wireText(member)}`).join(",")}}`
+  const object = value as { readonly [key: string]: WireValue }
+  let text = ""
+  // Pages are made of many: names need no escapes, and no list of members is made.
+  for (const key in object) text += `${text === "" ? "{" : ","}"${key}":${wireText(object[key] ?? null)}`
+  return text === "" ? "{}" : `${text}}`
 }

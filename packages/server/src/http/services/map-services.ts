@@ -23,6 +23,7 @@ import type {
   ServiceSummary,
   ServiceType,
 } from "../../domain/services/index.ts"
+import type { UserId } from "../../domain/identity/index.ts"
 import type { Services } from "../services.ts"
 import { userView } from "./map-accounts.ts"
 import { shownProjectId } from "./projects.ts"
@@ -61,20 +62,39 @@ export function recordChange(decoded: DecodedServiceUpdate): ServiceRecordChange
   }
 }
 
+/** Who and where the records of one answer are of: looked up once each. */
+export function sharedViews({ directory, workspaces }: Pick<Services, "directory" | "workspaces">) {
+  const user = remembered((id: UserId) => {
+    const found = directory.user(id)
+    return found ? userView(found) : null
+  })
+  return { user, projectId: remembered((id: string) => shownProjectId(workspaces, id)) }
+}
+
+function remembered<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>()
+  return (key) => {
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const value = make(key)
+    made.set(key, value)
+    return value
+  }
+}
+
 /** A record with what it links to, as this API shows it. */
 export function serviceView(
-  services: Pick<Services, "directory" | "workspaces">,
+  shared: ReturnType<typeof sharedViews>,
   { summary, details, run, modelVersion }: ListedServiceView,
 ): ServiceView {
   const { id, name, state, userId } = summary
-  const projectId = shownProjectId(services.workspaces, summary.workspaceId)
-  const user = userId && services.directory.user(userId)
+  const projectId = shared.projectId(summary.workspaceId)
   return {
     id,
     name,
     ...timesOf(summary),
     projectId,
-    user: user ? userView(user) : null,
+    user: userId && shared.user(userId),
     serviceType: kindOf(summary.type),
     labels: summary.labels && shown(summary.labels),
     state,

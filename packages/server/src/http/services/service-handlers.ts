@@ -22,7 +22,7 @@ import type { Services } from "../services.ts"
 import { refused, valueOf, WordedError } from "./errors.ts"
 import { longPage } from "./long-page.ts"
 import { listCommand } from "./map-filters.ts"
-import { newRecord, recordChange, serviceView } from "./map-services.ts"
+import { newRecord, recordChange, serviceView, sharedViews } from "./map-services.ts"
 import { startOf } from "./memory-lists.ts"
 import { defaultProjectOf, projectIdOf, projectOf } from "./projects.ts"
 import { bytesOf, parameterOf, searchOf, type ServicesHandler } from "./requests.ts"
@@ -33,7 +33,9 @@ type Parts = Pick<Services, "serviceRecords" | "workspaces" | "directory">
 export function serviceHandlers(parts: Parts) {
   const { serviceRecords: records, workspaces } = parts
   const shown = ({ record, ...links }: ServiceRecordView, isWhole = true) =>
-    encodeService(serviceView(parts, { summary: record, details: isWhole ? record : null, ...links }))
+    encodeService(
+      serviceView(sharedViews(parts), { summary: record, details: isWhole ? record : null, ...links }),
+    )
 
   async function create(
     handler: "create" | "createInWorkspace",
@@ -92,7 +94,8 @@ async function listServices(parts: Parts, request: FastifyRequest): Promise<stri
   try {
     // After the look, which says how many pages there are.
     startOf(query, total)
-    const encode = (item: ListedServiceView) => encodeService(serviceView(parts, item))
+    const shared = sharedViews(parts)
+    const encode = (item: ListedServiceView) => encodeService(serviceView(shared, item))
     const at = { page: Number(page), size, total }
     return rest ? longPage(at, { first, rest }, encode) : encodePage({ ...at, items: first }, encode)
   } catch (error) {
