@@ -201,6 +201,16 @@ function combined(
   test: (one: ServiceCondition) => RawBuilder<SqlBool>,
 ): RawBuilder<SqlBool> | null {
   if (conditions.length === 0) return null
-  const tests = conditions.map((one) => sql`(${test(one)})`)
-  return sql`(${sql.join(tests, match === "all" ? sql` and ` : sql` or `)})`
+  return halved(
+    conditions.map((one) => sql<SqlBool>`(${test(one)})`),
+    sql.raw(match === "all" ? "and" : "or"),
+  )
+}
+
+/** In brackets by halves: of a row of them each is one deeper than the last, and SQLite takes a thousand. */
+function halved(tests: readonly RawBuilder<SqlBool>[], word: RawBuilder<unknown>): RawBuilder<SqlBool> {
+  const [only] = tests
+  if (only && tests.length === 1) return only
+  const middle = Math.ceil(tests.length / 2)
+  return sql`(${halved(tests.slice(0, middle), word)} ${word} ${halved(tests.slice(middle), word)})`
 }

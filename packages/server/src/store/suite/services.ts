@@ -189,6 +189,18 @@ export function serviceCases(open: OpenHarness): void {
       expect(await names({ scopeUserId: ann })).toEqual(["Iris_1"])
     })
 
+    it("combine as many conditions as a request can bring", async () => {
+      const many = Array.from({ length: 2500 }, (_, at): ServiceCondition => ({
+        column: "name",
+        op: "not_equals",
+        value: `other-${at}`,
+      }))
+      const last: ServiceCondition = { column: "name", op: "equals", value: "iris-2" }
+      expect(await names({ conditions: [...many, last] })).toEqual(["iris-2"])
+      const none = many.map((one) => ({ ...one, op: "equals" }) as ServiceCondition)
+      expect(await names({ conditions: [...none, last], match: "any" })).toEqual(["iris-2"])
+    })
+
     it("are sorted by every column, ties by id the same way, and cut into pages", async () => {
       expect(await names({ sort: { column: "name", descending: false } })).toEqual([
         "",
