@@ -203,6 +203,18 @@ describe("berth login is refused", () => {
     }
   })
 
+  it.each([
+    ["gpu.example:8080", "must begin with http:// or https://"],
+    ["gpu.example", "is not a URL"],
+    ["ftp://gpu.example", "must begin with http:// or https://"],
+    ["https://ann:horse@gpu.example", "must not hold a user name or password"],
+  ])("to the server %s, before anything is asked", async (url, message) => {
+    const { code, err, questions } = await berth(["login", "--server", url], { answers: ["ann", password] })
+    expect([code, err, questions]).toEqual([2, expect.stringContaining(message), []])
+    const out = await berth(["logout", "--server", url])
+    expect([out.code, out.err]).toEqual([2, expect.stringContaining(message)])
+  })
+
   it("but with --insecure, for whoever trusts the network", async () => {
     const body = { name: "ann", token: "berth_test", expire: 1_900_000_000 }
     const api = await startTestApi({ "POST /api/v1/login": () => ({ body }) })

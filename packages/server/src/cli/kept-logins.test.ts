@@ -117,5 +117,6 @@ it("knows a server by scheme, host, port and path, whatever its spelling", () =>
   for (const url of ["https://a.example/x", "HTTPS://A.Example:443/x/", "https://a.example/x/?q#f"])
     expect(serverOf(url)).toBe("https://a.example/x")
   expect(serverOf("http://127.0.0.1:8080/")).toBe("http://127.0.0.1:8080")
-  expect(serverOf("nonsense")).toBe("nonsense")
+  for (const text of ["nonsense", "gpu.example:8080", "ftp://gpu.example/", "https://ann:horse@gpu.example/"])
+    expect(serverOf(text)).toBe(text)
 })

@@ -39,10 +39,11 @@ export function loginsPath(terminal: Terminal): string {
   return join(clientFolder(terminal), "logins.json")
 }
 
-/** A server by its address, whatever its spelling: scheme, host, port and path. Text that is no URL as it is. */
+/** A server by its address, whatever its spelling: scheme, host, port and path. Text that is no address of a server as it is. */
 export function serverOf(url: string): string {
   if (!URL.canParse(url)) return url
-  const { origin, pathname } = new URL(url)
+  const { protocol, origin, pathname, username, password } = new URL(url)
+  if (!/^https?:$/.test(protocol) || username !== "" || password !== "") return url
   return (origin + pathname).replace(/\/+$/, "")
 }
 

@@ -15,8 +15,7 @@ export const loginCommands: readonly CommandSpec[] = [
       insecure,
     ],
     notes: [
-      "A session lasts twelve hours. It is kept in ~/.config/berth/logins.json (or below XDG_CONFIG_HOME), one a server,",
-      "readable by you alone, and used for that server only. BERTH_SERVER and BERTH_TOKEN go before it.",
+      "A session lasts twelve hours. BERTH_SERVER and BERTH_TOKEN go before it.\nIt is kept in ~/.config/berth/logins.json (or below XDG_CONFIG_HOME), for you alone and for that server only.",
     ],
     examples: [
       "berth login --server https://gpu.example:8443",

@@ -319,8 +319,7 @@ const usersGroup: GroupSpec = {
         insecure,
       ],
       notes: [
-        "At a terminal it asks for it twice and shows nothing; else it reads a line of standard input, with --current",
-        "two: the present one first.",
+        "At a terminal it asks, twice, and shows nothing; else it reads standard input: a line, with --current two.",
       ],
       examples: [
         "berth users passwd",

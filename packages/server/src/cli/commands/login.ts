@@ -27,7 +27,8 @@ export async function login(terminal: Terminal, options: LoginOptions): Promise<
   checkOptions(terminal, options)
   const { url } = await findAddress(terminal, options)
   checkWire(url, options)
-  const server = serverOf(url)
+  // refuses an address that is none
+  const server = clientOf(url, null).baseUrl
   const before = loginAt(readLogins(terminal), server)
   const made = options.keyStdin
     ? await byKey(terminal, server)

@@ -6,7 +6,7 @@ import { exitCodes } from "../exit-codes.ts"
 import { explainError } from "../explain-error.ts"
 import { findAddress } from "../find-server.ts"
 import type { KeptLogin, KeptLogins } from "../kept-logins.ts"
-import { forgetLogin, loginAt, readLogins, serverOf } from "../kept-logins.ts"
+import { forgetLogin, loginAt, readLogins } from "../kept-logins.ts"
 import { readOutputForm, writeDone } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
@@ -38,7 +38,9 @@ async function serverToLeave(
   { current }: KeptLogins,
 ): Promise<string> {
   try {
-    return serverOf((await findAddress(terminal, options)).url)
+    const { url } = await findAddress(terminal, options)
+    // refuses an address that is none
+    return createBerthClient({ baseUrl: url, userAgent }).baseUrl
   } catch (error) {
     const isGone = error instanceof CliError && error.exitCode === exitCodes.notReachable
     if (isGone && current !== null) return current
