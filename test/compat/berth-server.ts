@@ -149,6 +149,7 @@ export async function startBerthServer(
     sources: drivers,
     rayBackends: [rayBackend],
     noAuth,
+    passwordCost: 2 ** 10,
   })
   const token = (await plane.identity.bootstrap())?.token ?? ""
   await plane.start()

@@ -123,6 +123,7 @@ export async function startFakePlane(options: {
     drivers: [driver],
     sources: [driver],
     noAuth: options.noAuth,
+    passwordCost: 2 ** 10,
   })
   const token = (await plane.identity.bootstrap())?.token ?? ""
   await plane.start()

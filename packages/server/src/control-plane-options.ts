@@ -56,6 +56,8 @@ export interface ControlPlaneOptions {
   readonly prober?: Prober
   readonly sources: readonly NodeSource[]
   readonly noAuth: boolean
+  /** What hashing a password costs, as `createPasswordHasher` takes it; tests take less. */
+  readonly passwordCost?: number
   /** Seals what is secret in the rows. Default: one that opens nothing after this process. */
   readonly vault?: Vault
   readonly gpuLimits?: GpuRequestLimits

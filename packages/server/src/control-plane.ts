@@ -155,7 +155,8 @@ export async function createControlPlane(options: ControlPlaneOptions) {
   })
   rayPlane.give(ray)
 
-  const people = createIdentityPlane({ store, rows, directory, noAuth: options.noAuth, vault, clock, ids })
+  const { noAuth, passwordCost } = options
+  const people = createIdentityPlane({ store, rows, directory, noAuth, passwordCost, vault, clock, ids })
   const workspaces = createWorkspaces({
     store,
     rows: rows.workspaces,

@@ -20,6 +20,8 @@ export interface IdentityPlaneOptions {
   readonly rows: { readonly identity: IdentityStore; readonly signingKeys: SigningKeyStore }
   readonly directory: LiveDirectory
   readonly noAuth: boolean
+  /** Absent = the hasher's own. */
+  readonly passwordCost: number | undefined
   readonly vault: Vault
   readonly clock: Clock
   readonly ids: Ids
@@ -29,7 +31,7 @@ const hourMs = 3_600_000
 
 /** Who people are in the control plane: users and their keys, tokens and what those are signed with. */
 export function createIdentityPlane(options: IdentityPlaneOptions) {
-  const { store, rows, directory, clock, ids, vault } = options
+  const { store, rows, directory, clock, ids, vault, passwordCost: cost } = options
   const identity = createIdentity({
     store,
     rows: rows.identity,
@@ -37,7 +39,7 @@ export function createIdentityPlane(options: IdentityPlaneOptions) {
     clock,
     ids,
     randomBytes: (size) => randomBytes(size),
-    passwords: createPasswordHasher(),
+    passwords: createPasswordHasher(cost === undefined ? {} : { cost }),
     noAuth: options.noAuth,
   })
   const signingKeys = createSigningKeys({
