@@ -85,6 +85,16 @@ describe("the record of a Deployment", { timeout: deadlineMs }, () => {
     await becomes(id, "active")
     expect(await historyOf(id)).toEqual(["up", "down", "up"])
 
+    // a server that comes back to what runs as before has nothing to tell
+    const probed = (await watchOf(id)).lastProbe?.at
+    await server.kill9()
+    await server.restart()
+    await server.until(
+      async () => ((await watchOf(id)).lastProbe?.at === probed ? undefined : true),
+      "it is looked at again",
+    )
+    expect(await historyOf(id)).toEqual(["up", "down", "up"])
+
     const { pid } = await ask(address)
     await server.kill9()
     // while nobody looks

@@ -127,6 +127,28 @@ describe("a record that follows a Deployment", () => {
     expect(moved?.data).toMatchObject({ to: "inactive", detail: "The workload was stopped." })
   })
 
+  it("tells nothing of a server that was away while all went on", async () => {
+    const p = await plane()
+    const { id } = await joined(p)
+    await p.until(async () => (await recordOf(p, id)).state === "active")
+    await p.advance(5_000)
+    const told = async () => {
+      const events = await p.store.journal.latestEvents(
+        p.store.committed,
+        { kind: "service-record", id },
+        100,
+      )
+      const { history } = await p.plane.serviceWatches.get(owner, id)
+      return { history, events: events.length, record: await recordOf(p, id) }
+    }
+    const before = await told()
+    for (let times = 0; times < 2; times++) {
+      await p.restart()
+      await p.advance(60_000)
+    }
+    expect(await told()).toEqual(before)
+  })
+
   it("goes alone: the workload runs on, and knows", async () => {
     const p = await plane()
     const { workload, id } = await joined(p)
@@ -201,8 +223,9 @@ describe("a record that follows a Ray service", () => {
     expect(await recordOf(p, id)).toMatchObject({ state: "active", predictionUrl: await addressOf() })
     await p.plane.ray.services.delete(owner, at)
     await p.until(async () => (await recordOf(p, id)).state === "inactive", 1_800_000)
-    expect((await p.plane.serviceWatches.get(owner, id)).history.map(({ verdict }) => verdict)).toContain(
-      "up",
-    )
+    await p.settle()
+    const { history } = await p.plane.serviceWatches.get(owner, id)
+    expect(history.at(-1)).toMatchObject({ verdict: "up" })
+    expect(history[0]).toMatchObject({ verdict: "over", detail: "The Ray service was deleted." })
   })
 })
