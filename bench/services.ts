@@ -240,6 +240,7 @@ async function measure(server: BenchServer, query: string): Promise<void> {
     alone.push(performance.now() - startedMs)
   }
   await stallOf(server)
+  const cpuBefore = cpuSecondsOf(server.pid)
   const many = await autocannon({ url, connections: 32, duration: seconds, headers })
   const stall = await stallOf(server)
   say(query || "(none)", {
@@ -250,6 +251,7 @@ async function measure(server: BenchServer, query: string): Promise<void> {
     p99Ms: many.latency.p99,
     refused: many.non2xx + many.errors,
     stallMs: Math.round(stall.maxMs),
+    cpuMsEach: Math.round(((cpuSecondsOf(server.pid) - cpuBefore) * 10_000) / many.requests.total) / 10,
   })
 }
 

@@ -464,14 +464,14 @@ CREATE INDEX service_record_by_joined on service_record (joined) where joined is
 CREATE INDEX service_record_by_model_version on service_record (model_version_id)
   where model_version_id is not null;
 
-CREATE INDEX service_record_by_name on service_record (lower(name), workspace_id, created_at_us, id);
+CREATE INDEX service_record_by_name on service_record (workspace_id, lower(name), id, created_at_us);
 
 CREATE INDEX service_record_by_pipeline on service_record
   (workspace_id, substr(pipeline_name, 1, 200), created_at_us, id, pipeline_name, pipeline_step_name, type, flavor) where pipeline_name is not null;
 
 CREATE INDEX service_record_by_run on service_record (pipeline_run_id) where pipeline_run_id is not null;
 
-CREATE INDEX service_record_by_update on service_record (workspace_id, updated_at_us, id);
+CREATE INDEX service_record_by_update on service_record (workspace_id, updated_at_us, id, created_at_us);
 
 CREATE INDEX service_record_by_workspace on service_record
   (workspace_id, created_at_us, id, name, user_id, model_version_id, pipeline_run_id, type, flavor, pipeline_name, pipeline_step_name);

@@ -41,7 +41,15 @@ export function entryPageQuery(dialect: Dialect, query: Query): BoundSql {
   if (workspaceIds?.length === 1) rows = rows.where("service_record.workspace_id", "=", workspaceIds[0] ?? "")
   else if (workspaceIds)
     rows = rows.where(dialect.unindexed.text("service_record.workspace_id"), "in", workspaceIds)
-  if (name !== null) rows = rows.where(sql`lower(service_record.name)`, "=", lowerAscii(name))
+  if (name !== null)
+    rows = rows
+      .where(sql`lower(service_record.name)`, "=", lowerAscii(name))
+      // the index by name is one of each workspace: these are all
+      .where(
+        "service_record.workspace_id",
+        "in",
+        dialect.db.selectFrom("service_count").select("workspace_id"),
+      )
   if (state !== null) rows = rows.where("service_record.state", "=", state)
   if (before !== null)
     rows = rows.where(

@@ -24,6 +24,8 @@ const heavy = ""
 /** What of a long page is in the memory at once, if no single record has more. */
 const partBytes = 256 * 1024
 const partRows = 200
+/** A page of no more is read to its end before it is sent: a client that is slow then holds no snapshot. */
+const eagerBytes = 4 * 1024 * 1024
 
 /** See ServiceStore.records.list. */
 export const listServices: ServiceStore["records"]["list"] = async (from: Reads, query) => {
@@ -46,9 +48,12 @@ async function readLong(session: Session, query: ServiceQuery): Promise<Page> {
   try {
     const plan = planPage(session.dialect, query, weights)
     const { total, rows } = plan.read(await snapshot.scan(plan.queries))
-    const parts = inParts(session.dialect, snapshot, cut(rowsAs<Weight>(rows)), query.isDetailed)
+    const weighed = rowsAs<Weight>(rows)
+    const parts = inParts(session.dialect, snapshot, cut(weighed), query.isDetailed)
     const first = (await parts.next()) ?? []
-    return { total, first, rest: parts.isOver() ? null : parts }
+    if (parts.isOver()) return { total, first, rest: null }
+    const isEager = weighed.reduce((bytes, row) => bytes + row.bytes, 0) <= eagerBytes
+    return { total, first, rest: isEager ? await readAhead(parts) : parts }
   } catch (error) {
     snapshot.release()
     throw error
@@ -107,6 +112,17 @@ function inParts(
       }
     },
     close: () => snapshot.release(),
+  }
+}
+
+/** The same parts, all in the memory. */
+async function readAhead(parts: Parts<ListedService>): Promise<Parts<ListedService>> {
+  const read: (readonly ListedService[])[] = []
+  for (let part = await parts.next(); part; part = await parts.next()) read.push(part)
+  return {
+    // others have their turn between two parts
+    next: () => new Promise((resolve) => setImmediate(() => resolve(read.shift() ?? null))),
+    close: () => void read.splice(0),
   }
 }
 

@@ -41,18 +41,24 @@ export function planPage(dialect: Dialect, query: ServiceQuery, shown: Shown): P
       ],
       read: ([counted, rows = []]) => ({ total: totalIn(counted), rows }),
     }
-  if (isEntered(query))
+  if (isEntered(query)) {
+    const sorted = page("entered")
     return {
       queries: [
         serviceCountQuery(dialect, query),
-        { ...page("entered"), unless: { of: 0, above: few } },
-        { ...page("walked"), unless: { of: 0, atMost: Math.max(few, offset) } },
+        ...(isBestSorted(query)
+          ? [{ ...sorted, unless: { of: 0, atMost: offset } }]
+          : [
+              { ...sorted, unless: { of: 0, above: few } },
+              { ...page("walked"), unless: { of: 0, atMost: Math.max(few, offset) } },
+            ]),
       ],
-      read: ([counted, sorted = [], walked = []]) => ({
+      read: ([counted, sortedRows = [], walkedRows = []]) => ({
         total: totalIn(counted),
-        rows: sorted.length > 0 ? sorted : walked,
+        rows: sortedRows.length > 0 ? sortedRows : walkedRows,
       }),
     }
+  }
   const isWhole = { of: 0, least: offset === 0 ? 0 : 1, below: limit }
   return {
     queries: [page("walked"), { ...serviceCountQuery(dialect, query), unless: isWhole }],
@@ -66,7 +72,7 @@ export function planPage(dialect: Dialect, query: ServiceQuery, shown: Shown): P
 /** Whether the page is near, whatever there is: no index is looked through from end to end, and nothing sorted. */
 export function isNear(query: ServiceQuery): boolean {
   const { conditions, match, sort } = query
-  if (sort.column !== "created" && sort.column !== "updated") return false
+  if (!isWalkable(sort.column)) return false
   if (conditions.length === 0) return true
   if (match === "any") return false
   // the index by pipeline tells those too
@@ -74,6 +80,11 @@ export function isNear(query: ServiceQuery): boolean {
   return conditions.every(
     (one) => isIndexed(one) || (isOfPipeline && ofPipeline.has(one.column) && one.op === "equals"),
   )
+}
+
+/** Whether an index has the order. */
+function isWalkable(sort: ServiceColumn): sort is "created" | "updated" | "name" {
+  return sort === "created" || sort === "updated" || sort === "name"
 }
 
 const ofPipeline = new Set<ServiceColumn>(["pipeline_step_name", "type", "flavor"])
@@ -85,7 +96,21 @@ function isCounted({ conditions }: ServiceQuery): boolean {
 
 /** Whether an index that is not the order's leads straight to what is wanted. */
 function isEntered({ conditions, match, sort }: ServiceQuery): boolean {
-  return match === "all" && conditions.some((one) => one.column !== sort.column && isIndexed(one))
+  return (
+    match === "all" &&
+    conditions.some(
+      (one) =>
+        isIndexed(one) &&
+        one.column !== sort.column &&
+        // the index by change tells when a record was made, too
+        (one.column !== "created" || sort.column !== "updated"),
+    )
+  )
+}
+
+/** What changed of late lies at the end of the usual order: walking there would pass, and read, everything else. */
+function isBestSorted({ conditions, sort }: ServiceQuery): boolean {
+  return sort.column !== "updated" && conditions.some((one) => one.column === "updated" && isIndexed(one))
 }
 
 /** From the counters. */
@@ -145,14 +170,18 @@ export function serviceOrder(
   const direction = sql.raw(descending ? "desc" : "asc")
   if (column === "id") return sql`${recordColumns.id} ${direction}`
   const nulls = sql.raw(!mayBeNull.has(column) ? "" : descending ? " nulls last" : " nulls first")
-  const isInstant = column === "created" || column === "updated"
-  const by =
-    column === "user"
-      ? sql.ref("user.name")
-      : way === "entered" && isInstant
-        ? dialect.unindexed.int(instants[column])
-        : recordColumns[column]
-  return sql`${by} ${direction}${nulls}, ${recordColumns.id} ${direction}`
+  return sql`${keyOf(dialect, column, way)} ${direction}${nulls}, ${recordColumns.id} ${direction}`
+}
+
+/** Names are sorted as they are compared: whatever the case of their letters. */
+function keyOf(dialect: Dialect, column: ServiceColumn, way: Way): RawBuilder<unknown> {
+  if (column === "user") return sql.ref("user.name")
+  const { text, int } = dialect.unindexed
+  if (column === "name")
+    return sql`lower(${way === "entered" ? text("service_record.name") : recordColumns.name})`
+  return way === "entered" && (column === "created" || column === "updated")
+    ? int(instants[column])
+    : recordColumns[column]
 }
 
 const instants = {
@@ -178,7 +207,7 @@ function wanted(dialect: Dialect, eb: Builder, query: ServiceQuery, way: Way) {
   return all
 }
 
-const ofAllWorkspaces = new Set<ServiceColumn>(["id", "name", "model_version_id", "pipeline_run_id"])
+const ofAllWorkspaces = new Set<ServiceColumn>(["id", "model_version_id", "pipeline_run_id"])
 
 /** So that no index is entered by a condition, but that of the order. */
 function walkedColumns(dialect: Dialect, sort: ServiceColumn): Columns {
@@ -193,7 +222,7 @@ function walkedColumns(dialect: Dialect, sort: ServiceColumn): Columns {
     pipeline_run_id: text("service_record.pipeline_run_id"),
     pipeline_name: text("service_record.pipeline_name"),
   }
-  return sort === "created" || sort === "updated" ? { ...walked, [sort]: recordColumns[sort] } : walked
+  return isWalkable(sort) ? { ...walked, [sort]: recordColumns[sort] } : walked
 }
 
 function combined(

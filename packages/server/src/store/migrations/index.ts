@@ -14,6 +14,7 @@ import { idempotency } from "./0013-idempotency.ts"
 import { passwords } from "./0014-passwords.ts"
 import { serviceWatches } from "./0015-service-watches.ts"
 import { serviceLists } from "./0016-service-lists.ts"
+import { serviceNames } from "./0017-service-names.ts"
 import type { Migration } from "./migration.ts"
 
 /** Every step, oldest first. */
@@ -34,5 +35,6 @@ export const migrations: readonly Migration[] = [
   passwords,
   serviceWatches,
   serviceLists,
+  serviceNames,
 ]
 export type { Migration } from "./migration.ts"

@@ -205,9 +205,17 @@ export function serviceCases(open: OpenHarness): void {
       expect(await names({ sort: { column: "name", descending: false } })).toEqual([
         "",
         "100%",
-        "Iris_1",
         "iris-2",
+        "Iris_1",
       ])
+      await write((tx) => services.records.update(tx, { ...sampleRecord(2), name: "IRIS-0" }))
+      expect(await names({ sort: { column: "name", descending: true } }), "whatever their case").toEqual([
+        "Iris_1",
+        "IRIS-0",
+        "100%",
+        "",
+      ])
+      await write((tx) => services.records.update(tx, { ...sampleRecord(2), ...rows[1], version: 2 }))
       expect(await names({ sort: { column: "flavor", descending: false } })).toEqual([
         "Iris_1",
         "iris-2",
@@ -286,6 +294,25 @@ export function serviceCases(open: OpenHarness): void {
       }
     })
 
+    it("are found by when they changed, in whatever order", async () => {
+      for (let from = 0; from < count; from += 500) await insert(...rows.slice(from, from + 500))
+      const limit = 400
+      const changed: ServiceCondition = { column: "updated", op: "at_most", number: limit }
+      const made: ServiceCondition = {
+        column: "created",
+        op: "at_least",
+        number: rows[2_200]?.createdAtUs ?? 0,
+      }
+      const late = idsOf(rows.slice(-limit))
+      for (const conditions of [[changed], [changed, made]]) {
+        const expected = conditions.length === 1 ? late : idsOf(rows.slice(2_200))
+        const ascending = { column: "created", descending: false } as const
+        expect(await ids({ conditions, sort: ascending })).toEqual({ total: expected.length, ids: expected })
+        const latest = { column: "updated", descending: false } as const
+        expect((await ids({ conditions, sort: latest })).ids).toEqual(expected.toReversed())
+      }
+    })
+
     it("are counted as they come and go, of each type and flavor, however long those are", async () => {
       const long = "x".repeat(5_000)
       const type = (name: string, flavor: string) => ({ ...rowType, type: name, flavor })
@@ -317,7 +344,7 @@ export function serviceCases(open: OpenHarness): void {
   })
 
   describe("a long page", () => {
-    const heavy = (n: number) => `{"n": ${n}, "text": "${"x".repeat(100_000)}"}` as JsonText
+    const heavy = (n: number) => `{"n": ${n}, "text": "${"x".repeat(500_000)}"}` as JsonText
     const rows = Array.from({ length: 12 }, (_, n) => sampleRecord(n + 1, { config: heavy(n) }))
 
     it("comes in parts of one view of the database, whatever is written meanwhile", async () => {
@@ -346,6 +373,19 @@ export function serviceCases(open: OpenHarness): void {
       }
       for (const one of await Promise.all(waiting)) one.rest?.close()
       expect(await names({ isDetailed: false })).toHaveLength(12)
+    })
+
+    it("that is many but not much keeps nobody from the next one, however slowly it is taken", async () => {
+      const light = Array.from({ length: 450 }, (_, n) => sampleRecord(n + 1))
+      await insert(...light)
+      const slow = await Promise.all(
+        [1, 2, 3, 4].map(() => services.records.list(read(), { ...everything, limit: 10_000 })),
+      )
+      for (const { total, first, rest } of slow) {
+        expect([total, first.length]).toEqual([450, 200])
+        const parts = [await rest?.next(), await rest?.next(), await rest?.next()]
+        expect(parts.map((part) => part?.length)).toEqual([200, 50, undefined])
+      }
     })
 
     it("is none where what is heavy is not asked for", async () => {
