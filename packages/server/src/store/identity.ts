@@ -109,6 +109,14 @@ const deletePassword = statement<Pick<PasswordRow, "user_id">>("primary")((db, p
 const deleteSession = statement<{ id: string }>("primary")((db, p) =>
   db.deleteFrom("api_key").where("id", "=", p("id")).where("is_session", "=", 1),
 )
+const selectSessions = statement<Pick<KeyRow, "user_id">>("api_key_by_user")((db, p) =>
+  db
+    .selectFrom("api_key")
+    .select(keyColumns)
+    .where("user_id", "=", p("user_id"))
+    .where("is_session", "=", 1)
+    .orderBy("id"),
+)
 const upsertMembership = statement<MembershipRow>("write")((db, p) =>
   db
     .insertInto("membership")
@@ -244,6 +252,7 @@ export const identityStore: IdentityStore = {
   async deletePassword(tx, userId) {
     await deletePassword.run(tx, { user_id: userId })
   },
+  sessionsOf: async (tx, userId) => (await selectSessions.all(tx, { user_id: userId })).map(toKey),
   async endSession(tx, key, atMs) {
     const gone = await deleteSession.run(tx, { id: key.id })
     if (gone > 0) tx.publish(keyChanged, { ...key, revokedAtMs: atMs })

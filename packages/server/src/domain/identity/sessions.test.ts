@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { openPlatform, type Platform } from "../workspaces/platform-suite.ts"
+import { createPasswordHasher } from "../../kit/password.ts"
 import type { Principal } from "./types.ts"
 
 const from = { address: "10.0.0.1", requestId: "req-1" }
@@ -109,6 +110,58 @@ describe("signing in", () => {
       )
     const nobody = "usr_01ARZ3NDEKTSV4RRFFQ69G5FAV" as typeof bob.userId
     await expect(identity.setPassword(owner, nobody, good)).rejects.toEqual(refused("not_found"))
+  })
+
+  it("does not begin with a password that is no more when it was checked, nor outlive it", async () => {
+    const real = createPasswordHasher({ cost: 16 })
+    let gate = Promise.withResolvers<void>()
+    gate.resolve()
+    const gated = await openPlatform({
+      passwords: {
+        hash: async (...all) => (await Promise.all([real.hash(...all), gate.promise]))[0],
+        verify: async (...all) => (await Promise.all([real.verify(...all), gate.promise]))[0],
+      },
+    })
+    try {
+      const { identity, owner, directory } = gated
+      const bob = await gated.person("bob")
+      const set = (password: string) => identity.setPassword(owner, bob.userId, { password, current: null })
+      await set("correct horse")
+
+      gate = Promise.withResolvers()
+      const late = identity.signIn("bob", "correct horse", from)
+      const hash = await real.hash("battery staple")
+      await gated.store.tx((tx) =>
+        gated.store.identity.putPassword(tx, { userId: bob.userId, hash, changedAtMs: 0 }),
+      )
+      gate.resolve()
+      await expect(late).rejects.toEqual(wrong)
+
+      // both are written together, the session first
+      gate = Promise.withResolvers()
+      const both = [identity.signIn("bob", "battery staple", from), set("correct horse")] as const
+      await real.hash("as long as both")
+      gate.resolve()
+      const [session] = await Promise.allSettled(both)
+      const token = session.status === "fulfilled" ? session.value.token : ""
+      expect(directory.authenticate(token, from)).toBeUndefined()
+    } finally {
+      await gated.close()
+    }
+  })
+
+  it("that was begun before its user was frozen is over when he is free again", async () => {
+    const { identity, owner } = platform
+    const { token } = await signIn("ann", "correct horse")
+    await identity.updateUser(owner, ann.userId, { frozen: true })
+    await identity.updateUser(owner, ann.userId, { frozen: false })
+    expect(holds(token)).toBe(false)
+    expect(holds((await signIn("ann", "correct horse")).token)).toBe(true)
+  })
+
+  it("are twenty of a user at most, also of many that begin at once", async () => {
+    const begun = await Promise.all(Array.from({ length: 30 }, () => signIn("ann", "correct horse")))
+    expect(begun.filter(({ token }) => holds(token))).toHaveLength(20)
   })
 
   it("writes nothing of a password or a token", async () => {

@@ -3,6 +3,7 @@ import type { Actor } from "../journal/index.ts"
 import { authorize } from "./authorize.ts"
 import { refuseIssues } from "./checks.ts"
 import type { IdentityService } from "./commands.ts"
+import { endSessions } from "./end-sessions.ts"
 import { keyChange, newKey } from "./keys.ts"
 import type { IdentityOptions } from "./options.ts"
 import { record } from "./record.ts"
@@ -23,9 +24,6 @@ export function createSessions(
   options: IdentityOptions,
 ): Pick<IdentityService, "setPassword" | "signIn" | "signOut" | "endExpiredSessions"> {
   const { store, rows, directory, clock, ids, randomBytes, passwords } = options
-
-  const sessionsOf = (userId: UserId) =>
-    directory.keys().filter((key) => key.isSession && key.userId === userId)
 
   /** A key that does not reach as far as its user, or ends, would become one that does and does not. */
   function refuseNarrow(principal: Principal): void {
@@ -57,8 +55,7 @@ export function createSessions(
       await store.tx(async (tx) => {
         if (hash === null) await rows.deletePassword(tx, userId)
         else await rows.putPassword(tx, { userId, hash, changedAtMs: atMs })
-        for (const key of sessionsOf(userId))
-          if (key.id !== principal.keyId) await rows.endSession(tx, key, atMs)
+        await endSessions(rows, tx, userId, { atMs, but: principal.keyId })
         await record(tx, {
           operation: "user.password",
           event: hash === null ? "user.password-removed" : "user.password-set",
@@ -78,11 +75,12 @@ export function createSessions(
       const isRight = await passwords.verify(fits ? password : "", known?.hash)
       if (!user || !isRight || !fits) throw wrongPassword()
       const { key, token } = newSession(ids.next("key") as KeyId, user, clock.nowMs(), newToken(randomBytes))
-      const tooMany = sessionsOf(user.id)
-        .toSorted((a, b) => (a.id < b.id ? 1 : -1))
-        .slice(mostSessions - 1)
       await store.tx(async (tx) => {
-        for (const old of tooMany) await rows.endSession(tx, old, key.createdAtMs)
+        // it may have been changed while it was checked, and what it opened has ended by that
+        if ((await rows.password(tx, user.id))?.hash !== known?.hash) throw wrongPassword()
+        const before = await rows.sessionsOf(tx, user.id)
+        for (const old of before.slice(0, Math.max(0, before.length - mostSessions + 1)))
+          await rows.endSession(tx, old, key.createdAtMs)
         await rows.insertKey(tx, key)
         const principal = { actor: { ...actorOf(user), ...from, keyId: key.id } }
         await record(tx, keyChange("key.create", "session.begun", principal, key, key.createdAtMs))

@@ -90,6 +90,8 @@ export interface IdentityStore {
   password(from: Reads, userId: UserId): Promise<StoredPassword | undefined>
   putPassword(tx: Tx, password: StoredPassword): Promise<void>
   deletePassword(tx: Tx, userId: UserId): Promise<void>
+  /** Of one user, in the order in which they began, as the transaction sees them. */
+  sessionsOf(tx: Tx, userId: UserId): Promise<readonly ApiKey[]>
   /** Its row is gone; told as a key that is revoked. No-op for one that is no session. */
   endSession(tx: Tx, key: ApiKey, atMs: number): Promise<void>
   putMembership(tx: Tx, membership: Membership): Promise<void>

@@ -6,6 +6,7 @@ import { emailIssues, refuseIssues, serverRoleIssues, userNameIssues } from "./c
 import type { IdentityService } from "./commands.ts"
 import { localUserName } from "./directory.ts"
 import { record, type Change } from "./record.ts"
+import { endSessions } from "./end-sessions.ts"
 import type { IdentityOptions } from "./options.ts"
 import type { User, UserId } from "./types.ts"
 
@@ -59,6 +60,8 @@ export function createUsers(
         if (Object.keys(differences).length === 0) return before
         if (isWorkingOwner(before) && !isWorkingOwner(after)) refuseLastOwner(all, before)
         await rows.updateUser(tx, after)
+        // they are of no use while he is frozen, and were of somebody who was
+        if (before.frozen && !after.frozen) await endSessions(rows, tx, id, { atMs: nowMs })
         const written = { ...after, version: after.version + 1 }
         await tellUser(tx, written, {
           operation: "user.update",

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { openStore } from "../../store/index.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createIds } from "../../kit/ids.ts"
-import { createPasswordHasher } from "../../kit/password.ts"
+import { createPasswordHasher, type PasswordHasher } from "../../kit/password.ts"
 import { silentLog } from "../../kit/log.ts"
 import { createDirectory, createIdentity, type Principal, type UserId } from "../identity/index.ts"
 import { createInventory, nodeChanged, noReadings, type Node, type NodeFacts } from "../inventory/index.ts"
@@ -23,7 +23,9 @@ function countedBytes() {
  * Identity, workspaces and inventory wired as the server wires them, on a real database of their own, for
  * tests. `live` is what the workspaces are told about live work.
  */
-export async function openPlatform(options: { readonly noAuth?: boolean } = {}) {
+export async function openPlatform(
+  options: { readonly noAuth?: boolean; readonly passwords?: PasswordHasher } = {},
+) {
   const dir = mkdtempSync(join(tmpdir(), "berth-platform-"))
   const clock = createVirtualClock()
   let commits = 0
@@ -51,7 +53,7 @@ export async function openPlatform(options: { readonly noAuth?: boolean } = {}) 
     clock,
     ids,
     randomBytes: countedBytes(),
-    passwords: createPasswordHasher({ cost: 16 }),
+    passwords: options.passwords ?? createPasswordHasher({ cost: 16 }),
     noAuth: options.noAuth ?? false,
   })
   const workspaces = createWorkspaces({
