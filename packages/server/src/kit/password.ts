@@ -1,16 +1,22 @@
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto"
 import { AppError } from "./errors.ts"
+import { createFairTurns } from "./fair-turns.ts"
 
 /** Turns passwords into what may be kept, and checks them; off the event loop, a few at a time. */
 export interface PasswordHasher {
-  /** Its parameters and its own salt are in it. @throws AppError `too_many` when too many wait */
-  hash(password: string): Promise<string>
+  /**
+   * Its parameters and its own salt are in it.
+   * @param from who asks, such as an address: those who wait have turns about
+   * @throws AppError `too_many` when too many wait
+   */
+  hash(password: string, from: string): Promise<string>
   /**
    * @param hash undefined: there is none, and finding that takes as long
+   * @param from as `hash`
    * @returns false too for a text that is no hash of ours
    * @throws AppError `too_many` when too many wait
    */
-  verify(password: string, hash: string | undefined): Promise<boolean>
+  verify(password: string, hash: string | undefined, from: string): Promise<boolean>
 }
 
 /** What OWASP gives for scrypt with 32 MiB: 2^15, 8, 3. */
@@ -27,33 +33,12 @@ const form = /^scrypt\$(\d{1,8})\$(\d{1,3})\$(\d{1,3})\$([A-Za-z0-9_-]{22})\$([A
 /** @param options.cost a power of two; tests take a small one */
 export function createPasswordHasher(options: { readonly cost?: number } = {}): PasswordHasher {
   const ownCost = options.cost ?? cost
-  let running = 0
-  const waiting: (() => void)[] = []
-
-  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (running >= mostAtOnce) {
-      if (waiting.length >= mostWaiting)
-        throw new AppError("too_many", "Too many people sign in at once; try again in a moment.", {
-          detail: "sign_ins",
-          retryAfterMs: 1000,
-        })
-      const { promise, resolve } = Promise.withResolvers<void>()
-      waiting.push(resolve)
-      await promise
-    }
-    running++
-    try {
-      return await work()
-    } finally {
-      running--
-      waiting.shift()?.()
-    }
-  }
+  const turns = createFairTurns({ atOnce: mostAtOnce, mostWaiting }, tooMany)
 
   const nothing = { cost: ownCost, blockSize, parallelization, salt: Buffer.alloc(saltBytes) }
   return {
-    hash: (password) =>
-      inTurn(async () => {
+    hash: (password, from) =>
+      turns.take(from, async () => {
         const salt = randomBytes(saltBytes)
         const key = await derive(password, { cost: ownCost, blockSize, parallelization, salt })
         const parts = [
@@ -65,13 +50,20 @@ export function createPasswordHasher(options: { readonly cost?: number } = {}): 
         ]
         return `scrypt$${parts.join("$")}`
       }),
-    verify: (password, hash) =>
-      inTurn(async () => {
+    verify: (password, hash, from) =>
+      turns.take(from, async () => {
         const known = parse(hash ?? "")
         const key = await derive(password, known ?? nothing)
         return known !== undefined && timingSafeEqual(key, known.key)
       }),
   }
+}
+
+function tooMany(): AppError {
+  return new AppError("too_many", "Too many people sign in at once; try again in a moment.", {
+    detail: "sign_ins",
+    retryAfterMs: 1000,
+  })
 }
 
 interface Parameters {

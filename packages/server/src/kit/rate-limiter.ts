@@ -14,6 +14,8 @@ export interface RateLimiter {
    * @returns 0 when it is let through; else after how many milliseconds one will be (and nothing was taken)
    */
   take(name: string, nowMono: number): number
+  /** Takes back what one `take` took. */
+  giveBack(name: string): void
   /** Names that are remembered: those that took something of late. */
   readonly size: number
 }
@@ -49,6 +51,10 @@ export function createRateLimiter(limit: RateLimit, mostNames: number): RateLimi
       paidBackMono.set(name, nowMono + debtMs + eachMs)
       forget(nowMono)
       return 0
+    },
+    giveBack(name) {
+      const atMono = paidBackMono.get(name)
+      if (atMono !== undefined) paidBackMono.set(name, atMono - eachMs)
     },
     get size() {
       return paidBackMono.size

@@ -1,3 +1,4 @@
+export { failedSignInsDetail } from "./guesses.ts"
 export * from "./types.ts"
 export * from "./commands.ts"
 export * from "./rights.ts"

@@ -130,7 +130,7 @@ describe("signing in", () => {
 
       gate = Promise.withResolvers()
       const late = identity.signIn("bob", "correct horse", from)
-      const hash = await real.hash("battery staple")
+      const hash = await real.hash("battery staple", "a")
       await gated.store.tx((tx) =>
         gated.store.identity.putPassword(tx, { userId: bob.userId, hash, changedAtMs: 0 }),
       )
@@ -140,7 +140,7 @@ describe("signing in", () => {
       // both are written together, the session first
       gate = Promise.withResolvers()
       const both = [identity.signIn("bob", "battery staple", from), set("correct horse")] as const
-      await real.hash("as long as both")
+      await real.hash("as long as both", "a")
       gate.resolve()
       const [session] = await Promise.allSettled(both)
       const token = session.status === "fulfilled" ? session.value.token : ""
@@ -162,6 +162,32 @@ describe("signing in", () => {
   it("are twenty of a user at most, also of many that begin at once", async () => {
     const begun = await Promise.all(Array.from({ length: 30 }, () => signIn("ann", "correct horse")))
     expect(begun.filter(({ token }) => holds(token))).toHaveLength(20)
+  })
+
+  it("is no longer tried after ten wrong passwords of a name from an address, and then once in six seconds", async () => {
+    const { identity, clock } = platform
+    const busy = refused("too_many", "failed_sign_ins")
+    const tried = async (name: string, password: string) =>
+      (await Promise.allSettled(Array.from({ length: 12 }, () => signIn(name, password)))).map((one) =>
+        one.status === "rejected" ? (one.reason as { readonly code: string }).code : "in",
+      )
+    expect(await tried("ann", "correct horse"), "right ones do not count").not.toContain("too_many")
+    for (const name of ["ann", "nobody"])
+      expect((await tried(name, "wrong horse")).filter((code) => code === "too_many")).toHaveLength(2)
+    await expect(signIn("ann", "correct horse"), "nor is it said that it is right").rejects.toEqual(busy)
+    await identity.signIn("ann", "correct horse", { ...from, address: "10.0.0.2" })
+    await clock.advance(6000)
+    await signIn("ann", "correct horse")
+    await expect(signIn("ann", "wrong horse")).rejects.toEqual(wrong)
+    await expect(signIn("ann", "wrong horse")).rejects.toEqual(busy)
+  })
+
+  it("is held to the same in what somebody says to be the present password", async () => {
+    const session = platform.principalOf((await signIn("ann", "correct horse")).token)
+    const change = (current: string) =>
+      platform.identity.setPassword(session, ann.userId, { password: "battery staple", current })
+    for (let at = 0; at < 10; at++) await expect(change("wrong horse")).rejects.toEqual(wrong)
+    await expect(change("correct horse")).rejects.toEqual(refused("too_many", "failed_sign_ins"))
   })
 
   it("writes nothing of a password or a token", async () => {

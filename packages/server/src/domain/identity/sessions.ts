@@ -4,6 +4,7 @@ import { authorize } from "./authorize.ts"
 import { refuseIssues } from "./checks.ts"
 import type { IdentityService } from "./commands.ts"
 import { endSessions } from "./end-sessions.ts"
+import { createGuesses, groupOf, wrongPassword } from "./guesses.ts"
 import { keyChange, newKey } from "./keys.ts"
 import type { IdentityOptions } from "./options.ts"
 import { record } from "./record.ts"
@@ -24,6 +25,7 @@ export function createSessions(
   options: IdentityOptions,
 ): Pick<IdentityService, "setPassword" | "signIn" | "signOut" | "endExpiredSessions"> {
   const { store, rows, directory, clock, ids, randomBytes, passwords } = options
+  const guesses = createGuesses(clock)
 
   /** A key that does not reach as far as its user, or ends, would become one that does and does not. */
   function refuseNarrow(principal: Principal): void {
@@ -40,7 +42,9 @@ export function createSessions(
   async function checkCurrent(principal: Principal, userId: UserId, current: string | null): Promise<void> {
     if (userId !== principal.userId || principal.serverRole === "owner") return
     const known = await rows.password(store.committed, userId)
-    if (known && !(await passwords.verify(current ?? "", known.hash))) throw wrongPassword()
+    if (!known) return
+    const by = { name: principal.userName, address: principal.actor.address }
+    await guesses.count(by, () => passwords.verify(current ?? "", known.hash, groupOf(by)))
   }
 
   return {
@@ -50,7 +54,7 @@ export function createSessions(
       if (!directory.user(userId)) throw userNotFound(userId)
       refuseIssues("user", password === null ? [] : passwordIssues(password))
       await checkCurrent(principal, userId, current)
-      const hash = password === null ? null : await passwords.hash(password)
+      const hash = password === null ? null : await passwords.hash(password, groupOf(principal.actor))
       const atMs = clock.nowMs()
       await store.tx(async (tx) => {
         if (hash === null) await rows.deletePassword(tx, userId)
@@ -72,8 +76,12 @@ export function createSessions(
       const user = directory.userByName(name)
       const known = user && !user.frozen ? await rows.password(store.committed, user.id) : undefined
       const fits = Buffer.byteLength(password) <= longestPassword
-      const isRight = await passwords.verify(fits ? password : "", known?.hash)
-      if (!user || !isRight || !fits) throw wrongPassword()
+      const by = { name, address: from.address }
+      await guesses.count(by, async () => {
+        const isRight = await passwords.verify(fits ? password : "", known?.hash, groupOf(by))
+        return isRight && fits
+      })
+      if (!user) throw wrongPassword()
       const { key, token } = newSession(ids.next("key") as KeyId, user, clock.nowMs(), newToken(randomBytes))
       await store.tx(async (tx) => {
         // it may have been changed while it was checked, and what it opened has ended by that
@@ -122,14 +130,6 @@ function newSession(id: KeyId, user: User, nowMs: number, token: string) {
 
 function actorOf({ id, name }: User): Pick<Actor, "kind" | "id" | "name"> {
   return { kind: "key", id, name }
-}
-
-/** The same whatever was wrong: who may guess learns nothing of who there is. */
-function wrongPassword(): AppError {
-  return new AppError("unauthenticated", "The user name or the password is wrong.", {
-    resource: "user",
-    detail: "wrong_password",
-  })
 }
 
 function passwordIssues(password: string): readonly Issue[] {

@@ -1,16 +1,13 @@
-import { isIPv6 } from "node:net"
-import type { Principal } from "../../domain/identity/index.ts"
+import { failedSignInsDetail, type Principal } from "../../domain/identity/index.ts"
 import type { Clock } from "../../kit/clock.ts"
 import { AppError } from "../../kit/errors.ts"
+import { networkOf } from "../../kit/network-of.ts"
 import { createRateLimiter, type RateLimit } from "../../kit/rate-limiter.ts"
 
 /** Keys and addresses that are remembered at once: a megabyte or two. */
 const mostNames = 10_000
 /** DESIGN 7. */
 const defaultFailureLimit: RateLimit = { perSecond: 10, burst: 20 }
-
-/** Detail of the `too_many` that stands for a failed sign-in. */
-export const failedSignInsDetail = "failed_sign_ins"
 
 /** The rates that hold over all the ways in together. */
 export interface Limits {
@@ -79,20 +76,3 @@ export function createKeyLimit(
 }
 
 const seconds = (ms: number) => Math.ceil(ms / 1000)
-
-/** The address; of IPv6 its first 64 bits, mapped IPv4 aside. */
-function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
-  if (mapped?.[1]) return mapped[1]
-  return isIPv6(address) ? firstGroups(address) : address
-}
-
-/** `2001:db8::1` → `2001:db8:0:0`. */
-function firstGroups(address: string): string {
-  const [plain = ""] = address.split("%", 1)
-  const [head = "", tail] = plain.split("::")
-  const before = head === "" ? [] : head.split(":")
-  const after = tail === undefined || tail === "" ? [] : tail.split(":")
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0")
-  return [...before, ...zeros, ...after].slice(0, 4).join(":")
-}

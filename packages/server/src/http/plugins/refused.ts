@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify"
 import type { Refusal } from "../../domain/journal/index.ts"
 import type { AppError } from "../../kit/errors.ts"
-import { failedSignInsDetail } from "./limits.ts"
+import { failedSignInsDetail } from "../../domain/identity/index.ts"
 import { operationOf, type RequestTrace } from "./access-log.ts"
 
 /** What the audit looks at of a request, whatever brought it. */
