@@ -602,6 +602,25 @@ describe("what a client asks when it connects", () => {
     expect((await server.call("GET", "/api/v1/current-user", { token: "" })).status).toBe(401)
   })
 
+  it("is told its project among several; nothing where its requests that name none go nowhere", async () => {
+    const own = await startBerthServer()
+    try {
+      const ownProject = await defaultProject(own)
+      await own.call("POST", "/berth/v1/workspaces", { json: { id: "other" } })
+      const ann = await own.member("ann", { other: "editor" })
+      const told = async (token?: string) => {
+        const { json } = await own.call("GET", "/api/v1/current-user", token === undefined ? {} : { token })
+        return json.body.default_project_id
+      }
+      expect(await told()).toBe(ownProject)
+      expect(await told(ann)).toBe(ownProject)
+      await own.call("PATCH", "/berth/v1/workspaces/default", { json: { policy: { openToAll: false } } })
+      expect(await told(ann)).toBeNull()
+    } finally {
+      await own.close()
+    }
+  })
+
   it("finds its projects", async () => {
     await server.call("POST", "/berth/v1/workspaces", { json: { id: "zeta", description: "the last" } })
     const { json } = await server.call("GET", "/api/v1/projects?sort_by=desc:name&size=1")

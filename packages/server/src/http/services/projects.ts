@@ -55,9 +55,22 @@ export async function projectOf(
 
 /** Where a request goes that names no project. @throws WordedError 400 where the caller has no role there */
 export async function defaultProjectOf(workspaces: Workspaces, principal: Principal): Promise<Workspace> {
-  const found = (await workspaces.list(principal)).find(({ id }) => id === defaultWorkspaceId)
+  const found = await defaultWorkspaceFor(workspaces, principal)
   if (found) return found
   throw new WordedError("invalid", 400, noProjectScope())
+}
+
+/** The UUID of where a caller's requests go that name no project; null where that is nowhere. */
+export async function ownProjectId(workspaces: Workspaces, principal: Principal): Promise<string | null> {
+  const found = await defaultWorkspaceFor(workspaces, principal)
+  return found ? projectIdOf(found) : null
+}
+
+async function defaultWorkspaceFor(
+  workspaces: Workspaces,
+  principal: Principal,
+): Promise<Workspace | undefined> {
+  return (await workspaces.list(principal)).find(({ id }) => id === defaultWorkspaceId)
 }
 
 export function projectIdOf({ key }: Workspace): string {

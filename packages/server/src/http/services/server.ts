@@ -3,6 +3,7 @@ import { AppError } from "../../kit/errors.ts"
 import { lastingId } from "../plugins/server-ids.ts"
 import type { Services } from "../services.ts"
 import { userView } from "./map-accounts.ts"
+import { ownProjectId } from "./projects.ts"
 import type { ServicesHandler } from "./requests.ts"
 
 /** Of the API that is spoken here: clients compare it with their own. */
@@ -26,7 +27,10 @@ export function serverHandlers({ directory, workspaces }: Pick<Services, "direct
     async getCurrentUser({ principal }) {
       const user = directory.user(principal.userId)
       if (!user) throw new AppError("unauthenticated", "This user is no more.", { detail: "invalid" })
-      return encodeCurrentUser({ ...userView(user), isAdmin: principal.serverRole === "owner" })
+      const isAdmin = principal.serverRole === "owner"
+      // a client that sees several projects takes this one, and else refuses to do anything before one is chosen
+      const defaultProjectId = await ownProjectId(workspaces, principal)
+      return encodeCurrentUser({ ...userView(user), isAdmin, defaultProjectId })
     },
   } satisfies Readonly<Record<string, ServicesHandler>>
 }
