@@ -371,7 +371,7 @@ describe("berth users passwd", () => {
   it.each([
     ["two that differ", [password, next, "another horse"], "The two are not the same"],
     ["a present one that is wrong", ["wrong horse", next, next], "The present password is wrong"],
-    ["one that is too short", [password, "short", "short"], "fewer than 8 characters"],
+    ["one that is too short", [password, "short", "short"], "password: must have at least 8 characters"],
   ])("changes nothing with %s", async (_, answers, message) => {
     await logIn()
     const { code, err } = await berth(["users", "passwd", "ann"], { answers })

@@ -80,6 +80,10 @@ function issueOf(fault: AjvFault): Issue {
       const allowed = Array.isArray(params["allowedValues"]) ? params["allowedValues"] : []
       return { path, message: `must be one of ${allowed.join(", ")}` }
     }
+    case "minLength":
+      return { path, message: `must have at least ${String(params["limit"])} characters` }
+    case "maxLength":
+      return { path, message: `must have at most ${String(params["limit"])} characters` }
     default:
       return { path, message: fault.message ?? "is not valid" }
   }
