@@ -202,12 +202,18 @@ describe("a record that follows a Ray service", () => {
       spec: anAskedSpec(),
     }
     await p.plane.ray.services.create(owner, wanted)
-    const made = await p.plane.serviceJoins.register(owner, {
-      kind: "ray-service",
-      name: "default/fruit",
-      recordName: "churn",
-      watch: {},
-    })
+    const register = () =>
+      p.plane.serviceJoins.register(owner, {
+        kind: "ray-service",
+        name: "default/fruit",
+        recordName: "churn",
+        watch: {},
+      })
+    await p.plane.serviceRecords.delete(owner, (await register()).record.id)
+    const subject = { kind: "ray-service", id: "default/fruit" } as const
+    const [told] = await p.store.journal.latestEvents(p.store.committed, subject, 1)
+    expect(told).toMatchObject({ type: "ray-service.unregistered", data: { name: "churn" } })
+    const made = await register()
     const { id } = made.record
     expect(made.record).toMatchObject({ name: "churn", state: "pending_startup", endpoint: null })
     await p.until(async () => (await recordOf(p, id)).state === "active")

@@ -4,8 +4,8 @@ import { connect as connectSecurely, type SecureContext } from "node:tls"
 import type { ProbeResult, Prober } from "../domain/services/index.ts"
 import type { Clock } from "../kit/clock.ts"
 import { faultOf, mostHeaderBytes, ProbeFault } from "./probe-faults.ts"
+import { isSilence, type Resolve } from "./probe-names.ts"
 import type { AddressRules } from "./probe-rules.ts"
-import type { Resolve } from "./probe-addresses.ts"
 
 export interface HttpProberOptions {
   readonly clock: Clock
@@ -111,8 +111,10 @@ function checkedUrl(text: string, base?: URL): URL {
 
 async function send(options: HttpProberOptions, url: URL, hand: Hand): Promise<IncomingMessage> {
   const host = url.hostname.replace(/^\[|\]$/g, "")
-  const found = await options.resolve(host).catch(() => {
-    throw new ProbeFault("Its host is not known.")
+  const found = await options.resolve(host).catch((error: unknown) => {
+    throw new ProbeFault(
+      isSilence(error) ? "The name servers of its host do not answer." : "Its host is not known.",
+    )
   })
   if (hand.isOver) throw new ProbeFault(givenUp)
   const address = found.find((one) => options.rules.allows(host, one))
