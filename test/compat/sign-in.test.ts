@@ -109,6 +109,20 @@ describe("signing in", () => {
     expect([answer.status, answer.json]).toEqual([status, { errorCode, errorMessage }])
   })
 
+  it.each([
+    ["origin", "https://evil.example"],
+    ["origin", "null"],
+    ["sec-fetch-site", "cross-site"],
+  ])(
+    "gives no cookie to a page with %s %s, whose visitor would be somebody else from then on",
+    async (name, value) => {
+      for (const wanted of [form({ username: "ann", password }), json({ name: "ann", password })]) {
+        const answer = await logIn({ ...wanted, headers: { ...wanted.headers, [name]: value } })
+        expect([answer.status, answer.headers["set-cookie"]]).toEqual([200, undefined])
+      }
+    },
+  )
+
   it("ends by logging out, by either way", async () => {
     const one = cookieOf(await logIn(form({ username: "ann", password })))
     const two = cookieOf(await logIn(json({ name: "ann", password })))
@@ -120,8 +134,14 @@ describe("signing in", () => {
     ])
     expect((await list({ cookie: one })).status).toBe(401)
     const linked = { authorization: "", cookie: two, "sec-fetch-site": "cross-site" }
-    await server.sendRaw({ path: "/api/v1/logout", headers: linked })
-    expect((await list({ cookie: two })).status, "another site's link").toBe(200)
+    const followed = await server.sendRaw({ path: "/api/v1/logout", headers: linked })
+    expect(followed.headers["set-cookie"], "another site's link").toBeUndefined()
+    await server.sendRaw({
+      method: "POST",
+      path: "/api/v1/logout",
+      headers: { authorization: "", cookie: two, origin: "https://evil.example" },
+    })
+    expect((await list({ cookie: two })).status, "another site").toBe(200)
     await server.sendRaw({
       method: "POST",
       path: "/api/v1/logout",

@@ -31,10 +31,15 @@ export function createHostCheck(allowed: readonly string[]): (headers: IncomingH
  */
 export function checkOrigin(method: string, headers: IncomingHttpHeaders): void {
   if (method === "GET" || method === "HEAD") return
+  if (isForeign(headers)) throw foreignOrigin()
+}
+
+/** Whether a browser says that what it sends is not from a page of this server. */
+export function isForeign(headers: IncomingHttpHeaders): boolean {
   const site = headers["sec-fetch-site"]
   const origin = headers.origin
-  if (site !== undefined && site !== "same-origin") throw foreignOrigin()
-  if (origin !== undefined && !isSameHost(origin, headers.host ?? "")) throw foreignOrigin()
+  if (site !== undefined && site !== "same-origin") return true
+  return origin !== undefined && !isSameHost(origin, headers.host ?? "")
 }
 
 /** Whether a browser says that another site's page asks; such a page gets no stream that it could hold open. */

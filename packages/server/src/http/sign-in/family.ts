@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify"
 import type { AppError } from "../../kit/errors.ts"
 import { cookieToken, sessionCookies, setSessionCookie } from "../plugins/cookies.ts"
+import { isCrossSite, isForeign } from "../plugins/hosts.ts"
 import type { ErrorAnswer, Family } from "../plugins/family.ts"
 import { lastingId } from "../plugins/server-ids.ts"
 import type { Services } from "../services.ts"
@@ -48,7 +49,9 @@ async function signIn(
   if ("status" in outcome) return answer(reply, outcome)
   const { token, body, maxAgeSeconds } = outcome
   const name = isForm ? formCookie(services) : sessionCookies.json
-  reply.header("set-cookie", setSessionCookie(name, token, { maxAgeSeconds, isSecure: isSecure(request) }))
+  // another site's page may not make its visitor somebody else
+  if (!isForeign(request.headers))
+    reply.header("set-cookie", setSessionCookie(name, token, { maxAgeSeconds, isSecure: isSecure(request) }))
   return reply.header("cache-control", "no-store").type("application/json").send(Buffer.from(body))
 }
 
@@ -58,21 +61,22 @@ async function signOut(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { headers } = request
-  // A link on another site's page must not do it.
-  if (headers["sec-fetch-site"] !== "cross-site") {
-    const bearer = /^bearer\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1]
-    const token = cookieToken(headers) ?? bearer
-    const from = { address: request.ip, requestId: request.id }
-    const principal = token === undefined ? undefined : heldBy(services, token, from)
-    if (principal) await services.identity.signOut(principal)
-  }
+  const { headers, method } = request
+  reply.type("application/json")
+  // Another site's page must not do it. A link that somebody typed or kept says "none".
+  const isOthers = method === "GET" ? isCrossSite(headers) : isForeign(headers)
+  if (isOthers) return reply.send(Buffer.from("null"))
+  const bearer = /^bearer\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1]
+  const token = cookieToken(headers) ?? bearer
+  const from = { address: request.ip, requestId: request.id }
+  const principal = token === undefined ? undefined : heldBy(services, token, from)
+  if (principal) await services.identity.signOut(principal)
   const gone = { maxAgeSeconds: 0, isSecure: isSecure(request) }
   reply.header("set-cookie", [
     setSessionCookie(sessionCookies.json, "", gone),
     setSessionCookie(formCookie(services), "", gone),
   ])
-  return reply.type("application/json").send(Buffer.from("null"))
+  return reply.send(Buffer.from("null"))
 }
 
 /** Somebody who is frozen is signed out as well as anybody. */
