@@ -283,8 +283,24 @@ describe("berth logout", () => {
     expect(() => kept()).toThrow("ENOENT")
   })
 
-  it("is said to whoever is signed in nowhere", async () => {
-    expect((await berth(["logout"])).code).toBe(3)
+  it("has nothing to do for whoever is signed in nowhere", async () => {
+    const { code, out } = await berth(["logout"])
+    expect([code, out]).toEqual([0, "You are signed in nowhere.\n"])
+  })
+
+  it("names the servers where somebody is signed in still, and so does every command after it", async () => {
+    await logIn()
+    const [login] = kept().logins
+    const other = "https://gpu.example"
+    const logins = [login, { ...login, server: other, kind: "key" }]
+    writeFileSync(loginFile(), JSON.stringify({ current: server.url, logins }), { mode: 0o600 })
+    const { code, err } = await berth(["logout"])
+    const still = `You are still signed in to ${other}: say so with --server URL.`
+    expect([code, err]).toEqual([0, `${still}\n`])
+    const next = await berth(["ps"])
+    expect([next.code, next.err]).toEqual([3, expect.stringContaining(`You are signed in to ${other}`)])
+    const said = await berth(["ps", "--data", join(home, "none")])
+    expect([said.code, said.err]).toEqual([3, expect.stringContaining("Start one with")])
   })
 })
 
@@ -304,7 +320,7 @@ describe("a session that is over", () => {
       const { code, err } = await berth(argv)
       expect([argv, code]).toEqual([argv, 1])
       expect(err).toContain(
-        `You were signed in as ann until ${until}. Sign in again: berth login --server ${server.url} --user ann`,
+        `You were signed in as ann, until ${until} at the latest. Sign in again: berth login --server ${server.url} --user ann`,
       )
     }
   })

@@ -50,6 +50,9 @@ const submissions = "`berth ray status CLUSTER` lists what was sent to a cluster
 
 function listsFor(message: string): readonly string[] {
   const [kind = ""] = message.split(" ", 1)
+  // the one that is meant where nobody named one
+  if (message.startsWith("Workspace default "))
+    return ["`berth workspace ls` lists those you have a role in: name one with -w, or in BERTH_WORKSPACE."]
   const list = {
     Workload: "`berth ps -a` lists the workloads there are.",
     Workspace: "`berth workspace ls` lists those you have a role in.",
@@ -71,7 +74,8 @@ function signInAdvice(place: ServerPlace | undefined): string {
   const { url = "", tokenFrom = "", login = null } = place ?? {}
   if (login) {
     const { userName, kind, expiresAt } = login
-    const until = expiresAt === null ? "" : ` until ${expiresAt}`
+    // a new password, a freeze or a logout elsewhere ends it before its time
+    const until = expiresAt === null ? "" : `, until ${expiresAt} at the latest`
     const how = kind === "session" ? `--user ${userName}` : "--key-stdin"
     return `You were signed in as ${userName}${until}. Sign in again: berth login --server ${url} ${how}`
   }

@@ -106,7 +106,7 @@ function chooseTarget(terminal: Terminal, choice: Choice): Target {
   const running = firstRunFile(choice.dirs)
   const named = namedServer(terminal, choice)
   if (!named) {
-    if (!running) throw noServer(choice.dirs)
+    if (!running) throw noServer(terminal, choice)
     const from = join(running.dataDir, "run.json")
     return { url: running.runFile.url, from, isLastLogin: false, ...running }
   }
@@ -162,10 +162,14 @@ export function readRunFile(file: string): RunFile | undefined {
   }
 }
 
-function noServer(dirs: readonly string[]): CliError {
+function noServer(terminal: Terminal, { dirs, options, logins }: Choice): CliError {
+  const isDirSaid = Boolean(options.data ?? terminal.env["BERTH_DATA"])
+  const others = isDirSaid ? [] : logins().logins.map(({ server }) => server)
   return new CliError(
     `No Berth server is running here: there is no run.json in ${dirs.join(" or ")}.`,
-    "Start one with `berth up`, or say where it is: --server URL, BERTH_SERVER, --data DIR, or `berth login --server URL`.",
+    others.length > 0
+      ? `You are signed in to ${others.join(" and ")}: say so with --server URL.`
+      : "Start one with `berth up`, or say where it is: --server URL, BERTH_SERVER, --data DIR, or `berth login --server URL`.",
     exitCodes.notReachable,
   )
 }

@@ -19,6 +19,8 @@ export async function logout(terminal: Terminal, options: CommonOptions): Promis
   const form = readOutputForm(options.output ?? "table")
   const logins = readLogins(terminal)
   const server = await serverToLeave(terminal, options, logins)
+  if (server === null)
+    return writeDone(terminal, form, "You are signed in nowhere.", { server: null, user: null })
   const login = loginAt(logins, server)
   const value = { server, user: login?.userName ?? null }
   if (!login) return writeDone(terminal, form, `You are not signed in to ${server}.`, value)
@@ -29,21 +31,24 @@ export async function logout(terminal: Terminal, options: CommonOptions): Promis
   }
   const rest = login.kind === "session" ? "" : " The key itself holds on: `berth keys revoke` ends it."
   await writeDone(terminal, form, `${login.userName} is signed out of ${server}.${rest}`, value)
+  const others = logins.logins.filter((one) => one !== login).map((one) => one.server)
+  if (others.length > 0 && form === "table")
+    terminal.err(`You are still signed in to ${harmless(others.join(" and "))}: say so with --server URL.\n`)
 }
 
-/** A server of this machine that has ended left no address behind: then it is the one signed in to last. */
+/** A server of this machine that has ended left no address behind: then it is the one signed in to last; null = none. */
 async function serverToLeave(
   terminal: Terminal,
   options: CommonOptions,
-  { current }: KeptLogins,
-): Promise<string> {
+  { current, logins }: KeptLogins,
+): Promise<string | null> {
   try {
     const { url } = await findAddress(terminal, options)
     // refuses an address that is none
     return createBerthClient({ baseUrl: url, userAgent }).baseUrl
   } catch (error) {
     const isGone = error instanceof CliError && error.exitCode === exitCodes.notReachable
-    if (isGone && current !== null) return current
+    if (isGone && (current !== null || logins.length === 0)) return current
     throw error
   }
 }
