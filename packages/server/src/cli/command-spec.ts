@@ -25,7 +25,7 @@ export interface CommandSpec<Options = unknown> {
   readonly isPassThrough?: boolean
   /** What a group does when none of its commands is named. */
   readonly isDefault?: boolean
-  /** Paragraphs below the flags. */
+  /** Lines below the flags. */
   readonly notes?: readonly string[]
   readonly examples?: readonly string[]
   /** Resolves with the exit code, 0 where there is none. Loads what it needs by itself. */
@@ -79,7 +79,7 @@ export function addCommand(
 
 /** Notes and examples, below the flags. */
 function helpBelow({ notes = [], examples = [] }: CommandSpec): string {
-  const lines = notes.map((note) => `\n${note}`)
+  const lines = notes.length > 0 ? ["", ...notes] : []
   if (examples.length > 0) lines.push("\nExamples:", ...examples.map((example) => `  ${example}`))
   return lines.join("\n")
 }

@@ -44,6 +44,18 @@ describe("the command line", () => {
     },
   )
 
+  it("shows what is below the flags as one paragraph", async () => {
+    const { out } = await berth(["login", "--help"])
+    expect(out).toMatch(/\n\nA session lasts .*\n.*that server only\.\n\nExamples:/)
+  })
+
+  it("says which workspace is meant where none was named", async () => {
+    const message = "Workspace default not found."
+    await serve({ "GET /berth/v1/workspaces/default": () => ({ status: 404, body: { message } }) })
+    const { code, err } = await berth(["workspace", "show", "default"])
+    expect([code, err]).toEqual([1, expect.stringContaining("name one with -w")])
+  })
+
   it("lists every setting in the help of `up`, and nowhere else", async () => {
     const { out } = await berth(["up", "--help"])
     for (const flag of ["--config", "--simulate", "--no-auth", "--local-run-as", "BERTH_LOCAL_PATH"])
@@ -53,6 +65,7 @@ describe("the command line", () => {
 
   it.each([
     [["nope"], "unknown command 'nope'"],
+    [["--server", "http://127.0.0.1:1", "ps"], "Options stand behind the command"],
     [["ray", "nope"], "unknown command or argument 'nope'"],
     [["ray", "up"], "Give it a name."],
     [["ray", "up", "A_b"], '"A_b" is no name here'],

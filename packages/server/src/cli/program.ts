@@ -29,7 +29,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     }
     await program.parseAsync([...argv], { from: "user" })
   } catch (error) {
-    return reportError(terminal, error)
+    return reportError(terminal, error, argv)
   }
   return exitCode
 }
@@ -120,10 +120,12 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong command line or settings, 3 no 
 in use), 4 up cannot start here; run and logs -f: the workload's own code, 124 time over, 130 detached or
 interrupted, 143 stopped.`
 
-async function reportError(terminal: Terminal, error: unknown): Promise<number> {
+async function reportError(terminal: Terminal, error: unknown, argv: readonly string[]): Promise<number> {
   if (error instanceof CommanderError) {
     // help and version were asked for and written
     if (error.exitCode === 0) return exitCodes.ok
+    if (error.code === "commander.unknownOption" && argv[0]?.startsWith("-"))
+      terminal.err("Options stand behind the command: berth COMMAND --server URL\n")
     return exitCodes.usage
   }
   const { explainError } = await import("./explain-error.ts")

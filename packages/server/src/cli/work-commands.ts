@@ -194,9 +194,9 @@ export const workCommands: readonly CommandSpec[] = [
   command<WhyOptions>({
     usage: "why <id>",
     sentence:
-      "say why a workload, a GPU request or something of Ray (ray/NAME) waits, who is ahead, and what happened to it",
+      "say why a workload, a GPU request or something of Ray (ray/NAME) waits, who is ahead, and what happened to it; of a record of the register what its watch found",
     flags: [flag("-w, --workspace <WORKSPACE>", "of ray/NAME (default `default`) [BERTH_WORKSPACE]")],
-    examples: ["berth why train-x7kqd", "berth why gpr-1a2b3c4d-5e6f", "berth why ray/demo"],
+    examples: ["berth why train-x7kqd", "berth why gpr-1a2b3c4d-5e6f", "berth why ray/demo", "berth why llm"],
     run: async (terminal, [id = ""], options) =>
       (await import("./commands/why.ts")).why(terminal, id, options),
   }),

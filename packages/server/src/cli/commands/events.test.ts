@@ -3,9 +3,17 @@ import { runCli } from "../program.ts"
 import { useTestCli } from "../test-cli.ts"
 import { createTestTerminal, type TestTerminal } from "../test-terminal.ts"
 
-const { serve } = useTestCli()
+const { berth, serve } = useTestCli()
 
 describe("berth events", () => {
+  it("says so where there are none, and gives programs an empty list", async () => {
+    await serve({ "GET /berth/v1/events": () => ({ body: { items: [], nextCursor: null } }) })
+    const { code, out, err } = await berth(["events", "--subject", "workload/mistyped"])
+    expect([code, out, err]).toEqual([0, "", "There are no such events.\n"])
+    const json = await berth(["events", "-o", "json"])
+    expect([json.code, json.out, json.err]).toEqual([0, "[]\n", ""])
+  })
+
   it("-o json -f writes one event a line and ends with Ctrl-C", async () => {
     const event = (id: string) => ({
       id,

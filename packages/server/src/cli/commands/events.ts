@@ -21,11 +21,7 @@ export interface EventsOptions extends CommonOptions {
 /** `berth events`: the newest that are kept, oldest first; with -f also what comes, until Ctrl-C. */
 export async function events(terminal: Terminal, options: EventsOptions): Promise<number> {
   const session = await connect(terminal, options)
-  const filter = {
-    ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
-    ...(options.subject === undefined ? {} : { subject: options.subject }),
-    ...(options.type === undefined ? {} : { type: options.type }),
-  }
+  const filter = filterOf(options)
   const limit = readCount("--last", options.last ?? "50", { min: 1, max: 1000 })
   const past =
     options.after === undefined
@@ -36,11 +32,22 @@ export async function events(terminal: Terminal, options: EventsOptions): Promis
     return exitCodes.ok
   }
   for (const event of past) show(session, event)
-  if (!options.follow) return exitCodes.ok
+  if (!options.follow) {
+    if (past.length === 0) terminal.err("There are no such events.\n")
+    return exitCodes.ok
+  }
   return followUntilInterrupt(session, filter, past.at(-1)?.id ?? options.after)
 }
 
 type Filter = { workspace?: string; subject?: string; type?: readonly string[] }
+
+function filterOf({ workspace, subject, type }: EventsOptions): Filter {
+  return {
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(type === undefined ? {} : { type }),
+  }
+}
 
 /** Oldest first, as they are shown. */
 async function newest(session: Session, filter: Filter, limit: number): Promise<readonly Event[]> {

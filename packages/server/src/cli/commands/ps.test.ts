@@ -5,6 +5,21 @@ import { workloadsPath } from "../test-workload.ts"
 const { berth, serve } = useTestCli()
 
 describe("berth ps", () => {
+  it("tells a workspace that there is not from one in which nothing runs", async () => {
+    await serve({
+      [`GET ${workloadsPath}`]: () => ({ body: { items: [], totalCount: 0 } }),
+      "GET /berth/v1/workspaces/idle": () => ({ body: { id: "idle" } }),
+      "GET /berth/v1/workspaces/mistyped": () => ({
+        status: 404,
+        body: { code: "not_found", message: "Workspace mistyped not found." },
+      }),
+    })
+    const idle = await berth(["ps", "-w", "idle"])
+    expect([idle.code, idle.err]).toEqual([0, expect.stringContaining("Nothing waits or runs.")])
+    const { code, err } = await berth(["ps", "-w", "mistyped"])
+    expect([code, err]).toEqual([1, expect.stringContaining("Workspace mistyped not found.")])
+  })
+
   it("shows where services answer, as a column and as members, and no column without one", async () => {
     const item = (workloadId: string) => ({
       workloadId,
@@ -44,6 +59,7 @@ describe("berth ps", () => {
 
   const clusters = (...states: readonly string[]) => ({
     [`GET ${workloadsPath}`]: () => ({ body: { items: [], totalCount: 0 } }),
+    "GET /berth/v1/workspaces/default": () => ({ body: { id: "default" } }),
     "GET /berth/v1/ray/clusters": () => ({
       body: {
         items: states.map((state, at) => ({

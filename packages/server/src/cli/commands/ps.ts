@@ -30,19 +30,28 @@ export async function ps(terminal: Terminal, options: PsOptions): Promise<void> 
     ...(options.user === undefined ? {} : { userName: options.user }),
     ...(phase === undefined ? {} : { phase }),
   })
-  const isAll = options.all === true || options.phase !== undefined
+  if (items.length === 0) await refuseUnknown(session, options.workspace)
   const rows = await withNextRuns(session, await withAddresses(session, items, options.workspace))
   await writeList(terminal, session.form, {
     rows,
     columns: columns(terminal.nowMs(), rows),
-    empty: isAll
-      ? "No workload is like this."
-      : "Nothing waits or runs. `berth ps -a` also shows what has ended.",
+    empty: nothingFor(options),
   })
   if (session.form === "table" && totalCount > items.length)
     terminal.err(`${items.length} of ${totalCount}: --limit shows more.\n`)
   const isNarrowed = options.phase !== undefined || options.user !== undefined
   if (session.form === "table" && !isNarrowed) await tellOfRay(session, options.workspace)
+}
+
+function nothingFor({ all, phase }: PsOptions): string {
+  return all === true || phase !== undefined
+    ? "No workload is like this."
+    : "Nothing waits or runs. `berth ps -a` also shows what has ended."
+}
+
+/** To the list a workspace that there is not is an empty one. @throws BerthError 404 */
+async function refuseUnknown({ client }: Session, workspace: string | undefined): Promise<void> {
+  if (workspace !== undefined) await client.berth.workspace(workspace)
 }
 
 const overStates: readonly string[] = ["failed", "gone"]

@@ -6,6 +6,36 @@ import { pod, workload, workloadsPath } from "../test-workload.ts"
 const { berth, serve } = useTestCli()
 
 describe("berth why", () => {
+  it("shows a record of the register where no workload is called so", async () => {
+    const id = "0190a5e0-0000-7000-8000-000000000001"
+    const entry = {
+      id,
+      name: "llm",
+      workspaceId: "research",
+      state: "error",
+      type: "model-serving",
+      flavor: "vllm",
+      watch: null,
+      history: [{ at: "2026-01-31T08:15:00Z", verdict: "down", detail: "The connection was refused." }],
+    }
+    const none = { status: 404, body: { code: "not_found", message: "Workload x not found." } }
+    await serve({
+      "GET /berth/v1/explain/workload/llm": () => none,
+      [`GET /berth/v1/explain/workload/${id}`]: () => none,
+      "GET /berth/v1/explain/workload/x": () => none,
+      "GET /berth/v1/services": ({ query }) => ({
+        body: { items: query.get("name") === "llm" ? [entry] : [], nextCursor: null },
+      }),
+      [`GET /berth/v1/services/${id}`]: () => ({ body: entry }),
+    })
+    for (const name of ["llm", id]) {
+      const { code, out } = await berth(["why", name])
+      expect([code, out]).toEqual([0, expect.stringContaining("The connection was refused.")])
+    }
+    const { code, err } = await berth(["why", "x"])
+    expect([code, err]).toEqual([1, expect.stringContaining("Workload x not found.")])
+  })
+
   it("says how an ended workload ended, also one that never started", async () => {
     const body = {
       id: "w-x",

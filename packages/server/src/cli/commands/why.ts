@@ -3,19 +3,24 @@ import { BerthError } from "@berth/sdk"
 import type { CommonOptions, Session } from "../connect.ts"
 import { connect } from "../connect.ts"
 import { moveLine } from "../event-line.ts"
+import { findServiceRecord } from "../find-service-record.ts"
 import { age, count, inHowLong } from "../human.ts"
 import { isGpuRequest, whyGpus } from "../why-gpus.ts"
 import { writeValue } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 import { harmless, paint } from "../terminal.ts"
 import { rayWhy } from "./ray-status.ts"
+import { serviceGet } from "./services.ts"
 import { endSentence, hasEnded } from "../workload-facts.ts"
 
 export interface WhyOptions extends CommonOptions {
   readonly workspace?: string
 }
 
-/** `berth why`: why a workload, a GPU request or something of Ray waits, who is ahead, what happened to it. */
+/**
+ * `berth why`: why a workload, a GPU request or something of Ray waits, who is ahead, what happened to it; of a record
+ * of the register, what its watch found.
+ */
 export async function why(terminal: Terminal, id: string, options: WhyOptions): Promise<void> {
   // `ray/NAME`, or NAMESPACE/NAME as the queue shows it: no workload has a slash
   const [, place, ofRay] = /^([^/]+)\/(.+)$/.exec(id) ?? []
@@ -23,11 +28,30 @@ export async function why(terminal: Terminal, id: string, options: WhyOptions): 
     return rayWhy(terminal, ofRay, place === "ray" ? options : { ...options, workspace: place })
   const session = await connect(terminal, options)
   if (isGpuRequest(id)) return whyGpus(session, id)
-  const explanation = await session.client.berth.explainWorkload(id)
+  const explanation = await explainedWorkload(session, id, options.workspace)
+  if (explanation === null) return serviceGet(terminal, id, options)
   if (session.form !== "table") return writeValue(terminal, session.form, explanation)
   const now = explanation.state === "Pending" ? null : await howItIs(session, id)
   const reached = hasEnded(explanation.state) ? null : await howItIsReached(session, id)
   for (const line of explain(terminal, explanation, [now, reached])) terminal.out(`${line}\n`)
+}
+
+/** null: there is no such workload, but a record of that name or id. */
+async function explainedWorkload(
+  { client }: Session,
+  id: string,
+  workspace: string | undefined,
+): Promise<Explanation | null> {
+  try {
+    return await client.berth.explainWorkload(id)
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.status !== 404) throw error
+    const isRecord = await findServiceRecord(client, id, workspace)
+      .then((record) => client.berth.service(record))
+      .then(Boolean, () => false)
+    if (isRecord) return null
+    throw error
+  }
 }
 
 /** Where its service answers, and what is wrong with that; null when it has none. */
