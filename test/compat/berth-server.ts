@@ -27,6 +27,7 @@ import type { RateLimit } from "../../packages/server/src/kit/rate-limiter.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createTelemetry } from "../../packages/server/src/telemetry/telemetry.ts"
+import { newDatabase } from "../support/new-database.ts"
 
 const gib = 2 ** 30
 const patienceMs = 20_000
@@ -135,7 +136,7 @@ export async function startBerthServer(
   const ray = createFakeRayWorld({ clock })
   const fakeRay = createFakeRay({ clusterId: clusters[0], clock, world: ray })
   const rayBackend = options.rayBackend?.(fakeRay) ?? fakeRay
-  const store = openStore({ path: join(directory, "berth.db"), clock, log: silentLog })
+  const store = openStore({ path: newDatabase(join(directory, "berth.db")), clock, log: silentLog })
   const ids = createIds(() => clock.nowMs())
   const plane = await createControlPlane({
     store,

@@ -24,6 +24,7 @@ import type { RateLimit } from "../../packages/server/src/kit/rate-limiter.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { createBackups } from "../../packages/server/src/backups/create-backups.ts"
 import { openStore } from "../../packages/server/src/store/index.ts"
+import { newDatabase } from "../support/new-database.ts"
 
 const cluster = "local"
 const gib = 2 ** 30
@@ -111,7 +112,7 @@ export async function startFakePlane(options: {
     },
   })
   const driver = createFakeDriver({ clusterId: cluster, clock, world })
-  const store = openStore({ path: join(directory, "berth.db"), clock, log: silentLog })
+  const store = openStore({ path: newDatabase(join(directory, "berth.db")), clock, log: silentLog })
   const ids = createIds(() => clock.nowMs())
   const plane = await createControlPlane({
     store,

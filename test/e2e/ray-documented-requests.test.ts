@@ -68,7 +68,6 @@ describe.runIf(ray !== undefined)("the documented requests, on real Ray,", { tim
   afterAll(async () => {
     archive.close()
     await on?.close()
-    ray?.close()
   })
 
   const fill = (request: string) => {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, chmodSync } from "node:fs
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, expect, test, vi } from "vitest"
+import { expect, test, vi } from "vitest"
 import type {
   RayBackend,
   RayHeadAddress,
@@ -20,7 +20,6 @@ import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { testRay } from "../support/ray.ts"
 
 const ray = testRay()
-afterAll(() => ray?.close())
 const never = new AbortController().signal
 const program = "import ray; ray.init(); print('sites', ray.cluster_resources()['site'])"
 const token = "0123456789abcdef0123456789abcdef"

@@ -53,7 +53,6 @@ describe.runIf(ray !== undefined)("a service that is changed, on real Ray,", { t
   }, 400_000)
   afterAll(async () => {
     await on?.close()
-    ray?.close()
     rmSync(code, { recursive: true, force: true })
   })
 

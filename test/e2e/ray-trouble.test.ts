@@ -110,7 +110,6 @@ describe.runIf(ray !== undefined)("a real Ray cluster", { timeout: 300_000 }, ()
   afterAll(async () => {
     held.close()
     await on?.close()
-    ray?.close()
   })
 
   it("gets other ports where some are taken, and says so", async () => {

@@ -41,6 +41,7 @@ import { silentLog, type Log } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createGpuWatch, faultsOfGpus, type GpuWatch } from "./gpu-faults.ts"
 import { createReplicaWatch, type ReplicaWatch } from "./replica-moves.ts"
+import { newDatabase } from "./new-database.ts"
 import { faultsOfRay } from "./ray-faults.ts"
 import { createLife, type Life, type OnStep } from "./life.ts"
 import { faultsOfServices } from "./service-faults.ts"
@@ -282,7 +283,7 @@ async function assignNodes({ plane, store, life }: Begun): Promise<void> {
 
 export async function createTestPlane(options: TestPlaneOptions = {}): Promise<TestPlane> {
   const directory = mkdtempSync(join(fastDirectory(), "berth-plane-"))
-  const path = join(directory, "berth.db")
+  const path = newDatabase(join(directory, "berth.db"))
   const clock = createVirtualClock()
   const nodes = options.nodes ?? [aNode("n1")]
   const world = createFakeWorld({ clock, nodes, script: options.script ?? entryPointScript })

@@ -1,22 +1,20 @@
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
+import { delimiter } from "node:path"
 import { createRayRuntimes } from "../../packages/server/src/drivers/local/ray/runtimes.ts"
 import { systemClock } from "../../packages/server/src/kit/clock.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
+import { rayHomeVariable } from "./ray-home.ts"
 
-/** Where tests find, or make, Ray versions; `close` removes what was made for this file alone. */
+/** Where tests find, or make, Ray versions: one folder for all of a run. */
 export interface TestRay {
   readonly version: string
   readonly home: string
   readonly searchPath: string
-  close(): void
 }
 
 /**
  * What is needed for real Ray clusters. Undefined, with the reason printed, where it cannot be had; with CI_FULL=1 that
- * is an error. BERTH_TEST_RAY_HOME names a folder in which installed versions stay from file to file and run to run.
+ * is an error.
  */
 export function testRay(): TestRay | undefined {
   const searchPath = withoutModules(process.env["PATH"] ?? "")
@@ -27,16 +25,9 @@ export function testRay(): TestRay | undefined {
     console.log(`left out, for there can be no real Ray cluster: ${absent}`)
     return undefined
   }
-  const given = process.env["BERTH_TEST_RAY_HOME"]
-  const home = given ?? mkdtempSync(join(tmpdir(), "berth-ray-home-"))
-  return {
-    version: "2.60.0",
-    home,
-    searchPath,
-    close: () => {
-      if (given === undefined) rmSync(home, { recursive: true, force: true })
-    },
-  }
+  const home = process.env[rayHomeVariable]
+  if (home === undefined) throw new Error("There is no folder for Ray: vitest.config.ts makes it.")
+  return { version: "2.60.0", home, searchPath }
 }
 
 /** A Python of this machine that has the version, installed where it was not yet. */

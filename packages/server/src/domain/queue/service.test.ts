@@ -6,6 +6,7 @@ import { AppError } from "../../kit/errors.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createIds } from "../../kit/ids.ts"
 import { silentLog } from "../../kit/log.ts"
+import { newDatabase } from "../../../../../test/support/new-database.ts"
 import { openStore } from "../../store/index.ts"
 import { defaultLimits, nodeHoldChanged } from "../gpu-requests/index.ts"
 import type { Principal, Role, ServerRole, UserId } from "../identity/index.ts"
@@ -24,7 +25,7 @@ import { claimChanged, queueControlChanged, reasonCodes } from "./types.ts"
 function openWorld() {
   const dir = mkdtempSync(join(tmpdir(), "berth-queue-"))
   const clock = createVirtualClock()
-  const store = openStore({ path: join(dir, "berth.db"), clock, log: silentLog })
+  const store = openStore({ path: newDatabase(join(dir, "berth.db")), clock, log: silentLog })
   const capacity = createCapacity()
   const index = createWorkspaceIndex()
   index.follow(store)

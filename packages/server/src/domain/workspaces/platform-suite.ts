@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { newDatabase } from "../../../../../test/support/new-database.ts"
 import { openStore } from "../../store/index.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createIds } from "../../kit/ids.ts"
@@ -30,7 +31,7 @@ export async function openPlatform(
   const clock = createVirtualClock()
   let commits = 0
   const onCommit = () => void commits++
-  const store = openStore({ path: join(dir, "berth.db"), clock, log: silentLog, onCommit })
+  const store = openStore({ path: newDatabase(join(dir, "berth.db")), clock, log: silentLog, onCommit })
   const ids = createIds(clock.nowMs, () => 0.5)
   const live = new Map<string, number>()
   const index = createWorkspaceIndex()

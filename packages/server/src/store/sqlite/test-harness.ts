@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { newDatabase } from "../../../../../test/support/new-database.ts"
 import { systemClock } from "../../kit/clock.ts"
 import { silentLog } from "../../kit/log.ts"
 import type { HarnessOptions, StoreHarness } from "../suite/harness.ts"
@@ -20,7 +21,7 @@ export function storeOptions(path: string, options: HarnessOptions = {}): OpenSt
 /** A SQLite store in a file of its own. */
 export async function openSqliteHarness(options: HarnessOptions = {}): Promise<StoreHarness> {
   const dir = temporaryDirectory()
-  const path = join(dir.path, "berth.db")
+  const path = newDatabase(join(dir.path, "berth.db"))
   let open = openStoreWith(storeOptions(path, options))
   return {
     get store() {

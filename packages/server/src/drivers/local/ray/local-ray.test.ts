@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path"
 import { tmpdir } from "node:os"
 import { afterEach, expect, test, vi } from "vitest"
 import type { RayPodId, RayPodLaunch } from "../../../domain/ray/index.ts"
+import { killQuietly } from "../../../../../../test/support/belongings.ts"
 import { systemClock } from "../../../kit/clock.ts"
 import { silentLog } from "../../../kit/log.ts"
 import { createLocalMachine } from "../local-machine.ts"
@@ -64,12 +65,7 @@ function world(script: string, ports: readonly [number, number] = [23_000, 23_59
   ends.push(async () => {
     for (const each of backends) await each.close()
     await logs.close()
-    for (const { pid } of await marked())
-      try {
-        process.kill(pid, "SIGKILL")
-      } catch {
-        // it ended meanwhile
-      }
+    for (const { pid } of await marked()) killQuietly(pid)
     rmSync(root, { recursive: true, force: true })
   })
   const details = { python: python ?? "", bin }
@@ -83,7 +79,7 @@ function world(script: string, ports: readonly [number, number] = [23_000, 23_59
     /** The server ends, its pods are killed, and the next server comes. */
     async killedBetweenServers() {
       await backend.close()
-      for (const { pid } of await marked()) process.kill(pid, "SIGKILL")
+      for (const { pid } of await marked()) killQuietly(pid)
       await until(async () => (await marked()).length === 0)
       const next = newBackend()
       backends.push(next)
