@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs"
 
 /**
  * Writes a file that this account alone can read: whole or not at all.
@@ -7,10 +7,10 @@ import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeFil
  */
 export function writePrivately(path: string, text: string, part = `${path}.part`): void {
   try {
-    const file = openSync(part, "w", 0o600)
+    // left by an earlier try, or a link that leads to a file of somebody else
+    rmSync(part, { force: true })
+    const file = openSync(part, "wx", 0o600)
     try {
-      // the file may have been there, with another mode
-      chmodSync(part, 0o600)
       writeFileSync(file, text)
       fsyncSync(file)
     } finally {
