@@ -127,6 +127,28 @@ describe("a record that follows a Deployment", () => {
     expect(moved?.data).toMatchObject({ to: "inactive", detail: "The workload was stopped." })
   })
 
+  it("is scaled to zero with it, which is no error, and comes up with it again, also after its owner's word", async () => {
+    const p = await plane()
+    const { workload, id } = await joined(p)
+    const becomes = (state: string) => p.until(async () => (await recordOf(p, id)).state === state, 60_000)
+    await becomes("active")
+    await p.plane.workloads.patch(owner, workload, { replica: 0 })
+    await becomes("scaled_to_zero")
+    await p.restart()
+    await p.plane.workloads.patch(owner, workload, { replica: 1 })
+    await becomes("active")
+    await p.plane.serviceRecords.update(owner, id, { status: statusOf("scaled_to_zero") })
+    await p.advance(60_000)
+    expect((await recordOf(p, id)).state).toBe("scaled_to_zero")
+    await p.plane.serviceRecords.update(owner, id, { status: statusOf("pending_startup") })
+    await becomes("active")
+    const subject = { kind: "service-record", id } as const
+    const events = await p.store.journal.latestEvents(p.store.committed, subject, 100)
+    expect(events.map(({ data }) => (data as { readonly to?: unknown }).to)).not.toContain("error")
+    const { history } = await p.plane.serviceWatches.get(owner, id)
+    expect(history.map(({ verdict }) => verdict)).toEqual(["up"])
+  })
+
   it("tells nothing of a server that was away while all went on", async () => {
     const p = await plane()
     const { id } = await joined(p)

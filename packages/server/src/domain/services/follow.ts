@@ -88,7 +88,7 @@ export function createServiceJoins(options: ServiceJoinsOptions): ServiceJoins {
         standing,
       )
       const record = { ...newRecord(wanted, found), ...addresses, status: status && { text: status, state } }
-      return options.createJoined(principal, record, { join: found.join, watch: wanted.watch })
+      return options.createJoined(principal, record, { join: { ...found.join, state }, watch: wanted.watch })
     },
     follow,
     async standing(record) {
@@ -111,7 +111,8 @@ async function bringInLine(
   const row = await rows.records.byId(tx, id)
   if (!row) return
   if (differs(row, standing)) {
-    const after = { ...row, ...followed(row, standing) }
+    const shown = followed(row, standing)
+    const after = { ...row, ...shown, joined: row.joined && { ...row.joined, state: shown.state } }
     const { detail } = standing
     await rows.records.update(tx, { ...after, updatedAtUs: Math.max(row.updatedAtUs + 1, atMs * 1000) })
     if (after.state !== row.state) await tellState(tx, row, { state: after.state, detail, atMs, actor })
@@ -127,13 +128,18 @@ async function bringInLine(
 function isNews(record: ServiceRecord, watch: ServiceWatch | undefined, standing: JoinedStanding): boolean {
   const verdict = verdictOf(standing)
   if (!watch || verdict === null) return false
-  if (verdict !== "over") return verdict !== watch.verdict && mayBeOverruled(record)
+  if (verdict !== "over") return verdict !== watch.verdict && !isOwnersWord(record)
   return watch.verdict !== "over" || (standing.over === "over" && watch.lastProbe?.detail !== standing.detail)
+}
+
+/** Whether its owner says that nobody is there: what following it has written is no word of an owner. */
+function isOwnersWord({ state, joined }: ServiceRecord): boolean {
+  return !mayBeOverruled({ state }) && joined?.state !== state
 }
 
 /** Whether the record is to be written: an owner's word stays until what it follows is over. */
 function differs(record: ServiceRecord, standing: JoinedStanding): boolean {
-  if (standing.over === "no" && !mayBeOverruled(record)) return false
+  if (standing.over === "no" && isOwnersWord(record)) return false
   const wanted = followed(record, standing)
   return (Object.keys(wanted) as (keyof typeof wanted)[]).some((name) => wanted[name] !== record[name])
 }

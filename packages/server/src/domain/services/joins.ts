@@ -1,6 +1,6 @@
 import type { EndCause } from "../queue/index.ts"
 import type { RayCluster, RayService } from "../ray/index.ts"
-import { isTerminal, type Endpoint, type Workload } from "../workloads/index.ts"
+import { isApplication, isTerminal, type Endpoint, type Workload } from "../workloads/index.ts"
 import { pythonText, type PlainValue } from "./python-text.ts"
 import type { JsonText, ServiceRecord, ServiceState } from "./types.ts"
 import type { WatchVerdict } from "./watches/types.ts"
@@ -59,18 +59,27 @@ export function standingOfWorkload(
 ): JoinedStanding {
   // its row went with its age, long after its end was told
   if (!workload) return { ...ended("inactive", "The workload is no more."), over: "forgotten" }
-  const { phase, spec } = workload
-  if (isTerminal(phase)) return endOf(workload)
-  const path = spec.readiness?.["path"]
-  const standing = {
+  if (isTerminal(workload.phase)) return endOf(workload)
+  const path = workload.spec.readiness?.["path"]
+  return {
+    ...stateOfLive(workload, readyPods),
     address: endpoint ? `${endpoint.clusterIp}:${endpoint.port}` : null,
     healthPath: typeof path === "string" && path.startsWith("/") ? path : "/",
     over: "no",
-  } as const
-  if (readyPods > 0) return { ...standing, state: "active", detail: `Ready pods: ${readyPods}.` }
-  const isStarting = phase === "Pending" || workload.rollout?.observed === 0
+  }
+}
+
+function stateOfLive(
+  { kind, phase, spec, rollout }: Workload,
+  readyPods: number,
+): Pick<JoinedStanding, "state" | "detail"> {
+  if (readyPods > 0) return { state: "active", detail: `Ready pods: ${readyPods}.` }
+  if (isApplication(kind) && spec.resource.replica === 0)
+    return { state: "scaled_to_zero", detail: "It is scaled to no pods." }
+  // one that is scaled up from none is updating until the first pod is ready
+  const isStarting = phase === "Pending" || phase === "Updating" || rollout?.observed === 0
   const state = isStarting ? "pending_startup" : "error"
-  return { ...standing, state, detail: `No pod is ready; the workload is ${phase}.` }
+  return { state, detail: `No pod is ready; the workload is ${phase}.` }
 }
 
 /** @param active the cluster that serves */

@@ -94,6 +94,8 @@ export interface ServiceJoin {
   readonly key: string
   /** A workload's id, or a Ray service's namespace/name. */
   readonly name: string
+  /** The state that following it has written last: any other one is its owner's word. Absent: none yet. */
+  readonly state?: ServiceState | null
 }
 
 /** A pipeline's run, to be linked to (issue: small registers). */
