@@ -12,7 +12,7 @@ import {
 import type { Principal } from "../../domain/identity/index.ts"
 import { defaultWorkspaceId, type Workspace, type WorkspaceService } from "../../domain/workspaces/index.ts"
 import { AppError } from "../../kit/errors.ts"
-import { ulidToUuid } from "../../kit/ids.ts"
+import { ulidToUuid, uuidToUlid } from "../../kit/ids.ts"
 import { valueOf, WordedError } from "./errors.ts"
 import { pageOf } from "./memory-lists.ts"
 import { parameterOf, searchOf, type ServicesHandler } from "./requests.ts"
@@ -45,10 +45,8 @@ export async function projectOf(
   nameOrId: string,
 ): Promise<Workspace> {
   const uuid = parseUuid(nameOrId)
-  const all = await workspaces.list(principal)
-  const found = all.find((one) =>
-    uuid.ok ? projectIdOf(one) === uuid.value || one.id === nameOrId : one.id === nameOrId,
-  )
+  const key = uuid.ok ? uuidToUlid(uuid.value) : null
+  const found = (await workspaces.list(principal)).find((one) => one.key === key || one.id === nameOrId)
   if (found) return found
   throw new WordedError("not_found", 404, noProject(nameOrId, uuid.ok))
 }
