@@ -192,6 +192,9 @@ const lists: readonly string[] = [
   "sort_by=desc:created",
   "project=team-1",
   "hydrate=true",
+  // the last one of two counts
+  "size=10000",
+  "size=10000&hydrate=true",
   "name=zenml-churn-777",
   "name=startswith:zenml-churn-77",
   "name=startswith:zenml",
@@ -251,6 +254,7 @@ async function measure(server: BenchServer, query: string): Promise<void> {
     p99Ms: many.latency.p99,
     refused: many.non2xx + many.errors,
     stallMs: Math.round(stall.maxMs),
+    rssMib: Math.round(server.rssBytes() / 2 ** 20),
     cpuMsEach: Math.round(((cpuSecondsOf(server.pid) - cpuBefore) * 10_000) / many.requests.total) / 10,
   })
 }
