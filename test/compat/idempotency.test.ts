@@ -61,6 +61,23 @@ describe("a POST with an Idempotency-Key", () => {
     expect(idOf(theirs)).not.toBe(idOf(first))
   })
 
+  it("gives a key that is bound no answer of what is out of its reach", async () => {
+    const { identity, directory, workspaces } = server.plane
+    const from = { address: null, requestId: null }
+    const owner = directory.authenticate(server.token, from)
+    if (!owner) throw new Error("The owner is not there.")
+    await workspaces.create(owner, { id: "other", description: "", clusters: null, policy: {} })
+    const narrow = { name: "n", userId: owner.userId, role: null, workspaceId: "other", expiresAtMs: null }
+    const { token } = await identity.createKey(owner, narrow)
+    const first = await post("1", trainingJob)
+    expect(first.status).toBe(200)
+    const theirs = await post("1", trainingJob, token)
+    expect([theirs.status, idOf(theirs)]).toEqual([404, undefined])
+    const wide = { ...narrow, workspaceId: null }
+    const other = await identity.createKey(owner, wide)
+    expect(idOf(await post("1", trainingJob, other.token)), "a new key of the same reach").toBe(idOf(first))
+  })
+
   it("may be tried again when it failed, and is done anew after a day", async () => {
     const key = randomUUID()
     const refused = await post(key, { ...trainingJob, workspaceId: "nowhere" })

@@ -348,7 +348,7 @@ function principalOf(this: FastifyRequest): Principal {
 async function addFamily(scope: FastifyInstance, family: Family, services: Services): Promise<void> {
   takeBuffers(scope, family.bodyLimit)
   if (family.validates !== true) scope.setValidatorCompiler(() => () => true)
-  addIdempotency(scope, services.idempotency, family.replaysAnyBody === true)
+  addIdempotency(scope, services, family.replaysAnyBody === true)
   // Schemas describe answers; compiled serialisers would change them (null becomes 0).
   scope.setSerializerCompiler(() => JSON.stringify)
   await family.register(scope, services)

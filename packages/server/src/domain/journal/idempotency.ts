@@ -6,7 +6,7 @@ import type { NewEvent, Reads, Store, Subject, Tx } from "./ports.ts"
 /** A request that its sender may send again (DESIGN 5). */
 export interface IdempotentRequest {
   readonly userId: string
-  /** Method and path. */
+  /** Method and path, and how far a key reaches that does not reach as far as its user. */
   readonly route: string
   /** As sent. */
   readonly key: string

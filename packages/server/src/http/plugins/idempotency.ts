@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto"
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
+import type { Principal } from "../../domain/identity/index.ts"
 import type { Idempotency, KeptAnswer, LostAnswer, RunningRequest } from "../../domain/journal/index.ts"
 import { AppError } from "../../kit/errors.ts"
+import type { Services } from "../services.ts"
 import { remakeAnswer } from "./lost-answers.ts"
 
 const header = "idempotency-key"
@@ -21,18 +23,20 @@ declare module "fastify" {
 /**
  * Carries out a POST with an `Idempotency-Key` once, however often it comes, and answers the others as the first
  * one was answered, with `Idempotent-Replayed: true`; where that answer was lost with the server, it is made anew
- * (lost-answers.ts; DESIGN 5). Add it after what authenticates, in a family's scope.
+ * (lost-answers.ts; DESIGN 5). Answers go by user and by how far the key reaches, so that one that is bound gets none
+ * of what it may not see. Add it after what authenticates, in a family's scope.
  * @param replaysAnyBody the family's clients may send another body under the same key
  */
 export function addIdempotency(
   scope: FastifyInstance,
-  idempotency: Pick<Idempotency, "begin">,
+  { idempotency, directory }: Pick<Services, "idempotency" | "directory">,
   replaysAnyBody: boolean,
 ): void {
   scope.addHook("preHandler", (request, reply, done) => {
     const key = keyOf(request)
     if (key === undefined) return done()
-    void carryOut(() => begin(idempotency, request, key, replaysAnyBody), request, reply, done)
+    const reach = reachOf(directory, request.principal)
+    void carryOut(() => begin(idempotency, request, { key, reach, replaysAnyBody }), request, reply, done)
   })
   scope.addHook("onSend", async (request, reply, payload) => {
     const running = request.heldIdempotency
@@ -62,6 +66,12 @@ async function carryOut(
   outcome.run(done)
 }
 
+/** Nothing for a key that reaches as far as its user. */
+function reachOf(directory: Services["directory"], { keyId }: Principal): string {
+  const { role = null, workspaceId = null } = (keyId !== null && directory.key(keyId)) || {}
+  return role === null && workspaceId === null ? "" : ` by ${role ?? "any"} in ${workspaceId ?? "any"}`
+}
+
 function keyOf(request: FastifyRequest): string | undefined {
   const value = request.headers[header]
   const { isSecret, isOpen } = request.routeOptions.config
@@ -73,9 +83,9 @@ function keyOf(request: FastifyRequest): string | undefined {
 async function begin(
   idempotency: Pick<Idempotency, "begin">,
   request: FastifyRequest,
-  key: string,
-  replaysAnyBody: boolean,
+  sent: { readonly key: string; readonly reach: string; readonly replaysAnyBody: boolean },
 ): Promise<KeptAnswer | RunningRequest | LostAnswer> {
+  const { key, reach, replaysAnyBody } = sent
   if (!keyForm.test(key))
     throw new AppError("invalid", "The Idempotency-Key must be 1 to 255 visible ASCII characters.", {
       issues: [{ path: ["Idempotency-Key"], message: "must be 1 to 255 visible ASCII characters" }],
@@ -83,7 +93,7 @@ async function begin(
   const { body, method, principal } = request
   const bytes = body instanceof Uint8Array ? body : JSON.stringify(body ?? null)
   const bodyHash = createHash("sha256").update(bytes).digest("hex")
-  const route = `${method} ${request.raw.url ?? ""}`
+  const route = `${method} ${request.raw.url ?? ""}${reach}`
   const way = request.routeOptions.config.remade
   const isRepeatable = way !== undefined && "isRepeatable" in way
   return idempotency.begin(
