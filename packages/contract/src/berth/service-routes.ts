@@ -29,7 +29,7 @@ export const serviceRoutes = {
     operation: "service.register",
     summary: "Make a record that follows a workload or a Ray service",
     description:
-      "Its state, endpoint and addresses are those of what it follows, by what the driver says; it is watched unless `watch` is null. One that has a record already: 409, as is a workload without a service. The record may be deleted: what it follows goes on.",
+      "Its state, endpoint and addresses are those of what it follows, by what the driver says; it is watched unless `watch` is null. One that has a record already: 409, as is a workload without a service. When that ends for good, the record stays without addresses, `error` with the cause where it failed, else `inactive`. The record may be deleted: what it follows goes on.",
     refusals: [404, 409],
     example: { join: { workload: "serve-x7kqd" } },
     body: RegisterService,

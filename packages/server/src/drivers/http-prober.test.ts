@@ -126,6 +126,29 @@ describe("a probe", () => {
     expect(closed).toHaveLength(3)
   })
 
+  it("is given up with all others of its signal, and leaves nothing open", async () => {
+    const closed: Promise<unknown>[] = []
+    const port = await listening(
+      createTcp((socket) => {
+        closed.push(new Promise((resolve) => socket.on("close", resolve)))
+        socket.resume()
+      }),
+    )
+    const ending = new AbortController()
+    const rules = createAddressRules(["127.0.0.1"])
+    const resolve = (host: string) => Promise.resolve([host])
+    const made = createHttpProber({ clock: systemClock, rules, resolve, trust: probeTrust(null) })
+    const probe = () => made.probe(`http://127.0.0.1:${port}/`, 20_000, ending.signal)
+    const begun = Array.from({ length: 20 }, probe)
+    while (closed.length < 20) await new Promise((done) => setImmediate(done))
+    ending.abort()
+    const givenUp = { ok: false, detail: "It was given up." }
+    expect(await Promise.all(begun)).toEqual(begun.map(() => givenUp))
+    expect(await probe()).toEqual(givenUp)
+    await Promise.all(closed)
+    expect(closed).toHaveLength(20)
+  })
+
   it("reads a little of a body without end, and refuses headers without end", async () => {
     let sent = 0
     const ended = Promise.withResolvers<void>()

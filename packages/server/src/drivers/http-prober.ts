@@ -55,6 +55,7 @@ export function createHttpProber(options: HttpProberOptions): Prober {
 
   return {
     async probe(url, timeoutMs, signal) {
+      if (signal.aborted) return { ok: false, detail: givenUp }
       const ended = Promise.withResolvers<never>()
       const hand: Hand = {
         isOver: false,
@@ -65,7 +66,6 @@ export function createHttpProber(options: HttpProberOptions): Prober {
       hands.add(hand)
       const cancel = clock.alarm(timeoutMs, () => hand.giveUp(`It took longer than ${timeoutMs / 1000} s.`))
       try {
-        if (signal.aborted) hand.giveUp(givenUp)
         return await Promise.race([follow(url, hand), ended.promise])
       } catch (error) {
         return { ok: false, detail: faultOf(error) }
