@@ -167,6 +167,41 @@ describe("berth services", () => {
     expect((await berth("get", id)).code).not.toBe(0)
   })
 
+  it("writes down a server that runs elsewhere, in a workspace, and watches it", async () => {
+    await workspace("research")
+    const [url, health] = ["https://models.example/churn", "https://models.example/health"]
+    const at = ["churn", "--url", url, "-w", "research"]
+    const made = await berth("add", ...at, "--health", health, "--flavor", "vllm", "--every", "60")
+    expect([made.code, made.err]).toEqual([0, ""])
+    expect(made.out).toMatch(/^The record churn is there, and is asked every 60 s: [0-9a-f-]{36}\n$/)
+    const { out } = await berth("get", "churn", "-w", "research", "-o", "json")
+    expect(JSON.parse(out)).toMatchObject({
+      workspaceId: "research",
+      flavor: "vllm",
+      predictionUrl: url,
+      healthCheckUrl: health,
+      watch: { intervalSeconds: 60 },
+    })
+    const again = await berth("add", ...at)
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining("same configuration already exists")])
+    for (const how of [[], ["--health", health, "--off"]]) {
+      const { code, out: said } = await berth("add", `quiet${how.length}`, "--url", url, ...how, "-o", "json")
+      expect([code, JSON.parse(said)]).toEqual([0, expect.objectContaining({ watch: null })])
+    }
+  })
+
+  it.each([
+    [["x"], 2, "Say where it answers"],
+    [["x", "--url", "m.example"], 2, '--url takes a URL, not "m.example".'],
+    [["x", "--url", "grpc://m.example", "--health", "grpc://m.example"], 2, "--health takes a URL of http"],
+    [["x", "--url", "https://m.example", "--every", "60"], 2, "--health"],
+    [["x", "--url", "https://m.example", "-w", "nowhere"], 1, "nowhere"],
+  ])("adds nothing for %j", async (argv, code, message) => {
+    const answer = await berth("add", ...argv)
+    expect([answer.code, answer.err]).toEqual([code, expect.stringContaining(message)])
+    expect((await berth()).err).toContain("There are no service records.")
+  })
+
   it("lists so many, by name and state, and cuts what would push the rest off the screen", async () => {
     const long = `${"x".repeat(200)}end`
     for (const [name, state] of [

@@ -32,8 +32,24 @@ export interface EntryPage extends RegisterPage {
   readonly state?: NonNullable<ServiceEntryDetail["state"]>
 }
 
-/** Records of model servers, as far as the services API has no call for it. */
+/** A model server that runs anywhere, to be written down. */
+export interface NewServiceRecord {
+  /** What people call it; several records may have the same. */
+  readonly name: string
+  /** Where it belongs. */
+  readonly workspace: string
+  /** What serves, in a word: `vllm`. */
+  readonly flavor: string
+  /** Where it answers. */
+  readonly predictionUrl: string
+  /** What a watch asks; null: it cannot be watched. */
+  readonly healthCheckUrl: string | null
+}
+
+/** Records of model servers, as far as people need them: programs may use the services API itself. */
 export interface ServiceApiClient {
+  /** Writes a server down that Berth does not run. @throws BerthError 409 for the same name at the same address */
+  createServiceRecord(record: NewServiceRecord, options?: CallOptions): Promise<{ readonly id: string }>
   /** Deletes a record; what it follows goes on. */
   deleteServiceRecord(id: string, options?: CallOptions): Promise<void>
   /** The register: what is served where, newest first. */
@@ -83,6 +99,8 @@ export function createServiceApiClient(http: Transport): ServiceApiClient {
   const record = (id: string) => path`/api/v1/services/${id}`
 
   return {
+    createServiceRecord: ({ workspace, ...wanted }, options) =>
+      send("POST", path`/api/v1/workspaces/${workspace}/services`, recordBody(wanted), options),
     deleteServiceRecord: (id, options) => remove(record(id), options),
     services: (query, options) => get("/berth/v1/services", options, { ...query }),
     service: (id, options) => get(path`/berth/v1/services/${id}`, options),
@@ -99,5 +117,20 @@ export function createServiceApiClient(http: Transport): ServiceApiClient {
     createModelVersion: (wanted, options) => send("POST", "/berth/v1/model-versions", wanted, options),
     modelVersion: (id, options) => get(modelVersion(id), options),
     deleteModelVersion: (id, options) => remove(modelVersion(id), options),
+  }
+}
+
+/** The path says which project it is, yet the body must name one: this is none. */
+const noProject = "00000000-0000-0000-0000-000000000000"
+
+function recordBody({ name, flavor, predictionUrl, healthCheckUrl }: Omit<NewServiceRecord, "workspace">) {
+  return {
+    project: noProject,
+    name,
+    service_type: { type: "model-serving", flavor },
+    // no two records have the same: one of this name is at this address once
+    config: { name, url: predictionUrl },
+    prediction_url: predictionUrl,
+    health_check_url: healthCheckUrl,
   }
 }

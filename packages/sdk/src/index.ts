@@ -11,7 +11,7 @@ export type { CallOptions, ClientOptions } from "./http.ts"
 export type { BerthApiClient, EventFilter, PageRequest } from "./berth.ts"
 export type { KuberayClient } from "./kuberay.ts"
 export type { NamespacePage } from "./berth-ray.ts"
-export type { EntryPage, RegisterPage } from "./berth-services.ts"
+export type { EntryPage, NewServiceRecord, RegisterPage } from "./berth-services.ts"
 export type { Credentials, SessionsClient, SignedIn } from "./sessions.ts"
 export type { FollowLogQuery, LogItem, StreamsClient } from "./streams.ts"
 export type {

@@ -40,6 +40,26 @@ export const servicesGroup: GroupSpec = {
         (await import("./commands/services.ts")).serviceGet(terminal, what, options),
     }),
     command<ServicesOptions>({
+      usage: "add <name>",
+      sentence: "write down a server that runs elsewhere, and watch it where it has a --health address",
+      flags: [
+        flag("--url <URL>", "where it answers"),
+        flag("--health <URL>", "what is asked whether it is well"),
+        flag("--flavor <WORD>", "what serves, as vllm (default custom)"),
+        flag("-w, --workspace <WORKSPACE>", "where it belongs (default `default`) [BERTH_WORKSPACE]"),
+        flag("--off", "without a watch"),
+        ...watching,
+      ],
+      notes: [
+        "Addresses of the internet are watched, and those that the server's --services-probe-allow names.",
+      ],
+      examples: [
+        "berth services add churn --url https://models.example/churn --health https://models.example/health",
+      ],
+      run: async (terminal, [name = ""], options) =>
+        (await import("./commands/services.ts")).serviceAdd(terminal, name, options),
+    }),
+    command<ServicesOptions>({
       usage: "register <what>",
       sentence: "make a record that follows a workload with a service, or a Ray service",
       flags: [

@@ -6,7 +6,7 @@ import {
 } from "@berth/contract/berth"
 import { usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
-import { connect, readCount } from "../connect.ts"
+import { chooseWorkspace, connect, readCount } from "../connect.ts"
 import { findServiceRecord } from "../find-service-record.ts"
 import { age } from "../human.ts"
 import { renderTable, writeDone, writeList, writeValue } from "../output.ts"
@@ -23,6 +23,9 @@ export interface ServicesOptions extends CommonOptions {
   readonly failures?: string
   readonly successes?: string
   readonly off?: boolean
+  readonly url?: string
+  readonly health?: string
+  readonly flavor?: string
 }
 
 const longestCell = 48
@@ -69,6 +72,39 @@ export async function serviceGet(terminal: Terminal, what: string, options: Serv
     { title: "DETAIL", cell: (seen: { readonly detail: string }) => seen.detail },
   ]
   terminal.out(`\n${await renderTable(terminal, columns, entry.history)}\n`)
+}
+
+/** `berth services add`: a server that Berth does not run. */
+export async function serviceAdd(terminal: Terminal, name: string, options: ServicesOptions): Promise<void> {
+  const { url, health = null } = readAddresses(options)
+  const isWatched = health !== null && !options.off
+  const settings = settingsOf(options)
+  if (!isWatched && Object.keys(settings).length > 0)
+    throw usageError("Only what has a --health address, and no --off, is watched.")
+  const session = await connect(terminal, options)
+  const { berth } = session.client
+  const workspace = chooseWorkspace(session, options.workspace)
+  const flavor = options.flavor ?? "custom"
+  const { id } = await berth.createServiceRecord({
+    name,
+    workspace,
+    flavor,
+    predictionUrl: url,
+    healthCheckUrl: health,
+  })
+  const watch = isWatched ? await berth.watchService(id, settings) : null
+  const asked = watch ? `, and is asked every ${watch.intervalSeconds} s` : ""
+  await writeDone(terminal, session.form, `The record ${name} is there${asked}: ${id}`, { id, name, watch })
+}
+
+/** @throws CliError for an address that is missing, or none */
+function readAddresses({ url, health }: ServicesOptions): { readonly url: string; readonly health?: string } {
+  if (url === undefined) throw usageError("Say where it answers: --url URL.")
+  if (!URL.canParse(url)) throw usageError(`--url takes a URL, not "${url}".`)
+  if (health === undefined) return { url }
+  if (!/^https?:$/.test(URL.parse(health)?.protocol ?? ""))
+    throw usageError(`--health takes a URL of http or https, not "${health}".`)
+  return { url, health }
 }
 
 /** `berth services register`: a record that follows a workload, or a Ray service. */
