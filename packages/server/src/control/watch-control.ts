@@ -7,7 +7,7 @@ import {
   type Prober,
   type ProbeResult,
   type ServiceId,
-  type ServiceRecord,
+  type ServiceSummary,
   serviceRecordChanged,
   type ServiceStore,
   type ServiceWatch,
@@ -27,7 +27,7 @@ export interface WatchControlOptions {
   /** undefined = addresses outside are not asked. */
   readonly prober: Prober | undefined
   /** How something of this server stands that a record follows; null while it comes up. */
-  readonly lookAtJoined: (record: ServiceRecord) => Promise<ProbeResult | null>
+  readonly lookAtJoined: (record: ProbedRecord) => Promise<ProbeResult | null>
   /** In [0, 1). */
   readonly random: () => number
   readonly clock: Clock
@@ -43,9 +43,16 @@ export interface WatchControl extends WatchReadings {
   stop(): Promise<void>
 }
 
+/** What is kept of each record: thousands are watched, and configs and labels may be long. */
+type ProbedRecord = Pick<ServiceSummary, "id" | "state" | "joined" | "healthCheckUrl">
+
+function probed({ id, state, joined, healthCheckUrl }: ProbedRecord): ProbedRecord {
+  return { id, state, joined, healthCheckUrl }
+}
+
 interface Watched {
   watch: ServiceWatch
-  record: ServiceRecord
+  record: ProbedRecord
   count: WatchCount
   lastProbe: ServiceWatch["lastProbe"]
   /** Waits for its turn, or is being probed. */
@@ -90,10 +97,18 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
 
   // ---- what is watched ---------------------------------------------------------------------------
 
-  function take(watch: ServiceWatch, record: ServiceRecord): void {
+  function take(watch: ServiceWatch, record: ProbedRecord): void {
     const { lastProbe } = watch
     const count = countOf(watch, record)
-    const entry: Watched = { watch, record, count, lastProbe, isBusy: false, isAgain: false, quietUntilMs: 0 }
+    const entry: Watched = {
+      watch,
+      record: probed(record),
+      count,
+      lastProbe,
+      isBusy: false,
+      isAgain: false,
+      quietUntilMs: 0,
+    }
     known.set(watch.serviceId, entry)
     // the first one soon, but not all of them at once
     plan(entry, Math.round(options.random() * watch.intervalSeconds * 1000))
@@ -128,13 +143,13 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
     if (isOther) plan(entry, nextProbeInMs(watch, options.random()))
   }
 
-  function recordMoved(record: ServiceRecord): void {
+  function recordMoved(record: ProbedRecord): void {
     const entry = known.get(record.id)
     if (!entry) return
     const isElsewhere = entry.record.healthCheckUrl !== record.healthCheckUrl
     const isNews = record.joined !== null && entry.record.state !== record.state
     const isOther = stateToShow(record, entry.count.verdict) !== record.state
-    entry.record = record
+    entry.record = probed(record)
     entry.quietUntilMs = 0
     // an owner's word holds until a threshold is met anew
     if (isElsewhere || isOther) entry.count = nothingCounted
@@ -233,7 +248,7 @@ export function createWatchControl(options: WatchControlOptions): WatchControl {
     const quietUntilMs = clock.nowMs() + noteEveryMs
     Object.assign(entry, {
       watch,
-      record,
+      record: probed(record),
       count: countOf(watch, record),
       quietUntilMs,
     } satisfies Partial<Watched>)
@@ -281,7 +296,7 @@ function isSlow({ lastProbe }: Watched): boolean {
 }
 
 /** What it has come to so far; nothing where its owner had the last word. */
-function countOf(watch: ServiceWatch, record: ServiceRecord): WatchCount {
+function countOf(watch: ServiceWatch, record: ProbedRecord): WatchCount {
   const seen: WatchCount = { ...nothingCounted, verdict: watch.verdict }
   return stateToShow(record, watch.verdict) === record.state ? seen : nothingCounted
 }

@@ -10,17 +10,17 @@ import {
 } from "../domain/services/index.ts"
 import { assertInserted, assertMoved, fromJson, toJson } from "./codec.ts"
 import type { Database } from "./schema.ts"
-import { type ServiceRow, serviceColumns, toHex, toRecord } from "./service-rows.ts"
+import { summaryColumns, type SummaryRow, toHex, toSummary } from "./service-rows.ts"
 import { sessionOf, type SqlRow } from "./session.ts"
 import { compileNow, rowsAs, slotsOf, statement } from "./statement.ts"
 
 type Row = Selectable<Database["service_watch"]>
 type HistoryRow = Selectable<Database["service_history"]>
 type ById = Pick<Row, "service_id">
-type Joined = ServiceRow & { readonly watch_body: string; readonly watch_version: number }
+type Joined = SummaryRow & { readonly watch_body: string; readonly watch_version: number }
 
 const columns = ["service_id", "workspace_id", "body", "version"] as const
-const recordColumns = serviceColumns.map((column) => `service_record.${column}` as const)
+const recordColumns = summaryColumns.map((column) => `service_record.${column}` as const)
 
 const selectOne = statement<ById>("primary")((db, p) =>
   db.selectFrom("service_watch").select(["body", "version"]).where("service_id", "=", p("service_id")),
@@ -116,7 +116,7 @@ export async function deleteWatch(tx: Tx, hex: string): Promise<void> {
 function watched(found: readonly SqlRow[] | undefined): readonly WatchedRecord[] {
   return rowsAs<Joined>(found).map((row) => ({
     watch: toWatch({ body: row.watch_body, version: row.watch_version }),
-    record: toRecord(row),
+    record: toSummary(row),
   }))
 }
 

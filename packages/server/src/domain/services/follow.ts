@@ -34,7 +34,7 @@ export interface ServiceJoins {
   /** Brings the record and its watch in line with what it follows; nothing where it is gone or follows nothing. */
   follow(id: ServiceId): Promise<void>
   /** How what it follows stands now. */
-  standing(record: ServiceRecord): Promise<JoinedStanding>
+  standing(record: Pick<ServiceRecord, "joined">): Promise<JoinedStanding>
 }
 
 /** What may be joined, as its reader sees it. */

@@ -1,9 +1,9 @@
 import type { Principal } from "../../identity/index.ts"
-import type { ServiceId, ServiceRecord } from "../types.ts"
+import type { ServiceId, ServiceSummary } from "../types.ts"
 import type { LastProbe, ServiceWatch, WatchEntry, WatchSettings } from "./types.ts"
 
 export interface WatchView {
-  readonly record: ServiceRecord
+  readonly record: ServiceSummary
   readonly watch: ServiceWatch
   /** The latest one in this life of the server, else the latest that was written down. */
   readonly lastProbe: LastProbe | null

@@ -1,6 +1,6 @@
 import type { Reads, Topic, Tx } from "../../journal/index.ts"
 import { topic } from "../../journal/index.ts"
-import type { ServiceId, ServiceRecord } from "../types.ts"
+import type { ServiceId, ServiceSummary } from "../types.ts"
 
 /** How a record's health is looked at. */
 export interface WatchSettings {
@@ -90,7 +90,7 @@ export interface WatchStore {
 
 export interface WatchedRecord {
   readonly watch: ServiceWatch
-  readonly record: ServiceRecord
+  readonly record: ServiceSummary
 }
 
 /** The row after the change; `gone`: it was deleted. */
