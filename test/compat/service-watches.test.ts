@@ -190,6 +190,14 @@ describe("berth services", () => {
     }
   })
 
+  it("says of a watch that it has nothing to ask", async () => {
+    await berth("add", "mute", "--url", "https://models.example/mute")
+    const { code, out } = await berth("watch", "mute")
+    expect([code, out]).toEqual([0, expect.stringContaining("as soon as it has a health_check_url")])
+    expect((await berth("get", "mute")).out).toMatch(/Last probe\s+never: it has no health address/)
+    expect((await berth()).out).toContain("never: it has no health address")
+  })
+
   it.each([
     [["x"], 2, "Say where it answers"],
     [["x", "--url", "m.example"], 2, '--url takes a URL, not "m.example".'],

@@ -51,7 +51,7 @@ export async function servicesList(terminal: Terminal, options: ServicesOptions)
       { title: "STATE", cell: (entry) => entry.state ?? "-" },
       { title: "ANSWERS AT", cell: (entry) => clipped(entry.predictionUrl ?? "-") },
       { title: "WATCH", cell: (entry) => entry.watch?.verdict ?? "-" },
-      { title: "LAST PROBE", cell: (entry) => probeOf(entry.watch, terminal.nowMs()) },
+      { title: "LAST PROBE", cell: (entry) => probeOf(entry, terminal.nowMs()) },
       { title: "ID", cell: (entry) => entry.id },
     ],
     empty: "There are no service records.",
@@ -137,7 +137,9 @@ export async function serviceWatch(
     return writeDone(terminal, form, `The record ${what} is watched no more.`, { id })
   }
   const watch = await client.berth.watchService(id, settings)
-  const words = `The record ${watch.name} is asked every ${watch.intervalSeconds} s.`
+  const words = isMute(watch)
+    ? `The record ${watch.name} is watched as soon as it has a health_check_url, which a PUT of the services API gives it.`
+    : `The record ${watch.name} is asked every ${watch.intervalSeconds} s.`
   await writeDone(terminal, form, words, watch)
 }
 
@@ -177,8 +179,14 @@ function clipped(text: string): string {
   return text.length > longestCell ? `${text.slice(0, longestCell - 1)}…` : text
 }
 
-function probeOf(watch: ServiceEntry["watch"], nowMs: number): string {
-  if (!watch?.lastProbe) return "-"
+/** Whether a watch has nothing to look at: it then waits for an address for ever. */
+function isMute({ joined, healthCheckUrl }: Pick<ServiceEntry, "joined" | "healthCheckUrl">): boolean {
+  return joined === null && (healthCheckUrl ?? "") === ""
+}
+
+function probeOf(entry: ServiceEntry, nowMs: number): string {
+  const { watch } = entry
+  if (!watch?.lastProbe) return watch && isMute(entry) ? "never: it has no health address" : "-"
   return `${age(watch.lastProbe.at, nowMs)} ago: ${watch.lastProbe.detail}`
 }
 
@@ -193,7 +201,7 @@ async function factsOf(terminal: Terminal, entry: ServiceEntry): Promise<string>
     ["Health", entry.healthCheckUrl ?? "-"],
     ["Follows", entry.joined?.name ?? "-"],
     ["Watch", watch ? `every ${watch.intervalSeconds} s: ${watch.verdict}` : "not watched"],
-    ["Last probe", probeOf(watch, terminal.nowMs())],
+    ["Last probe", probeOf(entry, terminal.nowMs())],
   ] as const
   return renderTable(
     terminal,
