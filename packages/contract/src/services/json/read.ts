@@ -46,7 +46,18 @@ class Malformed extends Error {
 class TooMuch extends Error {}
 
 const numberForm = /(-?)(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y
-const plainRun = /[^"\\\u0000-\u001f]*/y
+/** Looked at one by one: a text of a mebibyte may have half a million of numbers and quotes. */
+const codes = {
+  blank: 0x20,
+  quote: 0x22,
+  point: 0x2e,
+  zero: 0x30,
+  capitalE: 0x45,
+  bracket: 0x5b,
+  backslash: 0x5c,
+  e: 0x65,
+  brace: 0x7b,
+} as const
 const words: readonly (readonly [string, JsonValue])[] = [
   ["null", { kind: "null" }],
   ["true", { kind: "boolean", value: true }],
@@ -84,21 +95,18 @@ class Reader {
   }
 
   #value(): JsonValue {
-    const first = this.#text[this.#at]
-    if (first === "{") return this.#nested(() => this.#object())
-    if (first === "[") return this.#nested(() => this.#array())
-    if (first === '"') return { kind: "string", value: this.#string() }
-    return this.#number() ?? this.#word()
-  }
-
-  #nested(read: () => JsonValue): JsonValue {
-    if (this.#depth >= maxDepth) throw new TooMuch()
-    this.#depth += 1
-    this.#at += 1
-    this.#skipBlanks()
-    const value = read()
-    this.#depth -= 1
-    return value
+    const first = this.#text.charCodeAt(this.#at)
+    if (first === codes.brace || first === codes.bracket) {
+      if (this.#depth >= maxDepth) throw new TooMuch()
+      this.#depth += 1
+      this.#at += 1
+      this.#skipBlanks()
+      const value = first === codes.brace ? this.#object() : this.#array()
+      this.#depth -= 1
+      return value
+    }
+    if (first === codes.quote) return { kind: "string", value: this.#string() }
+    return this.#shortInteger(first) ?? this.#number() ?? this.#word()
   }
 
   #object(): JsonValue {
@@ -143,6 +151,20 @@ class Reader {
     return found[1]
   }
 
+  /** Most numbers are one digit or a few: no match is made for them. */
+  #shortInteger(first: number): JsonValue | undefined {
+    if (!isDigit(first)) return undefined
+    let to = this.#at + 1
+    if (first !== codes.zero) while (to - this.#at < 16 && isDigit(this.#text.charCodeAt(to))) to += 1
+    const next = this.#text.charCodeAt(to)
+    // a digit behind a zero is no part of the number
+    const isLonger = isDigit(next) && first !== codes.zero
+    if (isLonger || next === codes.point || next === codes.e || next === codes.capitalE) return undefined
+    const digits = this.#text.slice(this.#at, to)
+    this.#at = to
+    return { kind: "integer", digits }
+  }
+
   #number(): JsonValue | undefined {
     numberForm.lastIndex = this.#at
     const found = numberForm.exec(this.#text)
@@ -156,25 +178,30 @@ class Reader {
 
   #string(): string {
     const from = this.#at
-    const parts: string[] = []
+    let read = ""
     this.#at += 1
     for (;;) {
-      parts.push(this.#plainRun())
+      read += this.#plainRun()
       const next = this.#text[this.#at]
       if (next === undefined) throw new Malformed("Unterminated string starting at", from)
       if (next === '"') break
       if (next !== "\\") throw new Malformed("Invalid control character at", this.#at)
-      parts.push(this.#escape(from))
+      read += this.#escape(from)
     }
     this.#at += 1
-    return parts.join("")
+    return read
   }
 
+  /** Until a quote, a backslash or a control character. */
   #plainRun(): string {
-    plainRun.lastIndex = this.#at
-    const [run = ""] = plainRun.exec(this.#text) ?? []
-    this.#at += run.length
-    return run
+    const from = this.#at
+    let to = from
+    for (; to < this.#text.length; to++) {
+      const code = this.#text.charCodeAt(to)
+      if (code === codes.quote || code === codes.backslash || code < codes.blank) break
+    }
+    this.#at = to
+    return this.#text.slice(from, to)
   }
 
   #escape(stringFrom: number): string {
@@ -210,6 +237,10 @@ class Reader {
       this.#at += 1
     }
   }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39
 }
 
 /** How many characters stand before `at`; JavaScript counts those beyond U+FFFF twice. */

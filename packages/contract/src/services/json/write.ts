@@ -3,42 +3,35 @@ import type { JsonText, JsonValue } from "./value.ts"
 
 /** The text of a value as Python's `json.dumps` writes it. */
 export function jsonText(value: JsonValue): JsonText {
-  const parts: string[] = []
-  addText(value, parts)
-  return parts.join("") as JsonText
+  return textOf(value) as JsonText
 }
 
-function addText(value: JsonValue, parts: string[]): void {
+function textOf(value: JsonValue): string {
   switch (value.kind) {
     case "array":
-      parts.push("[")
-      for (const [index, item] of value.items.entries()) {
-        if (index > 0) parts.push(", ")
-        addText(item, parts)
-      }
-      parts.push("]")
-      return
+      return listText(value.items)
     case "object":
-      addMembers(value.members, parts)
-      return
+      return membersText(value.members)
     case "null":
     case "boolean":
     case "integer":
     case "float":
     case "string":
-      parts.push(scalarText(value))
+      return scalarText(value)
   }
 }
 
-function addMembers(members: ReadonlyMap<string, JsonValue>, parts: string[]): void {
-  parts.push("{")
-  let isFirst = true
-  for (const [key, member] of members) {
-    parts.push(isFirst ? "" : ", ", asciiString(key), ": ")
-    isFirst = false
-    addText(member, parts)
-  }
-  parts.push("}")
+function listText(items: readonly JsonValue[]): string {
+  let text = ""
+  for (const item of items) text += text === "" ? textOf(item) : `, ${textOf(item)}`
+  return `[${text}]`
+}
+
+function membersText(members: ReadonlyMap<string, JsonValue>): string {
+  let text = ""
+  for (const [key, member] of members)
+    text += `${text === "" ? "" : ", "}${asciiString(key)}: ${textOf(member)}`
+  return `{${text}}`
 }
 
 function scalarText(value: Exclude<JsonValue, { kind: "array" | "object" }>): string {
@@ -56,8 +49,12 @@ function scalarText(value: Exclude<JsonValue, { kind: "array" | "object" }>): st
   }
 }
 
+/** What stands in quotes as it is. */
+const plain = /^[ !#-[\]-~]*$/
+
 /** In quotes; what is not printable ASCII, DEL too, as escapes. */
 function asciiString(text: string): string {
+  if (plain.test(text)) return `"${text}"`
   return JSON.stringify(text).replaceAll(
     /[^\u0000-\u007e]/g,
     (unit) => String.raw`\u` + unit.charCodeAt(0).toString(16).padStart(4, "0"),
@@ -69,30 +66,33 @@ function asciiString(text: string): string {
  * Half characters stay escapes.
  */
 export function answerText(text: JsonText): string {
-  const parts: string[] = []
+  let answer = ""
   let copied = 0
   let at = 0
   while (at < text.length) {
     const to = endOfToken(text, at)
     const token = changed(text, at, to)
     if (token !== undefined) {
-      parts.push(text.slice(copied, at), token)
+      answer += text.slice(copied, at) + token
       copied = to
     }
     at = to
   }
-  parts.push(text.slice(copied))
-  return parts.join("")
+  return answer + text.slice(copied)
 }
+
+const [blank, quote, backslash] = [0x20, 0x22, 0x5c]
 
 /** A string ends behind its quote, a number or a word before what is part of neither; all else is one character. */
 function endOfToken(text: string, from: number): number {
   let at = from + 1
-  if (text[from] === '"') {
-    while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1
+  const first = text.charCodeAt(from)
+  if (first === quote) {
+    for (let code = text.charCodeAt(at); code !== quote && at < text.length; code = text.charCodeAt(at))
+      at += code === backslash ? 2 : 1
     return at + 1
   }
-  if (!isOfToken(text.charCodeAt(from))) return at
+  if (!isOfToken(first)) return at
   while (isOfToken(text.charCodeAt(at))) at += 1
   return at
 }
@@ -111,11 +111,11 @@ function isOfToken(code: number): boolean {
 
 /** The token as answers have it; undefined: as it is. */
 function changed(text: string, from: number, to: number): string | undefined {
-  const first = text[from]
-  if (first === " ") return ""
+  const first = text.charCodeAt(from)
+  if (first === blank) return ""
   if (to - from === 1) return undefined
   const token = text.slice(from, to)
-  if (first === '"') return token.includes("\\") ? JSON.stringify(JSON.parse(token)) : undefined
+  if (first === quote) return token.includes("\\") ? JSON.stringify(JSON.parse(token)) : undefined
   if (token.endsWith("NaN") || token.endsWith("Infinity")) return "null"
   // Without an exponent floats look the same in both forms.
   return /\de/.test(token) ? answerFloat(Number(token)) : undefined

@@ -27,19 +27,29 @@ function mantissa({ sign, digits }: Shortest): string {
   return sign + (digits.length === 1 ? digits : `${digits[0]}.${digits.slice(1)}`)
 }
 
+/** As JavaScript writes them, with a fraction: without an exponent from 0.000001 on, and below 1e21. */
+function plainly(value: number): string {
+  const text = String(value)
+  return text.includes(".") ? text : `${text}.0`
+}
+
 /** As Python's `repr` and `json.dumps` write a finite float: `1.0`, `1e+16`, `1e-07`. */
 export function pythonFloat(value: number): string {
+  const size = Math.abs(value)
+  if (size >= 1e-4 && size < 1e16) return plainly(value)
   const parts = shortest(value)
-  if (value === 0 || (parts.point > -4 && parts.point <= 16)) return positional(parts)
+  if (value === 0) return positional(parts)
   const exponent = parts.point - 1
-  const size = String(Math.abs(exponent)).padStart(2, "0")
-  return `${mantissa(parts)}e${exponent < 0 ? "-" : "+"}${size}`
+  const digits = String(Math.abs(exponent)).padStart(2, "0")
+  return `${mantissa(parts)}e${exponent < 0 ? "-" : "+"}${digits}`
 }
 
 /** As the answers of the API write a finite float: `1.0`, `1e16`, `1e-7`. */
 export function answerFloat(value: number): string {
+  const size = Math.abs(value)
+  if (size >= 1e-5 && size < 1e16) return plainly(value)
   const parts = shortest(value)
-  if (value === 0 || (parts.point > -5 && parts.point <= 16)) return positional(parts)
+  if (value === 0) return positional(parts)
   return `${mantissa(parts)}e${parts.point - 1}`
 }
 
