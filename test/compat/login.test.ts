@@ -294,6 +294,7 @@ describe("berth logout", () => {
     const other = "https://gpu.example"
     const logins = [login, { ...login, server: other, kind: "key" }]
     writeFileSync(loginFile(), JSON.stringify({ current: server.url, logins }), { mode: 0o600 })
+    expect((await berth(["whoami"])).out).toMatch(/\nalso +ann at https:\/\/gpu\.example, with --server\n/)
     const { code, err } = await berth(["logout"])
     const still = `You are still signed in to ${other}: say so with --server URL.`
     expect([code, err]).toEqual([0, `${still}\n`])

@@ -1,10 +1,11 @@
 import type { Me } from "@berth/contract/berth"
 import type { CommonOptions } from "../connect.ts"
 import { connect } from "../connect.ts"
+import { readLogins, serverOf } from "../kept-logins.ts"
 import { writeFacts } from "../output.ts"
 import type { Terminal } from "../terminal.ts"
 
-/** `berth whoami`: who the server takes the caller for, by what, and until when. */
+/** `berth whoami`: who the server takes the caller for, by what, until when, and where else somebody is signed in. */
 export async function whoami(terminal: Terminal, options: CommonOptions): Promise<void> {
   const { client, place, form } = await connect(terminal, options)
   const me = await client.berth.me()
@@ -12,13 +13,21 @@ export async function whoami(terminal: Terminal, options: CommonOptions): Promis
   const workspaces = me.workspaces.map(({ id, role }) => ({ id, role }))
   const server = place.url
   const from = { server: place.from, token: place.tokenFrom === "" ? null : place.tokenFrom }
-  await writeFacts(terminal, form, { server, user, userId, serverRole, workspaces, credential, from }, [
+  const others = otherLogins(terminal, server)
+  const value = { server, user, userId, serverRole, workspaces, credential, from, otherLogins: others }
+  await writeFacts(terminal, form, value, [
     ["server", `${server} (named by ${place.from})`],
     ["user", user],
     ["roles", rolesOf(me)],
     ["by", waysIn(me, place.tokenFrom)],
     ["until", untilOf(me)],
+    ...others.map((one) => ["also", `${one.user} at ${one.server}, with --server`] as const),
   ])
+}
+
+function otherLogins(terminal: Terminal, server: string) {
+  const others = readLogins(terminal).logins.filter((login) => login.server !== serverOf(server))
+  return others.map((login) => ({ server: login.server, user: login.userName }))
 }
 
 function rolesOf({ serverRole, workspaces }: Me): string {
