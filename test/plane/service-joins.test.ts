@@ -187,6 +187,17 @@ describe("a record that follows a Deployment", () => {
     const again = p.plane.serviceJoins.register(owner, { kind: "workload", name: workload, watch: null })
     await expect(again).rejects.toMatchObject({ code: "already_exists" })
     const { id: job } = await p.submit()
+    const steering = {
+      kind: "workload",
+      name: workload,
+      watch: null,
+      recordName: "a\u001b[2J",
+      labels: { a: "\u0000" },
+    } as const
+    await expect(p.plane.serviceJoins.register(owner, steering)).rejects.toMatchObject({
+      code: "invalid",
+      issues: [{ path: ["name"] }, { path: ["labels"] }],
+    })
     const ofJob = p.plane.serviceJoins.register(owner, { kind: "workload", name: job, watch: null })
     await expect(ofJob).rejects.toMatchObject({ code: "conflict", detail: "no_service" })
     for (const kind of ["workload", "ray-service"] as const) {

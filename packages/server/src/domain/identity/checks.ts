@@ -3,7 +3,8 @@ import { localUserName } from "./directory.ts"
 import { roles } from "./types.ts"
 
 const namePattern = /^[a-zA-Z0-9._@-]{1,64}$/
-const emailPattern = /^[^\s@\u0000-\u001f\u007f]+@[^\s@\u0000-\u001f\u007f]+$/
+const emailPattern =
+  /^[^\s@\u0000-\u001f\u007f-\u009f\p{Surrogate}]+@[^\s@\u0000-\u001f\u007f-\u009f\p{Surrogate}]+$/u
 /** Halves of characters too: a database keeps something else than what is in memory. */
 const controlPattern = /[\u0000-\u001f\u007f-\u009f\p{Surrogate}]/u
 const longestEmail = 254

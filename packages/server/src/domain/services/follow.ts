@@ -7,6 +7,7 @@ import { followed, type JoinedStanding, verdictOf } from "./joins.ts"
 import { pythonText } from "./python-text.ts"
 import type { JoinedRecords } from "./records.ts"
 import { tellState } from "./state-events.ts"
+import { checkTexts } from "./texts.ts"
 import type { JsonText, ServiceId, ServiceJoin, ServiceRecord, ServiceStore } from "./types.ts"
 import { withEntry } from "./watches/findings.ts"
 import { checkSettings } from "./watches/service.ts"
@@ -74,6 +75,10 @@ export function createServiceJoins(options: ServiceJoinsOptions): ServiceJoins {
   return {
     async register(principal, wanted) {
       if (wanted.watch) checkSettings(wanted.watch)
+      const labels = Object.entries(wanted.labels ?? {})
+        .flat()
+        .join("")
+      checkTexts("service-record", { name: wanted.recordName, labels })
       const found = await options.find(principal, wanted.kind, wanted.name)
       if (found.refusal !== null)
         throw new AppError("conflict", found.refusal, {

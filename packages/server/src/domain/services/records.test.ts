@@ -135,6 +135,31 @@ describe("records of model servers", () => {
 
   const nowhere = "00000000-0000-0000-0000-000000000000" as PipelineRunId & ModelVersionId
 
+  it.each(["a\u0000b", "\u001b[2J", "\u009b2J", "half \ud800"])(
+    "have no runs and model versions whose names could steer a terminal, such as %j",
+    async (text) => {
+      const { registers, editor } = world
+      const run = {
+        workspaceId: "red",
+        name: text,
+        pipelineName: text,
+        status: "running",
+        modelVersionId: null,
+      } as const
+      const model = { workspaceId: "red", modelName: text, name: text, stage: text }
+      const refused = (paths: readonly string[]) => ({
+        code: "invalid",
+        issues: paths.map((path) => ({ path: [path], message: "must not have control characters" })),
+      })
+      await expect(registers.runs.create(editor, run)).rejects.toMatchObject(
+        refused(["name", "pipelineName"]),
+      )
+      await expect(registers.modelVersions.create(editor, model)).rejects.toMatchObject(
+        refused(["modelName", "name", "stage"]),
+      )
+    },
+  )
+
   it("link to runs and model versions of their own workspace: the run is looked at first", async () => {
     const { records, registers, editor, stranger } = world
     const model = { workspaceId: "red", modelName: "churn", name: null, stage: null }

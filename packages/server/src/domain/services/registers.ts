@@ -5,6 +5,7 @@ import type { Reads, Store, SubjectKind, Tx } from "../journal/index.ts"
 import { requireActive, type WorkspaceRow } from "../workspaces/index.ts"
 import type { NewModelVersion, NewPipelineRun, Register, ServiceRegisters } from "./commands.ts"
 import { notThere } from "./refusals.ts"
+import { checkTexts } from "./texts.ts"
 import type {
   ModelVersion,
   ModelVersionId,
@@ -37,6 +38,8 @@ export function createServiceRegisters(options: ServiceRegistersOptions): Servic
   }
 }
 
+type Texts = Readonly<Record<string, string | null>> & { readonly workspaceId: string }
+
 /** What every row is made with. */
 interface Birth {
   readonly id: string
@@ -46,7 +49,7 @@ interface Birth {
   readonly version: number
 }
 
-function createRegister<T extends Row, Id extends string, New extends { readonly workspaceId: string }>(
+function createRegister<T extends Row, Id extends string, New extends Texts>(
   options: ServiceRegistersOptions,
   kind: Kind,
   rows: ServiceRegister<T, Id>,
@@ -64,6 +67,7 @@ function createRegister<T extends Row, Id extends string, New extends { readonly
   return {
     async create(principal, wanted) {
       authorize(principal, "service.write", { workspaceId: wanted.workspaceId })
+      checkTexts(kind, wanted)
       const atMs = clock.nowMs()
       const atUs = Math.trunc(atMs) * 1000
       const id = ulidToUuid(options.ids.ulid())
