@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { servicesFamily } from "../../packages/server/src/http/services/family.ts"
 import { type FakePlane, startFakePlane, trainingJob } from "./fake-plane.ts"
 
 const path = "/api/v1/workloads"
@@ -93,4 +94,29 @@ describe("a POST with an Idempotency-Key", () => {
     expect(answer.status).toBe(400)
     expect(await count()).toBe(0)
   })
+})
+
+it("a POST with an Idempotency-Key is carried out once also when its answer is too long to be kept", async () => {
+  const server = await startFakePlane({ noAuth: false, families: [servicesFamily] })
+  try {
+    const authorization = `Bearer ${server.token}`
+    const headers = { authorization, "content-type": "application/json", "idempotency-key": randomUUID() }
+    const project = (await server.sendRaw({ path: "/api/v1/projects/default", headers: { authorization } }))
+      .json as {
+      readonly id: string
+    }
+    const body = JSON.stringify({
+      project: project.id,
+      name: "large",
+      service_type: { type: "t", flavor: "f" },
+      config: { text: "x".repeat(1024 * 1024 - 300) },
+    })
+    const post = () => server.sendRaw({ method: "POST", path: "/api/v1/services", headers, body })
+    const [first, again] = [await post(), await post()]
+    expect([first.status, again.status]).toEqual([200, 200])
+    expect(again.text).toBe(first.text)
+    expect(again.headers["idempotent-replayed"]).toBe("true")
+  } finally {
+    await server.close()
+  }
 })

@@ -22,7 +22,7 @@ export interface KeptAnswer {
 }
 
 export interface IdempotencyRow extends IdempotentRequest {
-  /** null: it was carried out, and the server ended before the answer was kept. */
+  /** null: it was carried out, and the answer was not kept: the server ended before, or it is too long. */
   readonly answer: KeptAnswer | null
   /** What its first event is about; null: it has none, or the answer is kept. */
   readonly about: Subject | null
@@ -65,7 +65,7 @@ export interface IdempotencyWays {
   readonly isRepeatable: boolean
 }
 
-/** It was carried out, and the server ended before the answer was kept. */
+/** It was carried out, and the answer was not kept. */
 export interface LostAnswer {
   /** What its first event is about. */
   readonly about: Subject | null
@@ -83,7 +83,7 @@ export interface RunningRequest {
 const keepMs = 24 * 3_600_000
 const mostKept = 100_000
 const longestWaitMs = 20_000
-/** A longer answer is not kept. */
+/** A longer answer is not kept, in characters. */
 const longestBody = 1024 * 1024
 
 interface Scope {
@@ -132,8 +132,13 @@ export function createIdempotency(options: {
     scope.isOver = true
     if (!scope.isMarked) return
     const { request } = scope
-    const isKept = answer !== null && answer.body.length <= longestBody
-    await inner.tx((tx) => (isKept ? rows.keep(tx, request, answer) : rows.drop(tx, request)))
+    if (answer) await keep(request, answer)
+    else await inner.tx((tx) => rows.drop(tx, request))
+  }
+
+  /** A long one is made anew whenever it is asked for, as one that was lost. */
+  async function keep(request: IdempotentRequest, answer: KeptAnswer): Promise<void> {
+    if (answer.body.length <= longestBody) await inner.tx((tx) => rows.keep(tx, request, answer))
   }
 
   /** Resolves when nothing of that name runs, and takes its place. */
@@ -168,7 +173,7 @@ export function createIdempotency(options: {
         if (known.bodyHash !== request.bodyHash && !replaysAnyBody) throw reused()
         leave()
         const { answer, about } = known
-        return answer ?? { about, keep: (made) => inner.tx((tx) => rows.keep(tx, request, made)) }
+        return answer ?? { about, keep: (made) => keep(request, made) }
       } catch (error) {
         leave()
         throw error
