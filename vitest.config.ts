@@ -34,7 +34,12 @@ const everywhere: ProjectTests = {
 
 export default defineConfig({
   test: {
-    globalSetup: ["test/support/postgres-run.ts", "test/support/new-database.ts", "test/support/ray-home.ts"],
+    globalSetup: [
+      "test/support/postgres-run.ts",
+      "test/support/new-database.ts",
+      "test/support/ray-home.ts",
+      "test/support/compile-cache.ts",
+    ],
     // With real Ray and all the rest a third of the time is waiting: for two cores a third worker.
     maxWorkers: process.env["CI_FULL"] === "1" ? 3 : 2,
     sequence: { sequencer: LongestFirst },

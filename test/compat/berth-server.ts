@@ -1,7 +1,6 @@
 import { createBackups } from "../../packages/server/src/backups/create-backups.ts"
-import { mkdtempSync, rmSync } from "node:fs"
+import { rmSync } from "node:fs"
 import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
 import type { Role } from "../../packages/server/src/domain/identity/index.ts"
@@ -27,7 +26,7 @@ import type { RateLimit } from "../../packages/server/src/kit/rate-limiter.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createTelemetry } from "../../packages/server/src/telemetry/telemetry.ts"
-import { newDatabase } from "../support/new-database.ts"
+import { fastDirectory, newDatabase } from "../support/new-database.ts"
 
 const gib = 2 ** 30
 const patienceMs = 20_000
@@ -125,7 +124,7 @@ export async function startBerthServer(
   } = {},
 ): Promise<BerthServer> {
   const { noAuth = false, mostStreams = 256, openMetrics = false, clusters = ["local"] } = options
-  const directory = mkdtempSync(join(tmpdir(), "berth-http-"))
+  const directory = fastDirectory("berth-http-")
   const clock = createVirtualClock()
   const world = createFakeWorld({ clock, nodes: options.nodes ?? [gpuNode("node-a"), gpuNode("node-b")] })
   const noWorld = createFakeWorld({ clock, nodes: [] })

@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { rmSync } from "node:fs"
 import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ControlPlane } from "../../packages/server/src/control-plane.ts"
 import { createControlPlane } from "../../packages/server/src/control-plane.ts"
@@ -24,7 +23,7 @@ import type { RateLimit } from "../../packages/server/src/kit/rate-limiter.ts"
 import { silentLog } from "../../packages/server/src/kit/log.ts"
 import { createBackups } from "../../packages/server/src/backups/create-backups.ts"
 import { openStore } from "../../packages/server/src/store/index.ts"
-import { newDatabase } from "../support/new-database.ts"
+import { fastDirectory, newDatabase } from "../support/new-database.ts"
 
 const cluster = "local"
 const gib = 2 ** 30
@@ -99,7 +98,7 @@ export async function startFakePlane(options: {
   readonly families?: readonly Family[]
   readonly failureLimit?: RateLimit
 }): Promise<FakePlane> {
-  const directory = mkdtempSync(join(tmpdir(), "berth-compat-"))
+  const directory = fastDirectory("berth-compat-")
   const clock = createVirtualClock()
   const programs: FakePlane["programs"] = new Map()
   const nodes = [gpuNode("node-a", "10.0.0.1"), gpuNode("node-b", "10.0.0.2")]

@@ -1,5 +1,4 @@
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { createControlPlane, type ControlPlane } from "../../packages/server/src/control-plane.ts"
 import type { GpuRequestLimits } from "../../packages/server/src/domain/gpu-requests/index.ts"
@@ -41,7 +40,7 @@ import { silentLog, type Log } from "../../packages/server/src/kit/log.ts"
 import { openStore, type OpenStore } from "../../packages/server/src/store/index.ts"
 import { createGpuWatch, faultsOfGpus, type GpuWatch } from "./gpu-faults.ts"
 import { createReplicaWatch, type ReplicaWatch } from "./replica-moves.ts"
-import { newDatabase } from "./new-database.ts"
+import { fastDirectory, newDatabase } from "./new-database.ts"
 import { faultsOfRay } from "./ray-faults.ts"
 import { createLife, type Life, type OnStep } from "./life.ts"
 import { faultsOfServices } from "./service-faults.ts"
@@ -191,16 +190,6 @@ export function commandOf({ resource, ...rest }: Submission = {}): CreateWorkloa
   }
 }
 
-/** In memory where that can be: planes die with their process, never with the machine. */
-function fastDirectory(): string {
-  try {
-    accessSync("/dev/shm", constants.W_OK)
-    return "/dev/shm"
-  } catch {
-    return tmpdir()
-  }
-}
-
 /** The same numbers at every run. */
 function seededRandom(seed: number): () => number {
   let state = seed
@@ -282,7 +271,7 @@ async function assignNodes({ plane, store, life }: Begun): Promise<void> {
 }
 
 export async function createTestPlane(options: TestPlaneOptions = {}): Promise<TestPlane> {
-  const directory = mkdtempSync(join(fastDirectory(), "berth-plane-"))
+  const directory = fastDirectory("berth-plane-")
   const path = newDatabase(join(directory, "berth.db"))
   const clock = createVirtualClock()
   const nodes = options.nodes ?? [aNode("n1")]

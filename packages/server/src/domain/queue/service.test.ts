@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { AppError } from "../../kit/errors.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createIds } from "../../kit/ids.ts"
 import { silentLog } from "../../kit/log.ts"
-import { newDatabase } from "../../../../../test/support/new-database.ts"
+import { fastDirectory, newDatabase } from "../../../../../test/support/new-database.ts"
 import { openStore } from "../../store/index.ts"
 import { defaultLimits, nodeHoldChanged } from "../gpu-requests/index.ts"
 import type { Principal, Role, ServerRole, UserId } from "../identity/index.ts"
@@ -23,7 +22,7 @@ import { claimChanged, queueControlChanged, reasonCodes } from "./types.ts"
 
 /** The queue as the server wires it, on a database of its own. */
 function openWorld() {
-  const dir = mkdtempSync(join(tmpdir(), "berth-queue-"))
+  const dir = fastDirectory("berth-queue-")
   const clock = createVirtualClock()
   const store = openStore({ path: newDatabase(join(dir, "berth.db")), clock, log: silentLog })
   const capacity = createCapacity()

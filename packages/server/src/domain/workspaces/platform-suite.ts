@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
-import { newDatabase } from "../../../../../test/support/new-database.ts"
+import { fastDirectory, newDatabase } from "../../../../../test/support/new-database.ts"
 import { openStore } from "../../store/index.ts"
 import { createVirtualClock } from "../../kit/clock.ts"
 import { createIds } from "../../kit/ids.ts"
@@ -27,7 +26,7 @@ function countedBytes() {
 export async function openPlatform(
   options: { readonly noAuth?: boolean; readonly passwords?: PasswordHasher } = {},
 ) {
-  const dir = mkdtempSync(join(tmpdir(), "berth-platform-"))
+  const dir = fastDirectory("berth-platform-")
   const clock = createVirtualClock()
   let commits = 0
   const onCommit = () => void commits++
