@@ -476,6 +476,8 @@ CREATE INDEX service_record_by_update on service_record (workspace_id, updated_a
 CREATE INDEX service_record_by_workspace on service_record
   (workspace_id, created_at_us, id, name, user_id, model_version_id, pipeline_run_id, type, flavor, pipeline_name, pipeline_step_name);
 
+CREATE INDEX service_record_in_name_order on service_record (workspace_id, name, id) where version > 0;
+
 CREATE TABLE service_watch (
   service_id text not null primary key,
   workspace_id text not null,

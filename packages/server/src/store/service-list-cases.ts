@@ -19,6 +19,7 @@ const created: ServiceCondition = { column: "created", op: "between", from: 1, t
 const updated: ServiceCondition = { column: "updated", op: "greater", number: 5 }
 const inOrder = "service_record_by_workspace"
 const byUpdate = "service_record_by_update"
+const byName = "service_record_in_name_order"
 const counters = "service_count"
 
 type Row = readonly [
@@ -30,9 +31,9 @@ type Row = readonly [
 const rows: readonly Row[] = [
   [[], "created", counters, [inOrder]],
   [[], "updated", counters, [byUpdate]],
-  [[], "name", counters, ["service_record_by_name"]],
+  [[], "name", counters, [byName]],
   [[], "flavor", counters, [inOrder]],
-  [[text("name", "starts_with")], "name", null, ["service_record_by_name"]],
+  [[text("name", "starts_with")], "name", "service_record_by_name", ["service_record_by_name", byName]],
   [[text("type", "equals")], "created", counters, [inOrder]],
   [[text("flavor", "contains")], "created", counters, [inOrder]],
   [[{ column: "user", op: "one_of", values: ["usr_1", "usr_2"] }], "created", counters, [inOrder]],

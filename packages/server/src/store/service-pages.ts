@@ -101,7 +101,8 @@ function isEntered({ conditions, match, sort }: ServiceQuery): boolean {
     conditions.some(
       (one) =>
         isIndexed(one) &&
-        one.column !== sort.column &&
+        // the order of names heeds the case of their letters, which finding them does not
+        (one.column !== sort.column || sort.column === "name") &&
         // the index by change tells when a record was made, too
         (one.column !== "created" || sort.column !== "updated"),
     )
@@ -142,14 +143,20 @@ type Way = "walked" | "entered"
 
 /** The keys of a page: what it skips is not read but in an index. */
 function keysOf(dialect: Dialect, query: ServiceQuery, way: Way) {
-  return dialect.db
-    .selectFrom("service_record")
-    .$if(query.sort.column === "user", (all) => all.leftJoin("user", "user.id", "service_record.user_id"))
-    .select("service_record.id")
-    .where((eb) => eb.and(wanted(dialect, eb, query, way)))
-    .orderBy(serviceOrder(dialect, query, way))
-    .limit(query.limit)
-    .offset(query.offset)
+  return (
+    dialect.db
+      .selectFrom("service_record")
+      .$if(query.sort.column === "user", (all) => all.leftJoin("user", "user.id", "service_record.user_id"))
+      .select("service_record.id")
+      .where((eb) => eb.and(wanted(dialect, eb, query, way)))
+      // what the index in that order is of (migration 17): every record
+      .$if(query.sort.column === "name" && way === "walked", (all) =>
+        all.where(sql<SqlBool>`service_record.version > 0`),
+      )
+      .orderBy(serviceOrder(dialect, query, way))
+      .limit(query.limit)
+      .offset(query.offset)
+  )
 }
 
 /** Sorting these needs a word about nulls: they come first, as upstream's databases have them. */
@@ -173,12 +180,10 @@ export function serviceOrder(
   return sql`${keyOf(dialect, column, way)} ${direction}${nulls}, ${recordColumns.id} ${direction}`
 }
 
-/** Names are sorted as they are compared: whatever the case of their letters. */
 function keyOf(dialect: Dialect, column: ServiceColumn, way: Way): RawBuilder<unknown> {
   if (column === "user") return sql.ref("user.name")
   const { text, int } = dialect.unindexed
-  if (column === "name")
-    return sql`lower(${way === "entered" ? text("service_record.name") : recordColumns.name})`
+  if (column === "name" && way === "entered") return text("service_record.name")
   return way === "entered" && (column === "created" || column === "updated")
     ? int(instants[column])
     : recordColumns[column]
@@ -222,7 +227,7 @@ function walkedColumns(dialect: Dialect, sort: ServiceColumn): Columns {
     pipeline_run_id: text("service_record.pipeline_run_id"),
     pipeline_name: text("service_record.pipeline_name"),
   }
-  return isWalkable(sort) ? { ...walked, [sort]: recordColumns[sort] } : walked
+  return sort === "created" || sort === "updated" ? { ...walked, [sort]: recordColumns[sort] } : walked
 }
 
 function combined(

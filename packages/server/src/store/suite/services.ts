@@ -205,13 +205,13 @@ export function serviceCases(open: OpenHarness): void {
       expect(await names({ sort: { column: "name", descending: false } })).toEqual([
         "",
         "100%",
+        "Iris_1",
         "iris-2",
-        "Iris_1",
       ])
-      await write((tx) => services.records.update(tx, { ...sampleRecord(2), name: "IRIS-0" }))
-      expect(await names({ sort: { column: "name", descending: true } }), "whatever their case").toEqual([
+      await write((tx) => services.records.update(tx, { ...sampleRecord(2), name: "aris" }))
+      expect(await names({ sort: { column: "name", descending: true } }), "by code points").toEqual([
+        "aris",
         "Iris_1",
-        "IRIS-0",
         "100%",
         "",
       ])
@@ -291,6 +291,11 @@ export function serviceCases(open: OpenHarness): void {
             })
             expect(await ids({ ...asked, offset: 5_000 })).toEqual({ total: wanted.length, ids: [] })
           }
+        const byName = { conditions: [named(start)], sort: { column: "name", descending: true } } as const
+        const last = wanted.toSorted((a, b) =>
+          a.name < b.name || (a.name === b.name && a.id < b.id) ? 1 : -1,
+        )
+        expect(await ids(byName)).toEqual({ total: wanted.length, ids: idsOf(last) })
       }
     })
 
