@@ -111,14 +111,14 @@ export function createLocalRay(options: LocalRayOptions): LocalRay {
     const mounts = known ? [] : await mountsOf(launch, account, volumesOptions(launch))
     if (!known) {
       await checkBlock(ports)
-      if (!launch.head) await makeTempDir(tempDir(launch.id), account)
+      await makeTempDir(tempDir(launch.id), account)
     }
     const handle = await driver.ensure(await attemptOf(launch, ports, mounts), signal)
     const address = launch.head ? null : addressOf(ports, launch.serves)
     return { handle, address, ignoredParams: ignoredParams(launch.rayStartParams) }
   }
 
-  /** A worker uses its head's temp directory, whose name it does not know: the root of all is kept. */
+  /** Of some versions a worker uses its head's temp directory, whose name it does not know: the root of all is kept. */
   function volumesOptions(launch: RayPodLaunch): VolumesOptions {
     const needed = [options.dataDir, placesOf(launch).bin, join(tempRoot, "br-")]
     return { claims: join(dataDir, "volumes"), needed, hostPathAllow: options.hostPathAllow ?? [] }

@@ -58,7 +58,9 @@ test("a head is told its size, and never its token", () => {
 test("a worker joins its head and has none of a head's arguments", () => {
   const args = rayArguments({ ...launch, head: addressOf(portsOf(10_000, 3), true) }, place)
   expect(args).toContain("--address=127.0.0.1:10900")
-  expect(args.filter((arg) => /^--(head|port|dashboard-port|temp-dir|ray-client)/.test(arg))).toEqual([])
+  expect(args.filter((arg) => /^--(head|port|dashboard-port|ray-client)/.test(arg))).toEqual([])
+  // two that made a job's environment in one folder would take it from each other
+  expect(args).toContain("--temp-dir=/tmp/br-1")
 })
 
 test("a user's environment cannot lead Ray elsewhere", () => {

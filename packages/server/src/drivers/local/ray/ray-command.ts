@@ -13,7 +13,10 @@ const storeShare = 0.3
 /** Only what is asked of a Ray node, as `ray start` takes it. */
 export interface RayNodePlace {
   readonly ports: RayPorts
-  /** Of a head; workers use their head's. */
+  /**
+   * Of this node alone: what a node makes ready for jobs lies there, and two that made the same environment in one
+   * folder would take it from each other. Versions of Ray that have one for a whole cluster use the head's.
+   */
   readonly tempDir: string
   /** Free bytes of shared memory on this machine. */
   readonly sharedMemoryBytes: number
@@ -39,6 +42,7 @@ export function rayArguments(launch: RayPodLaunch, place: RayNodePlace): readonl
   return [
     "start",
     ...(launch.head ? [`--address=${launch.head.gcs}`] : headArguments(place)),
+    `--temp-dir=${place.tempDir}`,
     `--node-name=${launch.name}`,
     `--node-manager-port=${ports.nodeManager}`,
     `--object-manager-port=${ports.objectManager}`,
@@ -55,14 +59,13 @@ export function rayArguments(launch: RayPodLaunch, place: RayNodePlace): readonl
   ]
 }
 
-function headArguments({ ports, tempDir }: RayNodePlace): readonly string[] {
+function headArguments({ ports }: RayNodePlace): readonly string[] {
   return [
     "--head",
     `--port=${ports.gcs}`,
     "--dashboard-host=127.0.0.1",
     `--dashboard-port=${ports.dashboard}`,
     `--ray-client-server-port=${ports.client}`,
-    `--temp-dir=${tempDir}`,
     // replicas stay as asked
     "--no-monitor",
   ]

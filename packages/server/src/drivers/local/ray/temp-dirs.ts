@@ -7,7 +7,7 @@ import { AppError } from "../../../kit/errors.ts"
 import type { Account } from "../accounts.ts"
 import { systemPath } from "../drop-account.ts"
 
-/** The folder for a head's sockets: short, for paths of sockets end at 107 bytes; the same whenever asked. */
+/** The folder for a node's sockets: short, for paths of sockets end at 107 bytes; the same whenever asked. */
 export function tempDirOf(root: string, dataDir: string, id: string): string {
   const hash = createHash("sha256").update(`${dataDir}\0${id}`).digest("hex")
   return join(root, `br-${hash.slice(0, 16)}`)
