@@ -7,6 +7,7 @@ import type {
   RayPod,
   WorkerGroup,
 } from "../../packages/server/src/domain/ray/index.ts"
+import { freshCluster } from "../../packages/server/src/domain/ray/fresh-cluster.ts"
 import type { FakeRayScript } from "../../packages/server/src/drivers/fake/fake-ray-script.ts"
 import { aNode, type TestPlane, type TestPlaneOptions } from "../support/plane.ts"
 import { usePlanes } from "../support/planes.ts"
@@ -60,12 +61,11 @@ async function create(
   change: Partial<RayCluster> = {},
 ): Promise<RayClusterKey> {
   const key = `rcl_${String(++made).padStart(26, "0")}` as RayClusterKey
-  const cluster: RayCluster = {
+  const fresh = freshCluster({
     key,
     namespace: "default",
     name: `test-${made}`,
     workspaceId: "default",
-    clusterId: null,
     userId: p.owner.userId,
     asServerOwner: true,
     user: "ada",
@@ -81,22 +81,9 @@ async function create(
     },
     serves: false,
     parent: null,
-    state: "waiting",
-    suspended: false,
-    suspensions: 0,
-    message: "",
-    runtime: null,
-    address: null,
-    sealedToken: null,
-    gangClaimId: null,
-    headFailures: 0,
-    readyAtMs: null,
-    retryAtMs: null,
     createdAtMs: p.clock.nowMs(),
-    endedAtMs: null,
-    version: 0,
-    ...change,
-  }
+  })
+  const cluster = { ...fresh, ...change }
   await p.store.tx((tx) => p.plane.rayLife.begin(tx, cluster, actor, p.clock.nowMs()))
   return key
 }

@@ -1,16 +1,17 @@
 import { Type, type Static } from "typebox"
-import { Exact, Nullable, PageOf, PageQuery, flag, int, oneOf, text, timestamp } from "../common/index.ts"
+import {
+  Exact,
+  Nullable,
+  PageOf,
+  PageQuery,
+  flag,
+  int,
+  oneOf,
+  serviceStates,
+  text,
+  timestamp,
+} from "../common/index.ts"
 
-/** Of a record (reference/zenml-services.md 2.3). */
-export const serviceStates = [
-  "inactive",
-  "active",
-  "pending_startup",
-  "pending_shutdown",
-  "error",
-  "scaled_to_zero",
-] as const
-export type ServiceState = (typeof serviceStates)[number]
 const runStatuses = [
   "initializing",
   "provisioning",

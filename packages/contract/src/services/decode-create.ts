@@ -19,7 +19,7 @@ import type { JsonObject, JsonText, JsonValue } from "./json/value.ts"
 import { jsonText } from "./json/write.ts"
 import { readUnless, type ServiceRead } from "./issues.ts"
 import { readStatus } from "./status.ts"
-import type { ServiceState } from "./states.ts"
+import type { ServiceState } from "../common/index.ts"
 
 /** What kind of service it is. */
 export interface ServiceKind {

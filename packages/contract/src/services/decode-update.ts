@@ -12,7 +12,7 @@ import {
 import type { Fields } from "./fields.ts"
 import { readUnless, type ServiceRead } from "./issues.ts"
 import type { JsonText } from "./json/value.ts"
-import type { ServiceState } from "./states.ts"
+import type { ServiceState } from "../common/index.ts"
 import { readStatus } from "./status.ts"
 
 /** What changes of a service. Absent: stays as it is; null: nothing is there afterwards. */

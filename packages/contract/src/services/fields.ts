@@ -3,7 +3,8 @@ import type { JsonObject, JsonText, JsonValue } from "./json/value.ts"
 import { jsonText } from "./json/write.ts"
 import type { ServiceIssue } from "./issues.ts"
 import { cutRepr, reprOf, reprOfJson } from "./python/repr.ts"
-import { isServiceState, stateFault, type ServiceState } from "./states.ts"
+import { isServiceState, type ServiceState } from "../common/index.ts"
+import { stateFault } from "./states.ts"
 import { parseUuid } from "./uuid.ts"
 
 /** Where a value stands, and where its faults are gathered. */

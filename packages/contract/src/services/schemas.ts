@@ -1,6 +1,6 @@
 import { Type, type Static, type TProperties } from "typebox"
 import { flag, int, Nullable, oneOf, text } from "../common/index.ts"
-import { serviceStates } from "./states.ts"
+import { serviceStates } from "../common/index.ts"
 
 /*
  * The requests and answers of the services API as JSON Schema: they document and type, they neither validate nor

@@ -1,18 +1,4 @@
-/** What a service is, or should be; also `state` of its status. */
-export const serviceStates = [
-  "inactive",
-  "active",
-  "pending_startup",
-  "pending_shutdown",
-  "error",
-  "scaled_to_zero",
-] as const
-export type ServiceState = (typeof serviceStates)[number]
-
-/** Exactly one of the states, in lower case. */
-export function isServiceState(text: string): text is ServiceState {
-  return (serviceStates as readonly string[]).includes(text)
-}
+import { serviceStates } from "../common/index.ts"
 
 const expected = listed(serviceStates)
 

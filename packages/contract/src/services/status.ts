@@ -3,7 +3,8 @@ import { filterFrame } from "./filter-frame.ts"
 import type { ServiceRead } from "./issues.ts"
 import type { JsonObject, JsonText, JsonValue } from "./json/value.ts"
 import { reprOf, reprOfJson } from "./python/repr.ts"
-import { isServiceState, stateFault, type ServiceState } from "./states.ts"
+import { isServiceState, type ServiceState } from "../common/index.ts"
+import { stateFault } from "./states.ts"
 
 /** A status as it is stored, and the state it tells. */
 export interface ReadStatus {

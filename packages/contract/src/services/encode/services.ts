@@ -1,7 +1,7 @@
 import type { ServiceKind } from "../decode-create.ts"
 import type { JsonText } from "../json/value.ts"
 import { answerText } from "../json/write.ts"
-import type { ServiceState } from "../states.ts"
+import type { ServiceState } from "../../common/index.ts"
 import { userText, type UserView } from "./accounts.ts"
 import { resourceOf, type ResourceView } from "./envelope.ts"
 import { Written, wireText, type WireValue } from "./wire-text.ts"

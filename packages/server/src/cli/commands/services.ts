@@ -1,9 +1,5 @@
-import {
-  type ServiceEntry,
-  type ServiceState,
-  serviceStates,
-  type WatchSettings,
-} from "@berth/contract/berth"
+import { type ServiceEntry, type WatchSettings } from "@berth/contract/berth"
+import { isServiceState, serviceStates } from "@berth/contract/common"
 import { usageError } from "../cli-error.ts"
 import type { CommonOptions } from "../connect.ts"
 import { chooseWorkspace, connect, readCount } from "../connect.ts"
@@ -34,7 +30,7 @@ const longestCell = 48
 export async function servicesList(terminal: Terminal, options: ServicesOptions): Promise<void> {
   const limit = readCount("--limit", options.limit ?? "100", { min: 1, max: 1000 })
   const { workspace, name, state } = options
-  if (state !== undefined && !isState(state))
+  if (state !== undefined && !isServiceState(state))
     throw usageError(`--state takes one of ${serviceStates.join(", ")}, not "${state}".`)
   const { client, form } = await connect(terminal, options)
   const { items, nextCursor } = await client.berth.services({
@@ -168,10 +164,6 @@ function settingsOf({ every, timeout, failures, successes }: ServicesOptions): W
       ? {}
       : { successThreshold: readCount("--successes", successes, { min: 1, max: 10 }) }),
   }
-}
-
-function isState(text: string): text is ServiceState {
-  return (serviceStates as readonly string[]).includes(text)
 }
 
 /** So much of a text that the columns after it are still seen. */

@@ -1,3 +1,4 @@
+import { isServiceState, serviceStates } from "@berth/contract/common"
 import type { ServiceEntry as WireEntry, ServiceEntryDetail, ServiceEntryList } from "@berth/contract/berth"
 import type { FastifyRequest } from "fastify"
 import {
@@ -5,7 +6,6 @@ import {
   type ServiceEntry,
   type ServiceId,
   type ServiceState,
-  serviceStates,
 } from "../../domain/services/index.ts"
 import type { Services } from "../services.ts"
 import { instant } from "./map.ts"
@@ -35,7 +35,8 @@ function entryQuery(request: FastifyRequest) {
   const query = createQueryReader(request.query, ["limit", "cursor", "workspace", "name", "state"])
   const { limit, cursor } = query.page()
   const state = query.text("state") ?? null
-  if (state !== null && !isState(state)) query.fault("state", `must be one of ${serviceStates.join(", ")}`)
+  if (state !== null && !isServiceState(state))
+    query.fault("state", `must be one of ${serviceStates.join(", ")}`)
   const before = cursor === null ? null : cursorFrom(cursor)
   if (before === undefined) query.fault("cursor", "is not a cursor of this list")
   const filter = {
@@ -45,10 +46,6 @@ function entryQuery(request: FastifyRequest) {
   }
   query.check()
   return { filter, limit, before: before ?? null }
-}
-
-function isState(text: string): text is ServiceState {
-  return (serviceStates as readonly string[]).includes(text)
 }
 
 function textToCursor({ createdAtUs, id }: EntryCursor): string {
